@@ -1,0 +1,187 @@
+"""A foreground put over another background, I = αF + (1 − α)B, on RGB or straight on Y'CbCr 4:2:0 planes.
+
+Y'CbCr is an affine map of R'G'B', so blending its planes, chroma with the mean alpha of its 2×2 pixels, is the same as
+blending in RGB, at half the work and without the conversions.
+"""
+
+from typing import Literal, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.color import halve, rgb_to_yuv, rgb_to_yuv_matrix, shrink
+from koutu.types import Alpha, ColorSpace, Picture, Yuv420, picture_size
+
+Fit: TypeAlias = Literal["cover", "contain", "stretch"]
+
+
+def replace(foreground: Picture, alpha: Alpha, background: Picture) -> Picture:
+    """αF + (1 − α)B, within one level, exact where alpha is 0 or 255. Both pictures of one kind, size, space, depth."""
+    require_alpha(foreground, alpha)
+    if _layout(foreground) != _layout(background):
+        raise ValueError(
+            f"expected a background laid out as the foreground, {_layout(foreground)}, got {_layout(background)}; "
+            "fit and convert it first (koutu.composite.fit, koutu.color)"
+        )
+    if isinstance(foreground, Yuv420) and isinstance(background, Yuv420):
+        half = halve(alpha)
+        y = blend(foreground.y, alpha, background.y)
+        u, v = blend(foreground.u, half, background.u), blend(foreground.v, half, background.v)
+        return Yuv420(y, u, v, foreground.space, foreground.depth)
+    assert not isinstance(foreground, Yuv420) and not isinstance(background, Yuv420)
+    return blend(foreground, alpha, background)
+
+
+def matte_picture(alpha: Alpha, space: ColorSpace | None = None, depth: int = 8) -> Yuv420:
+    """Alpha as a grey picture: 0 is the space's black, 255 its white. `space` is BT.709 limited range if not given."""
+    space = space or ColorSpace()
+    matrix = rgb_to_yuv_matrix(space, depth)
+    levels = np.rint(np.arange(256) * matrix[0, :3].sum() + matrix[0, 3]).astype(_kind(depth))
+    half = (alpha.shape[0] + 1) // 2, (alpha.shape[1] + 1) // 2
+    grey = np.full((2, *half), round(matrix[1, 3]), _kind(depth))
+    return Yuv420(cv2.LUT(alpha, levels), grey[0], grey[1], space, depth)
+
+
+def solid(size: tuple[int, int], rgb: tuple[int, int, int], space: ColorSpace | None = None, depth: int = 8) -> Yuv420:
+    """A picture of `size` (H, W) in one colour."""
+    pixel = rgb_to_yuv(np.array([[rgb]], np.uint8), space, depth)
+    half = (size[0] + 1) // 2, (size[1] + 1) // 2
+    shapes = (pixel.y, size), (pixel.u, half), (pixel.v, half)
+    y, u, v = (np.full(shape, plane[0, 0]) for plane, shape in shapes)
+    return Yuv420(y, u, v, pixel.space, depth)
+
+
+def side_by_side(left: Yuv420, right: Yuv420) -> Yuv420:
+    """Both pictures in one, of the same height, space and depth; an odd left width gets its last column twice."""
+    if (left.size[0], left.space, left.depth) != (right.size[0], right.space, right.depth):
+        raise ValueError(
+            f"expected two pictures of one height, space and depth, got {_layout(left)} and {_layout(right)}; "
+            "fit and convert one of them first (koutu.composite.fit, koutu.color)"
+        )
+    luma = left.y if left.size[1] % 2 == 0 else np.hstack([left.y, left.y[:, -1:]])
+    y, u, v = np.hstack([luma, right.y]), np.hstack([left.u, right.u]), np.hstack([left.v, right.v])
+    return Yuv420(y, u, v, left.space, left.depth)
+
+
+def blur(picture: Picture, alpha: Alpha, strength: float = 10) -> Picture:
+    """The background blurred without the person's colours in it: each pixel counts 1 − α (normalised convolution).
+
+    strength: the blur's width (4σ) in per cent of the picture's shorter side, above 0, at most 100.
+    """
+    require_alpha(picture, alpha)
+    if not 0 < strength <= 100:
+        raise ValueError(f"expected a blur strength above 0, at most 100 (% of the shorter side), got {strength}")
+    short = min(picture_size(picture))
+    sigma = strength / 400 * short
+    reach = 2 * (short // 180) + 1  # mattes end a little inside the person: keep off that rim
+    weight = cv2.bitwise_not(cv2.dilate(alpha, np.ones((reach, reach), np.uint8)))
+    if not isinstance(picture, Yuv420):
+        return _weighted_blur(picture, weight, sigma)
+    half = halve(weight)
+    u, v = _weighted_blur(picture.u, half, sigma / 2), _weighted_blur(picture.v, half, sigma / 2)
+    return Yuv420(_weighted_blur(picture.y, weight, sigma), u, v, picture.space, picture.depth)
+
+
+def fit(picture: Picture, size: tuple[int, int], how: Fit = "cover") -> Picture:
+    """The picture at `size` (H, W): "cover" cuts off what is over, "contain" adds black, "stretch" distorts."""
+    if how not in ("cover", "contain", "stretch"):
+        raise ValueError(f'expected "cover", "contain" or "stretch", got {how!r}; name one of them')
+    if picture_size(picture) == size:
+        return picture
+    take, put = _windows(picture_size(picture), size, how)
+    if not isinstance(picture, Yuv420):
+        return _placed(picture, take, put, size, 0)
+    black = solid((1, 1), (0, 0, 0), picture.space, picture.depth)
+    half = (size[0] + 1) // 2, (size[1] + 1) // 2
+    y = _placed(picture.y, take, put, size, int(black.y[0, 0]))
+    take, put, grey = _halved(take), _halved(put), int(black.u[0, 0])
+    u, v = _placed(picture.u, take, put, half, grey), _placed(picture.v, take, put, half, grey)
+    return Yuv420(y, u, v, picture.space, picture.depth)
+
+
+def require_alpha(picture: Picture, alpha: Alpha) -> None:
+    """Raise ValueError unless alpha is (H, W) uint8 of the picture's size."""
+    if alpha.dtype != np.uint8 or alpha.shape != picture_size(picture):
+        raise ValueError(
+            f"expected an alpha of the picture's size {picture_size(picture)} and of uint8, got {alpha.shape} of "
+            f"{alpha.dtype}; scale it to the picture and to 0…255"
+        )
+
+
+_Window: TypeAlias = tuple[int, int, int, int]  # top, left, height, width; top and left are even, as chroma needs
+
+
+def blend(front: NDArray, alpha: Alpha, back: NDArray) -> NDArray:
+    """One plane (H, W) or (H, W, C) put over another, `replace` without its checks; untouched where alpha is 0."""
+    mixed = back.copy()
+    left, top, width, height = cv2.boundingRect(alpha)
+    box = slice(top, top + height), slice(left, left + width)
+    if width:
+        weight = weight_like(alpha[box], back)
+        shown = cv2.multiply(front[box], weight, scale=1 / 255)
+        kept = cv2.multiply(back[box], weight_like(cv2.bitwise_not(alpha[box]), back), scale=1 / 255)
+        mixed[box] = cv2.add(shown, kept, dst=shown)
+    return mixed
+
+
+def weight_like(weight: NDArray, plane: NDArray) -> NDArray:
+    """A weight (H, W) with the plane's number type and channels: cv2 multiplies equals fast."""
+    weight = weight.astype(plane.dtype, copy=False)
+    return weight if plane.ndim == 2 else cv2.merge([weight] * plane.shape[2])
+
+
+def _weighted_blur(plane: NDArray, weight: NDArray, sigma: float) -> NDArray:
+    """Blurred plane · weight over blurred weight, worked out where sigma is two to four cells."""
+    product, cells = cv2.multiply(plane, weight_like(weight, plane), scale=1 / 255), weight
+    while sigma >= 4 and min(cells.shape) > 1:
+        product, cells, sigma = halve(product), halve(cells), sigma / 2
+    total, share = (cv2.GaussianBlur(x.astype(np.float32), (0, 0), sigma) for x in (product, cells / np.float32(255)))
+    if plane.ndim == 3:
+        share = share[..., None]
+    if share.max() == 0:
+        return plane.copy()  # the person fills the picture
+    total += total.mean((0, 1)) / share.mean() / 255  # the mean background where the person hides all there is
+    low = np.rint(total / (share + np.float32(1 / 255))).astype(plane.dtype)
+    return cv2.resize(low, plane.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _windows(source: tuple[int, int], target: tuple[int, int], how: Fit) -> tuple[_Window, _Window]:
+    """The part to take of the source and where it goes in the target."""
+    take, put = list(source), list(target)
+    ratios = [target[0] / source[0], target[1] / source[1]]
+    for axis in (0, 1):
+        if how == "cover":
+            take[axis] = min(source[axis], max(1, round(target[axis] / max(ratios))))
+        if how == "contain":
+            put[axis] = min(target[axis], max(1, round(source[axis] * min(ratios))))
+    corners = [(whole - part) // 2 & -2 for whole, part in zip((*source, *target), (*take, *put), strict=True)]
+    return (corners[0], corners[1], take[0], take[1]), (corners[2], corners[3], put[0], put[1])
+
+
+def _halved(window: _Window) -> _Window:
+    top, left, height, width = window
+    return top // 2, left // 2, (height + 1) // 2, (width + 1) // 2
+
+
+def _placed(plane: NDArray, take: _Window, put: _Window, size: tuple[int, int], border: int) -> NDArray:
+    """The window `take` of the plane scaled into the window `put` of a plane of `size`."""
+    part = np.ascontiguousarray(plane[take[0] : take[0] + take[2], take[1] : take[1] + take[3]])
+    scaled = shrink(part, (put[2], put[3]))
+    if scaled.shape[:2] == size:
+        return scaled
+    whole = np.full((*size, *plane.shape[2:]), border, plane.dtype)
+    whole[put[0] : put[0] + put[2], put[1] : put[1] + put[3]] = scaled
+    return whole
+
+
+def _layout(picture: Picture) -> str:
+    height, width = picture_size(picture)
+    if not isinstance(picture, Yuv420):
+        return f"RGB {width}×{height}"
+    extent = "full" if picture.space.full_range else "limited"
+    return f"YUV 4:2:0 {width}×{height} {picture.space.matrix} {extent} range {picture.depth} bit"
+
+
+def _kind(depth: int) -> type[np.uint8] | type[np.uint16]:
+    return np.uint8 if depth == 8 else np.uint16

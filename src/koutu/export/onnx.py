@@ -1,0 +1,102 @@
+"""A trained network as one self-describing ONNX file: uint8 pictures in, alpha and memory out, any size.
+
+python -m koutu.export.onnx CHECKPOINT.pt OUT.onnx --name koutu-small
+"""
+
+import argparse
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from koutu.models.modnet import Config, MODNet
+from koutu.runtime.backends import OnnxBackend
+
+TOLERANCE = 2e-3  # largest alpha difference to torch over a roll-out that an export may show
+FRAMES = 60
+
+
+class Deployed(nn.Module):
+    """The network as engines see it: rgb (1, H, W, 3) uint8 and the previous alpha → alpha (1, 1, H, W)."""
+
+    def __init__(self, network: MODNet):
+        super().__init__()
+        self.network = network
+
+    def forward(self, rgb: Tensor, *state: Tensor) -> Tensor:
+        return self.network(rgb.permute(0, 3, 1, 2).float() / 255, *state)[1]
+
+
+def export_onnx(network: MODNet, path: Path, *, name: str, pixels: int) -> float:
+    """Write `network` to `path` and return the largest alpha difference to torch over 60 frames of a roll-out.
+
+    `pixels`: how many the network should be shown. Raises RuntimeError, leaving no file, if the roll-outs part.
+    """
+    import onnx
+
+    network = network.eval()
+    states = {"prev": "pha"} if network.cfg.temporal else {}
+    size = (2 * network.stride, 3 * network.stride)
+    inputs = (torch.zeros(1, *size, 3, dtype=torch.uint8), *[torch.zeros(1, 1, *size) for _ in states])
+    part = path.with_suffix(".part.onnx")
+    axes = {"rgb": {1: "H", 2: "W"}, "pha": {2: "H", 3: "W"}, **{s: {2: "H", 3: "W"} for s in states}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer warns of every shape check
+        torch.onnx.export(
+            Deployed(network), inputs, str(part), input_names=["rgb", *states], output_names=["pha"],
+            dynamic_axes=axes, opset_version=17, dynamo=False,
+        )  # fmt: skip
+    model = onnx.load(part)
+    card = {"name": name, "pixels": pixels, "stride": network.stride, "states": states}
+    onnx.helper.set_model_props(model, {"koutu": json.dumps(card)})
+    onnx.save(model, part)
+    difference = roll_out_difference(network, part)
+    if difference > TOLERANCE:
+        part.unlink()
+        raise RuntimeError(f"expected the export to stay within {TOLERANCE} of torch, got {difference:.2g}")
+    part.replace(path)
+    return difference
+
+
+@torch.no_grad()
+def roll_out_difference(network: MODNet, path: Path) -> float:
+    """Largest alpha difference between torch and ONNX Runtime over moving noise, each with its own memory."""
+    backend = OnnxBackend(path)
+    size = (4 * network.stride, 5 * network.stride)
+    rng, worst = np.random.default_rng(0), 0.0
+    scene = rng.integers(0, 256, (*size, 3), np.uint8)
+    onnx_state = backend.initial_state(size)
+    torch_state = network.initial_state(torch.zeros(1, 3, *size))
+    for t in range(FRAMES):
+        rgb = np.ascontiguousarray(np.roll(scene, 3 * t, axis=1))
+        _, pha, onnx_state = backend(rgb, onnx_state)
+        src = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
+        _, true, *torch_state = network(src, *torch_state)
+        worst = max(worst, float(np.abs(pha - true[0, 0].numpy()).max()))
+    return worst
+
+
+def load_network(checkpoint: Path) -> MODNet:
+    """The EMA weights of a training checkpoint in a network of its own Config."""
+    state = torch.load(checkpoint, weights_only=True)
+    network = MODNet(Config(**state["config"]))
+    network.load_state_dict(state["ema"])
+    return network
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--pixels", type=int, default=256 * 448)
+    args = parser.parse_args()
+    difference = export_onnx(load_network(args.checkpoint), args.out, name=args.name, pixels=args.pixels)
+    print(f"{args.out}: largest difference to torch over {FRAMES} frames {difference:.2g}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Training losses as pure functions of predictions and truth; tensors (N, C, H, W) in [0, 1] unless said."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+_SIGMA = 0.8  # of the 3×3 Gaussian that softens MODNet's semantic target
+
+
+def coarse_target(true_pha: Tensor) -> Tensor:
+    """MODNet's semantic target: alpha at 1/16 by bilinear sampling, then a 3×3 Gaussian with a reflected border.
+
+    The published kernel is a 7-tap Gaussian (σ 0.8) whose outer taps are folded back into three.
+    """
+    small = F.interpolate(true_pha, scale_factor=1 / 16, mode="bilinear", align_corners=False)
+    g = torch.exp(-(torch.arange(4, dtype=small.dtype, device=small.device) ** 2) / (2 * _SIGMA**2))
+    taps = torch.stack([g[1] + g[2], g[0] + 2 * g[3], g[1] + g[2]]) / (g[0] + 2 * g[1:].sum())
+    kernel = torch.outer(taps, taps)
+    return F.conv2d(F.pad(small, (1, 1, 1, 1), mode="reflect"), kernel[None, None])
+
+
+def modnet_semantic(pred_semantic: Tensor, true_pha: Tensor) -> Tensor:
+    """10 · MSE at 1/16 (Ke et al., AAAI 2022, the published code's scale)."""
+    return 10 * F.mse_loss(pred_semantic, coarse_target(true_pha))
+
+
+def coarse_entropy(pred_semantic: Tensor, true_pha: Tensor) -> Tensor:
+    """Mean binary cross-entropy at 1/16 against the soft coarse target; its gradient does not fade when far off."""
+    return F.binary_cross_entropy(pred_semantic.clamp(1e-6, 1 - 1e-6), coarse_target(true_pha))
+
+
+def modnet_detail(pred_detail: Tensor, true_pha: Tensor, trimap: Tensor) -> Tensor:
+    """10 · L1 where the trimap (0, 0.5, 1) says unknown, averaged over all pixels."""
+    return 10 * F.l1_loss(torch.where(trimap != 0.5, trimap, pred_detail), torch.where(trimap != 0.5, trimap, true_pha))
+
+
+def modnet_matte(pred_pha: Tensor, true_pha: Tensor, trimap: Tensor, image: Tensor) -> Tensor:
+    """Alpha L1 plus composition L1, both again ×4 over the unknown region; image (N, 3, H, W) in [−1, 1]."""
+    unknown = torch.where(trimap != 0.5, trimap, pred_pha)
+    alpha = F.l1_loss(pred_pha, true_pha) + 4 * F.l1_loss(unknown, true_pha)
+    over = F.l1_loss(image * pred_pha, image * true_pha) + 4 * F.l1_loss(image * unknown, image * true_pha)
+    return alpha + over

@@ -1,0 +1,235 @@
+"""What goes behind the person: a colour, an image, a video, the blurred room, or nothing, made to fit each frame."""
+
+import os
+import re
+from collections.abc import Generator
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from PIL import Image, ImageColor
+
+from koutu.color import require_rgb, rgb_to_yuv, to_rgb
+from koutu.composite import Fit, blur, fit
+from koutu.runtime.image import is_image, pil_to_rgb, read_image
+from koutu.types import Alpha, Frame, InputError, Picture, Rgb, Yuv420
+
+Spec: TypeAlias = str | os.PathLike[str] | Rgb | Image.Image
+
+_GREEN_SCREEN = "#00ff00"  # what "green" means here; CSS's green is darker
+_ACCEPTED = (
+    'an image or video file, a colour ("#rrggbb", "#rgb", "r,g,b" or its CSS name), "blur", "blur:STRENGTH" (per cent '
+    'of the shorter side, above 0, at most 100) or "transparent"'
+)
+
+
+class Background:
+    """Called with a frame and its alpha (H, W), gives a picture of the frame's kind, size, space and depth, or None.
+
+    None: nothing goes behind. Frames come in the order of their time. The picture is not to be written into.
+    """
+
+    def __call__(self, frame: Frame, alpha: Alpha) -> Picture | None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Release what is open; the background is not called again."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+class Transparent(Background):
+    """Nothing behind: for writers that keep alpha."""
+
+    def __call__(self, frame: Frame, alpha: Alpha) -> None:
+        return None
+
+
+class Blurred(Background):
+    """The room itself, out of focus by `strength` % of the shorter side, as `koutu.composite.blur`."""
+
+    def __init__(self, strength: float = 10):
+        self.strength = strength
+
+    def __call__(self, frame: Frame, alpha: Alpha) -> Picture:
+        return blur(frame.picture, alpha, self.strength)
+
+
+class Still(Background):
+    """One image or colour, fitted and converted when the frames' size or kind changes."""
+
+    def __init__(self, rgb: Rgb, how: Fit = "cover"):
+        self._rgb = rgb
+        self._how: Fit = how
+        self._ready: tuple[tuple, Picture] | None = None
+
+    def __call__(self, frame: Frame, alpha: Alpha) -> Picture:
+        key = _kind(frame.picture)
+        if self._ready is None or self._ready[0] != key:
+            self._ready = key, _conformed(self._rgb, frame.picture, self._how)
+        return self._ready[1]
+
+
+class Moving(Background):
+    """A video, in step with the frames' time: it starts at the first frame, and again when the time jumps back.
+
+    Decoded as far as asked, two frames held; at its end it starts over by opening it again, or holds its last frame.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], how: Fit = "cover", *, loop: bool = True):
+        self._path, self._loop = path, loop
+        self._how: Fit = how
+        self._length: Fraction | None = None  # known after the first pass
+        self._origin: Fraction | None = None
+        self._latest = Fraction(0)
+        self._ready: tuple[tuple, Picture] | None = None
+        self._rewind()
+
+    def __call__(self, frame: Frame, alpha: Alpha) -> Picture:
+        seconds = frame.seconds
+        if self._origin is None or seconds < self._latest:
+            if self._origin is not None:
+                self._rewind()
+            self._origin = seconds
+        self._latest = seconds
+        self._move_to(seconds - self._origin)
+        key = (id(self._now), *_kind(frame.picture))
+        if self._ready is None or self._ready[0] != key:
+            self._ready = key, _conformed(self._now.picture, frame.picture, self._how)
+        return self._ready[1]
+
+    def close(self) -> None:
+        self._frames.close()
+
+    def _rewind(self, turn: int = 0) -> None:
+        if hasattr(self, "_frames"):
+            self._frames.close()
+        self._frames = _frames(self._path)
+        first = next(self._frames, None)
+        if first is None:
+            raise InputError(
+                f"{self._path}: expected a video with at least one frame as background, got none; "
+                "check that it plays, or use an image"
+            )
+        self._now, self._next = first, next(self._frames, None)
+        self._start, self._gap, self._turn = first.seconds, Fraction(1, 25), turn
+
+    def _move_to(self, elapsed: Fraction) -> None:
+        """Make `_now` the frame shown `elapsed` seconds after the first."""
+        position = elapsed
+        if self._loop and self._length:
+            turn, position = divmod(elapsed, self._length)
+            if turn != self._turn:
+                self._rewind(turn)
+        while self._next is not None and self._next.seconds - self._start <= position:
+            self._gap = max(self._next.seconds - self._now.seconds, Fraction(1, 1000))
+            self._now, self._next = self._next, next(self._frames, None)
+        if self._next is None and self._length is None:
+            self._length = max(self._now.seconds - self._start, Fraction(0)) + self._gap
+            if self._loop and elapsed >= self._length:
+                self._move_to(elapsed)
+
+
+def make_background(spec: Spec, *, fit: Fit = "cover", loop: bool = True) -> Background:
+    """The background named by `spec`; raises InputError.
+
+    spec: the path of an image or video; a colour, "#rrggbb", "#rgb", "r,g,b" or a CSS name (but "green" is
+    #00ff00); "blur" or "blur:STRENGTH", the blur's width in per cent of the picture's shorter side (10 if not given);
+    "transparent"; or a picture, (H, W, 3) uint8 or Pillow's. A file of the same name as one of these
+    words loses: write "./blur". fit: as `koutu.composite.fit`. loop: a video starts over at its end; else its last
+    frame stays. An animated image is a still one: its first picture.
+    """
+    if isinstance(spec, np.ndarray):
+        return Still(_checked(spec), fit)
+    if isinstance(spec, Image.Image):
+        return Still(pil_to_rgb(spec), fit)
+    if isinstance(spec, str):
+        word = spec.strip().lower()
+        if word == "transparent":
+            return Transparent()
+        if word == "blur" or word.startswith("blur:"):
+            return Blurred(_strength(word)) if ":" in word else Blurred()
+        colour = _colour(word)
+        if colour is not None:
+            return Still(np.array([[colour]], np.uint8), "stretch")
+    elif not isinstance(spec, os.PathLike):
+        raise InputError(f"expected as background {_ACCEPTED}, got {spec!r}; give one of these")
+    return _from_file(Path(spec), fit, loop)
+
+
+def _from_file(path: Path, how: Fit, loop: bool) -> Background:
+    if not path.is_file():
+        came = "a folder" if path.is_dir() else "neither a file nor one of these words"
+        raise InputError(f"{path}: expected as background {_ACCEPTED}, got {came}; check the spelling and the path")
+    if is_image(path):
+        return Still(read_image(path), how)
+    try:
+        return Moving(path, how, loop=loop)
+    except InputError as error:
+        raise InputError(
+            f"{path}: expected an image or a video as background, got neither ({error}); "
+            "convert it, for example to JPEG or to MP4"
+        ) from error
+
+
+def _colour(word: str) -> tuple[int, int, int] | None:
+    """The colour a word names, or None if it does not look like one."""
+    if word in ImageColor.colormap or re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", word):
+        red, green, blue = ImageColor.getrgb(_GREEN_SCREEN if word == "green" else word)[:3]
+        return red, green, blue
+    if re.fullmatch(r"\d+ *, *\d+ *, *\d+", word):
+        red, green, blue = (int(part) for part in word.split(","))
+        if max(red, green, blue) <= 255:
+            return red, green, blue
+        raise InputError(f"expected a colour r,g,b of numbers from 0 to 255, got {word!r}; lower them")
+    return None
+
+
+def _strength(word: str) -> float:
+    text = word.removeprefix("blur:").strip().removesuffix("%")
+    try:
+        strength = float(text)
+    except ValueError:
+        strength = 0.0
+    if not 0 < strength <= 100:
+        raise InputError(
+            f'expected "blur:STRENGTH", per cent of the shorter side, above 0, at most 100, got {word!r}; try "blur:10"'
+        )
+    return strength
+
+
+def _checked(rgb: Rgb) -> Rgb:
+    try:
+        require_rgb(rgb)
+    except ValueError as error:
+        raise InputError(f"background: {error}") from error
+    return rgb.copy()
+
+
+def _frames(path: str | os.PathLike[str]) -> Generator[Frame, None, None]:
+    from koutu.runtime.video import open_video  # FFmpeg is loaded only for a video
+
+    with open_video(path) as reader:
+        yield from reader
+
+
+def _kind(picture: Picture) -> tuple:
+    if isinstance(picture, Yuv420):
+        return picture.size, picture.space, picture.depth
+    return picture.shape[:2], None, None
+
+
+def _conformed(picture: Picture, like: Picture, how: Fit) -> Picture:
+    """The picture with the size, kind, space and depth of another."""
+    size = _kind(like)[0]
+    picture = fit(picture, size, how)
+    if not isinstance(like, Yuv420):
+        return to_rgb(picture)
+    if isinstance(picture, Yuv420) and (picture.space, picture.depth) == (like.space, like.depth):
+        return picture
+    return rgb_to_yuv(to_rgb(picture), like.space, like.depth)

@@ -1,0 +1,210 @@
+"""Still pictures in and out, through Pillow: upright, 8 bit, sRGB when read; whole or not at all when written."""
+
+import contextlib
+import io
+import os
+import secrets
+import struct
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Literal, TypeAlias, get_args
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from koutu.color import require_rgb
+from koutu.composite import require_alpha
+from koutu.types import Alpha, InputError, OutputError, Rgb
+
+Source: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes]
+Format: TypeAlias = Literal["PNG", "WEBP", "JPEG", "TIFF"]
+
+MAX_PIXELS = 200_000_000
+# What is read; Pillow's other decoders are left alone: some start programs (EPS), some take videos for pictures (MPEG).
+_READ = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF", "JPEG2000", "PPM", "TGA", "ICO")
+_SUFFIXES: dict[str, Format] = {
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+# What Pillow's decoders raise on damaged files.
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, struct.error)
+_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_limit_lock = threading.Lock()
+
+
+def read_image(source: Source) -> Rgb:
+    """(H, W, 3) uint8 of a path, the bytes of a file, or an open binary file; raises InputError.
+
+    EXIF orientation is applied, a colour profile converted to sRGB (a damaged one ignored), 16 bits brought to 8,
+    transparent parts put on white, and of an animation the first picture taken. At most 200 megapixels.
+    """
+    with _opened(source) as (file, name):
+        try:
+            return pil_to_rgb(_identified(file, name))
+        except UnidentifiedImageError:
+            empty = file.seek(0, io.SEEK_END) == 0
+            came = "an empty file" if empty else "something else (or its first bytes are damaged)"
+            raise InputError(
+                f"{name}: expected an image ({', '.join(_READ[:-2])}), got {came}; convert it to PNG or JPEG"
+            ) from None
+        except InputError:
+            raise
+        except (*_BROKEN, MemoryError) as error:
+            raise InputError(
+                f"{name}: expected a whole image, got a truncated or damaged one ({error}); fetch or export it again"
+            ) from error
+
+
+def is_image(path: str | os.PathLike[str]) -> bool:
+    """Whether the file begins like one of the image formats `read_image` reads; its content may still be broken."""
+    with _opened(path) as (file, name):
+        try:
+            _identified(file, name)
+        except UnidentifiedImageError:
+            return False
+        except (InputError, *_BROKEN):
+            return True
+        return True
+
+
+def pil_to_rgb(image: Image.Image) -> Rgb:
+    """(H, W, 3) uint8 of a Pillow image, treated as `read_image` treats a file."""
+    image.load()
+    profile = image.info.get("icc_profile")
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "F":
+        raise InputError("expected an image of whole numbers, got floating point; convert it to 8 or 16 bits")
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        levels = np.clip(np.asarray(image), 0, 65535).astype(np.float32)
+        image = Image.fromarray(np.rint(levels / 257).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    if image.mode not in ("L", "RGB", "CMYK"):
+        image = image.convert("RGB")
+    if profile:
+        image = _to_srgb(image, profile)
+    return np.array(image.convert("RGB"))
+
+
+def write_image(
+    target: str | os.PathLike[str] | IO[bytes],
+    rgb: Rgb,
+    alpha: Alpha | None = None,
+    *,
+    format: Format | None = None,
+    quality: int = 92,
+) -> None:
+    """Write PNG, WebP or TIFF (RGBA if alpha is given) or JPEG; raises OutputError.
+
+    format: by the file's ending if not given. quality: 1…100, of JPEG and WebP. A path appears only when complete.
+    """
+    require_rgb(rgb)
+    name = str(target) if isinstance(target, str | os.PathLike) else "the open file"
+    kind = format or _format_of(target)
+    if kind not in get_args(Format):
+        raise OutputError(f"{name}: expected a format of {', '.join(get_args(Format))}, got {kind!r}; name one of them")
+    if alpha is not None:
+        if kind == "JPEG":
+            raise OutputError(f"{name}: expected a picture without alpha, as JPEG has none; write .png or .webp")
+        require_alpha(rgb, alpha)
+        rgb = cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA)
+        rgb[..., 3] = alpha
+    options = {
+        "PNG": {"compress_level": 1},
+        "WEBP": {"quality": quality, "method": 2},
+        "JPEG": {"quality": quality},
+        "TIFF": {"compression": "tiff_lzw"},
+    }
+    try:
+        with _complete(target) as file:
+            Image.fromarray(rgb).save(file, format=kind, **options[kind])
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{name}: expected to write a {rgb.shape[1]}×{rgb.shape[0]} {kind}, got {error}; "
+            "check that the folder exists, may be written to and has room, and that the format holds this size"
+        ) from error
+
+
+@contextlib.contextmanager
+def _opened(source: Source) -> Iterator[tuple[IO[bytes], str]]:
+    """The source as a seekable binary file, and its name for messages."""
+    if isinstance(source, bytes):
+        yield io.BytesIO(source), "the given bytes"
+    elif isinstance(source, str | os.PathLike):
+        try:
+            file = open(source, "rb")  # noqa: SIM115 - closed below; only opening is guarded here
+        except (OSError, ValueError) as error:  # ValueError: a null character in the name
+            raise InputError(
+                f"{source}: expected an image file that can be read, got {error}; check the path and its permissions"
+            ) from error
+        with file:
+            yield file, str(source)
+    else:
+        yield io.BytesIO(source.read()), str(getattr(source, "name", "the open file"))
+
+
+def _identified(file: IO[bytes], name: str) -> Image.Image:
+    """The image, not decoded yet, unless it is too large."""
+    Image.init()
+    with _limit_lock:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MAX_PIXELS
+        try:
+            image = Image.open(file, formats=[kind for kind in _READ if kind in Image.OPEN])
+        except _BOMBS as error:
+            raise InputError(_too_large(name, str(error))) from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+    if image.width * image.height > MAX_PIXELS:
+        raise InputError(_too_large(name, f"{image.width}×{image.height}"))
+    return image
+
+
+def _too_large(name: str, came: str) -> str:
+    return f"{name}: expected an image of at most {MAX_PIXELS // 10**6} megapixels, got {came}; make it smaller first"
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(source):
+            return image
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image  # damaged, or meant for another kind of image: every viewer shows the numbers as they are
+    return converted or image
+
+
+def _format_of(target: str | os.PathLike[str] | IO[bytes]) -> str:
+    if not isinstance(target, str | os.PathLike):
+        raise OutputError('expected a format for an open file, got none; give format="PNG"')
+    suffix = Path(target).suffix.lower()
+    return _SUFFIXES.get(suffix, suffix)
+
+
+@contextlib.contextmanager
+def _complete(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
+    """A file to write that takes the target's name when all went well, and is gone otherwise."""
+    if not isinstance(target, str | os.PathLike):
+        yield target
+        return
+    path = Path(target)
+    if path.is_dir() or not path.name:
+        raise IsADirectoryError(f"{path} is a folder")
+    if path.exists() and not path.is_file():  # a pipe or a device: nothing to put in its place
+        with open(path, "wb") as file:
+            yield file
+        return
+    part = path.with_name(f".{secrets.token_hex(4)}.part")
+    try:
+        with open(part, "xb") as file:
+            yield file
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,88 @@
+"""The matting stage: frames in, mattes out, one memory per stream."""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.color import shrink, to_rgb
+from koutu.runtime.backends import Backend, State
+from koutu.types import Alpha, Frame, InputError, Matte, Rgb, Yuv420
+
+MAX_GAP = Fraction(1)  # seconds; after a longer gap, memory of the past misleads more than it helps
+MIN_SIDE = 1
+CUT_DIFFERENCE = 28.0  # mean change of a thumbnail, of 255, that no motion in a shot was seen to reach
+CUT_SIZE = (18, 32)
+REFINE_RADIUS = 2  # of the guided filter, in network pixels
+REFINE_EPS = 2e-3
+
+
+class Matter:
+    """Frame → Matte for one stream. Backends hold no memory, so many Matters may share one.
+
+    The memory starts afresh on the first frame, on a cut, after a gap of more than a second, when time runs backwards
+    and when the size changes. `refine`: let alpha follow the edges of the full-size picture.
+    """
+
+    def __init__(self, backend: Backend, *, refine: bool = True):
+        self.backend, self.refine = backend, refine
+        self.state: State = None
+        self._last: Frame | None = None
+        self._thumbnail: NDArray[np.float32] | None = None
+
+    def reset(self) -> None:
+        """Forget the past: the next frame is matted on its own."""
+        self.state, self._last, self._thumbnail = None, None, None
+
+    def __call__(self, frame: Frame | Rgb) -> Matte:
+        """Alpha of a frame, or of an RGB picture (H, W, 3) uint8 taken to follow the last one by 1/30 s."""
+        if isinstance(frame, np.ndarray):
+            frame = self._following(frame)
+        size = self.backend.network_size(frame.size)
+        rgb = to_rgb(frame.picture, size)
+        fresh = self._starts_shot(frame, rgb)
+        if fresh or self.state is None:
+            self.state = self.backend.initial_state(size)
+        _, pha, self.state = self.backend(rgb, self.state)
+        self._last = frame
+        return Matte(frame, self._full_size(pha, rgb, frame), fresh)
+
+    def _following(self, rgb: Rgb) -> Frame:
+        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+            raise InputError(f"expected RGB (H, W, 3) uint8, got {rgb.shape} {rgb.dtype}; convert the picture first")
+        base = Fraction(1, 30)
+        return Frame(rgb, self._last.pts + 1 if self._last and self._last.time_base == base else 0, base)
+
+    def _starts_shot(self, frame: Frame, rgb: Rgb) -> bool:
+        grey = cv2.resize(rgb, CUT_SIZE[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
+        last, thumbnail = self._last, self._thumbnail
+        self._thumbnail = grey
+        if last is None or thumbnail is None or last.size != frame.size:
+            return True
+        if not 0 < frame.seconds - last.seconds <= MAX_GAP:
+            return True
+        return float(np.abs(grey - thumbnail).mean()) > CUT_DIFFERENCE
+
+    def _full_size(self, pha: NDArray[np.float32], rgb: Rgb, frame: Frame) -> Alpha:
+        if self.refine:
+            return guided_upsample(pha, rgb, frame)
+        return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
+
+
+def quantise(pha: NDArray[np.float32]) -> Alpha:
+    """[0, 1] → 0 … 255, rounded and clipped."""
+    return np.asarray(cv2.convertScaleAbs(cv2.max(pha, 0), alpha=255))
+
+
+def guided_upsample(pha: NDArray[np.float32], rgb: Rgb, frame: Frame) -> Alpha:
+    """`pha` (h, w), made from `rgb` (h, w, 3), at the frame's own size and with its edges.
+
+    The fast guided filter of He and Sun (2015) on luma: alpha = a · luma + b is fitted in small windows at the
+    network's size and evaluated at full size, only where the matte is not plain.
+    """
+    raise NotImplementedError
+
+
+_ = (Callable, shrink, Yuv420)

@@ -1,0 +1,100 @@
+"""What flows through koutu: pictures, frames, mattes, and the errors a caller can meet."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rgb: TypeAlias = NDArray[np.uint8]  # (H, W, 3), full range, gamma-encoded as it came
+Alpha: TypeAlias = NDArray[np.uint8]  # (H, W), 0 background … 255 foreground
+Matrix: TypeAlias = Literal["bt601", "bt709", "bt2020"]
+
+
+@dataclass(frozen=True, slots=True)
+class ColorSpace:
+    """How Y'CbCr numbers mean colours: the matrix coefficients and whether 0…255 or 16…235 is black to white."""
+
+    matrix: Matrix = "bt709"
+    full_range: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Yuv420:
+    """A planar Y'CbCr 4:2:0 picture.
+
+    y: (H, W); u (Cb), v (Cr): (ceil(H/2), ceil(W/2)). uint8 for depth 8; uint16 holding 0…1023 for depth 10.
+    Planes are C-contiguous and owned by the picture: nobody writes into them after it is made.
+    """
+
+    y: NDArray
+    u: NDArray
+    v: NDArray
+    space: ColorSpace = ColorSpace()
+    depth: int = 8
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.y.shape[0], self.y.shape[1]
+
+
+Picture: TypeAlias = Yuv420 | Rgb
+
+
+def picture_size(picture: Picture) -> tuple[int, int]:
+    """(H, W) of either kind of picture."""
+    return picture.size if isinstance(picture, Yuv420) else (picture.shape[0], picture.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a stream and the moment it is shown: pts · time_base seconds."""
+
+    picture: Picture
+    pts: int = 0
+    time_base: Fraction = Fraction(1, 90_000)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return picture_size(self.picture)
+
+    @property
+    def seconds(self) -> Fraction:
+        """When the frame is shown, exactly."""
+        return self.pts * self.time_base
+
+
+@dataclass(frozen=True, slots=True)
+class Matte:
+    """A frame with its alpha (H, W) uint8, at the frame's own size. `fresh`: the memory was empty before it."""
+
+    frame: Frame
+    alpha: Alpha
+    fresh: bool = False
+
+
+class KoutuError(Exception):
+    """Something the caller can mend; says what was expected, what came and what to do."""
+
+    exit_code = 1
+
+
+class InputError(KoutuError, ValueError):
+    """The given picture, video or background cannot be used."""
+
+    exit_code = 3
+
+
+class OutputError(KoutuError, OSError):
+    """The result cannot be written as asked."""
+
+    exit_code = 4
+
+
+class ModelError(KoutuError, ValueError):
+    """The model, its file, the engine or the device cannot be used."""
+
+    exit_code = 5
