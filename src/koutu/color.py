@@ -35,9 +35,11 @@ def rgb_to_yuv_matrix(space: ColorSpace, depth: int) -> NDArray[np.float64]:
 
 @lru_cache
 def yuv_to_rgb_matrix(space: ColorSpace, depth: int) -> NDArray[np.float64]:
-    """(3, 4): R, G, B in 0…255, not clipped = matrix · (Y', Cb, Cr, 1). The exact inverse of `rgb_to_yuv_matrix`."""
+    """(3, 4): R, G, B in 0…255, not clipped = matrix · (Y', Cb, Cr, 1). The inverse of `rgb_to_yuv_matrix`."""
     forward = rgb_to_yuv_matrix(space, depth)
     inverse = np.linalg.inv(forward[:, :3]).astype(np.float64)
+    if depth == 8:  # cv2 rounds the coefficients so for bytes: the offsets must know, or greys get a tint
+        inverse = np.rint(inverse * 1024) / 1024
     return np.column_stack([inverse, -inverse @ forward[:, 3]])
 
 
@@ -119,7 +121,7 @@ def require_rgb(rgb: Rgb) -> None:
 def _transformed(planes: list[NDArray], matrix: NDArray[np.float64], depth: int) -> Rgb:
     """RGB of three planes of one size."""
     rgb = cv2.transform(cv2.merge(planes), matrix)
-    return rgb if depth == 8 else cv2.convertScaleAbs(rgb)
+    return np.asarray(rgb if depth == 8 else cv2.convertScaleAbs(rgb), np.uint8)
 
 
 def _repeated(chroma: NDArray) -> NDArray:

@@ -14,8 +14,9 @@ from koutu.color import halve
 from koutu.composite import require_alpha, weight_like
 from koutu.types import Alpha, Picture, Yuv420, picture_size
 
-_SHARE = np.linspace(0, 1, 256) ** 6  # how much a pixel of this alpha says about the foreground
-_FOREGROUND = np.rint(255 * _SHARE).astype(np.uint8)
+# How much a pixel of each alpha says about the foreground; below 0.7 nothing, where products would round too coarsely.
+_FOREGROUND = np.rint(255 * np.linspace(0, 1, 256) ** 6).astype(np.uint8)
+_FOREGROUND[_FOREGROUND < 32] = 0
 _BACKGROUND = np.ascontiguousarray(_FOREGROUND[::-1])
 
 
@@ -66,7 +67,7 @@ def _local_colours(picture: NDArray, alpha: Alpha, halvings: int) -> tuple[NDArr
 
 
 def _local_colour(picture: NDArray, weight: NDArray, halvings: int, prior: NDArray) -> NDArray:
-    """The weighted mean in a narrow window, drawn to that in a wide one, and this to the picture, where little counts."""
+    """The weighted mean in a narrow window, drawn to that in a wide one and this to the picture where little counts."""
     product = cv2.multiply(picture, weight_like(weight, picture), scale=1 / 255)
     for _ in range(halvings):
         product, weight = halve(product), halve(weight)

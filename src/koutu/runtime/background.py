@@ -5,7 +5,7 @@ import re
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import numpy as np
 from PIL import Image, ImageColor
@@ -87,7 +87,7 @@ class Moving(Background):
         self._length: Fraction | None = None  # known after the first pass
         self._origin: Fraction | None = None
         self._latest = Fraction(0)
-        self._ready: tuple[tuple, Picture] | None = None
+        self._ready: tuple[Frame, tuple, Picture] | None = None
         self._rewind()
 
     def __call__(self, frame: Frame, alpha: Alpha) -> Picture:
@@ -98,10 +98,10 @@ class Moving(Background):
             self._origin = seconds
         self._latest = seconds
         self._move_to(seconds - self._origin)
-        key = (id(self._now), *_kind(frame.picture))
-        if self._ready is None or self._ready[0] != key:
-            self._ready = key, _conformed(self._now.picture, frame.picture, self._how)
-        return self._ready[1]
+        key = _kind(frame.picture)
+        if self._ready is None or self._ready[0] is not self._now or self._ready[1] != key:
+            self._ready = self._now, key, _conformed(self._now.picture, frame.picture, self._how)
+        return self._ready[2]
 
     def close(self) -> None:
         self._frames.close()
@@ -116,8 +116,8 @@ class Moving(Background):
                 f"{self._path}: expected a video with at least one frame as background, got none; "
                 "check that it plays, or use an image"
             )
-        self._now, self._next = first, next(self._frames, None)
-        self._start, self._gap, self._turn = first.seconds, Fraction(1, 25), turn
+        self._first, self._now, self._next = first, first, next(self._frames, None)
+        self._gap, self._turn = Fraction(1, 25), turn
 
     def _move_to(self, elapsed: Fraction) -> None:
         """Make `_now` the frame shown `elapsed` seconds after the first."""
@@ -126,11 +126,12 @@ class Moving(Background):
             turn, position = divmod(elapsed, self._length)
             if turn != self._turn:
                 self._rewind(turn)
-        while self._next is not None and self._next.seconds - self._start <= position:
+        while self._next is not None and self._next.seconds - self._first.seconds <= position:
             self._gap = max(self._next.seconds - self._now.seconds, Fraction(1, 1000))
             self._now, self._next = self._next, next(self._frames, None)
         if self._next is None and self._length is None:
-            self._length = max(self._now.seconds - self._start, Fraction(0)) + self._gap
+            self._length = max(self._now.seconds - self._first.seconds, Fraction(0)) + self._gap
+            self._loop = self._loop and self._now is not self._first  # one frame is not worth opening again
             if self._loop and elapsed >= self._length:
                 self._move_to(elapsed)
 
@@ -140,12 +141,18 @@ def make_background(spec: Spec, *, fit: Fit = "cover", loop: bool = True) -> Bac
 
     spec: the path of an image or video; a colour, "#rrggbb", "#rgb", "r,g,b" or a CSS name (but "green" is
     #00ff00); "blur" or "blur:STRENGTH", the blur's width in per cent of the picture's shorter side (10 if not given);
-    "transparent"; or a picture, (H, W, 3) uint8 or Pillow's. A file of the same name as one of these
-    words loses: write "./blur". fit: as `koutu.composite.fit`. loop: a video starts over at its end; else its last
-    frame stays. An animated image is a still one: its first picture.
+    "transparent"; or a picture, (H, W, 3) uint8 or Pillow's. A file named as one of these words loses: write "./blur".
+    fit: as `koutu.composite.fit`. loop: a video starts over at its end; else its last frame stays. Of an animated
+    image the first picture stands.
     """
+    if fit not in get_args(Fit):
+        raise InputError(f"expected a fit of {', '.join(get_args(Fit))}, got {fit!r}; name one of them")
     if isinstance(spec, np.ndarray):
-        return Still(_checked(spec), fit)
+        try:
+            require_rgb(spec)
+        except ValueError as error:
+            raise InputError(f"background: {error}") from error
+        return Still(spec.copy(), fit)
     if isinstance(spec, Image.Image):
         return Still(pil_to_rgb(spec), fit)
     if isinstance(spec, str):
@@ -163,8 +170,8 @@ def make_background(spec: Spec, *, fit: Fit = "cover", loop: bool = True) -> Bac
 
 
 def _from_file(path: Path, how: Fit, loop: bool) -> Background:
-    if not path.is_file():
-        came = "a folder" if path.is_dir() else "neither a file nor one of these words"
+    if not os.path.isfile(path):  # unlike pathlib's, False for a name too long to be one
+        came = "a folder" if os.path.isdir(path) else "neither a file nor one of these words"
         raise InputError(f"{path}: expected as background {_ACCEPTED}, got {came}; check the spelling and the path")
     if is_image(path):
         return Still(read_image(path), how)
@@ -201,14 +208,6 @@ def _strength(word: str) -> float:
             f'expected "blur:STRENGTH", per cent of the shorter side, above 0, at most 100, got {word!r}; try "blur:10"'
         )
     return strength
-
-
-def _checked(rgb: Rgb) -> Rgb:
-    try:
-        require_rgb(rgb)
-    except ValueError as error:
-        raise InputError(f"background: {error}") from error
-    return rgb.copy()
 
 
 def _frames(path: str | os.PathLike[str]) -> Generator[Frame, None, None]:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Literal, TypeAlias, get_args
 
-import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
@@ -114,18 +113,19 @@ def write_image(
         if kind == "JPEG":
             raise OutputError(f"{name}: expected a picture without alpha, as JPEG has none; write .png or .webp")
         require_alpha(rgb, alpha)
-        rgb = cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA)
-        rgb[..., 3] = alpha
+        rgb = np.dstack([rgb, alpha])
     options = {
         "PNG": {"compress_level": 1},
         "WEBP": {"quality": quality, "method": 2},
         "JPEG": {"quality": quality},
         "TIFF": {"compression": "tiff_lzw"},
     }
+    whole = io.BytesIO()  # first: libtiff would write past Python, and pipes cannot seek
     try:
+        Image.fromarray(rgb).save(whole, format=kind, **options[kind])
         with _complete(target) as file:
-            Image.fromarray(rgb).save(file, format=kind, **options[kind])
-    except (OSError, ValueError) as error:
+            file.write(whole.getbuffer())
+    except (OSError, ValueError, RuntimeError) as error:
         raise OutputError(
             f"{name}: expected to write a {rgb.shape[1]}×{rgb.shape[0]} {kind}, got {error}; "
             "check that the folder exists, may be written to and has room, and that the format holds this size"

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from threading import Condition, Thread
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -26,7 +26,8 @@ class Mailbox(Generic[T]):
             raise ValueError(f"expected a mailbox size of at least 1, got {size}")
         self.size, self.live, self.dropped = size, live, 0
         self._items: deque[T] = deque()
-        self._closed, self._error = False, None
+        self._closed = False
+        self._error: BaseException | None = None
         self._changed = Condition()
 
     def put(self, item: T) -> None:
@@ -76,9 +77,12 @@ class Mailbox(Generic[T]):
 
 
 class Stage(Thread):
-    """A thread that runs `work` on each item; `busy_seconds` and `count` tell what it did."""
+    """A thread that runs `work` on each item of `inbox`; `busy_seconds` and `count` tell what it did.
 
-    def __init__(self, work: Callable[[T], U], inbox: Iterable[T], outbox: Mailbox[U], name: str):
+    Without `work` the items go through as they come, and making them is the work.
+    """
+
+    def __init__(self, work: Callable[[Any], Any] | None, inbox: Iterable, outbox: Mailbox, name: str):
         super().__init__(name=f"koutu-{name}", daemon=True)
         self.work, self.inbox, self.outbox = work, inbox, outbox
         self.busy_seconds, self.count = 0.0, 0
@@ -86,10 +90,15 @@ class Stage(Thread):
     def run(self) -> None:
         error: BaseException | None = None
         try:
-            for item in self.inbox:
+            items, end = iter(self.inbox), object()
+            while True:
+                asked = perf_counter()
+                item = next(items, end)
+                if item is end:
+                    break
                 started = perf_counter()
-                result = self.work(item)
-                self.busy_seconds += perf_counter() - started
+                result = self.work(item) if self.work else item
+                self.busy_seconds += perf_counter() - (started if self.work else asked)
                 self.count += 1
                 self.outbox.put(result)
         except Closed:
@@ -101,11 +110,21 @@ class Stage(Thread):
         self.outbox.close(error)
 
 
-def stage(work: Callable[[T], U], inbox: Iterable[T], outbox: Mailbox[U], *, name: str = "stage") -> Stage:
+def stage(work: Callable[[T], U] | None, inbox: Iterable[T], outbox: Mailbox[U], *, name: str = "stage") -> Stage:
     """Run `work` on every item of `inbox` in its own thread; an error stops the writer and is raised in the reader.
 
-    An `inbox` that is a Mailbox is abandoned when the stage ends, so that the stage before it ends too.
+    An `inbox` that is a Mailbox is abandoned when the stage ends, so that the stage before it ends too. `work` None
+    makes a source of any iterable.
     """
     thread = Stage(work, inbox, outbox, name)
     thread.start()
     return thread
+
+
+def stop(stages: Iterable[Stage], *, seconds: float = 30.0) -> None:
+    """Let every stage end at its next item and wait for the threads."""
+    stages = list(stages)
+    for thread in stages:
+        thread.outbox.abandon()
+    for thread in stages:
+        thread.join(seconds)

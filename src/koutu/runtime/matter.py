@@ -1,22 +1,19 @@
 """The matting stage: frames in, mattes out, one memory per stream."""
 
-from collections.abc import Callable
 from fractions import Fraction
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.color import shrink, to_rgb
+from koutu.color import to_rgb
 from koutu.runtime.backends import Backend, State
-from koutu.types import Alpha, Frame, InputError, Matte, Rgb, Yuv420
+from koutu.runtime.refine import guided_upsample, quantise
+from koutu.types import Alpha, Frame, InputError, Matte, Rgb
 
 MAX_GAP = Fraction(1)  # seconds; after a longer gap, memory of the past misleads more than it helps
-MIN_SIDE = 1
 CUT_DIFFERENCE = 28.0  # mean change of a thumbnail, of 255, that no motion in a shot was seen to reach
 CUT_SIZE = (18, 32)
-REFINE_RADIUS = 2  # of the guided filter, in network pixels
-REFINE_EPS = 2e-3
 
 
 class Matter:
@@ -66,23 +63,6 @@ class Matter:
         return float(np.abs(grey - thumbnail).mean()) > CUT_DIFFERENCE
 
     def _full_size(self, pha: NDArray[np.float32], rgb: Rgb, frame: Frame) -> Alpha:
-        if self.refine:
-            return guided_upsample(pha, rgb, frame)
-        return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
-
-
-def quantise(pha: NDArray[np.float32]) -> Alpha:
-    """[0, 1] → 0 … 255, rounded and clipped."""
-    return np.asarray(cv2.convertScaleAbs(cv2.max(pha, 0), alpha=255))
-
-
-def guided_upsample(pha: NDArray[np.float32], rgb: Rgb, frame: Frame) -> Alpha:
-    """`pha` (h, w), made from `rgb` (h, w, 3), at the frame's own size and with its edges.
-
-    The fast guided filter of He and Sun (2015) on luma: alpha = a · luma + b is fitted in small windows at the
-    network's size and evaluated at full size, only where the matte is not plain.
-    """
-    raise NotImplementedError
-
-
-_ = (Callable, shrink, Yuv420)
+        if not self.refine or pha.shape[0] >= frame.size[0]:
+            return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
+        return guided_upsample(pha, frame.picture)

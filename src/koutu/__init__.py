@@ -1,0 +1,51 @@
+"""koutu (抠图): cut people out of pictures and video in real time and put another background behind them.
+
+The names below are imported when first used, so that `import koutu` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koutu.api import convert as convert
+    from koutu.api import matte as matte
+    from koutu.composite import replace as replace
+    from koutu.foreground import decontaminate as decontaminate
+    from koutu.runtime.convert import Report as Report
+    from koutu.runtime.image import read_image as read_image
+    from koutu.runtime.image import write_image as write_image
+    from koutu.runtime.matter import Matter as Matter
+    from koutu.runtime.video import open_video as open_video
+    from koutu.types import Frame as Frame
+    from koutu.types import KoutuError as KoutuError
+    from koutu.types import Matte as Matte
+    from koutu.zoo import load as load
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "convert": "koutu.api",
+    "matte": "koutu.api",
+    "load": "koutu.zoo",
+    "Matter": "koutu.runtime.matter",
+    "open_video": "koutu.runtime.video",
+    "read_image": "koutu.runtime.image",
+    "write_image": "koutu.runtime.image",
+    "replace": "koutu.composite",
+    "decontaminate": "koutu.foreground",
+    "Report": "koutu.runtime.convert",
+    "Frame": "koutu.types",
+    "Matte": "koutu.types",
+    "KoutuError": "koutu.types",
+}
+__all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'koutu' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

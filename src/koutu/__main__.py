@@ -1,0 +1,5 @@
+"""`python -m koutu`."""
+
+from koutu.cli import main
+
+main()

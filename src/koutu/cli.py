@@ -1,0 +1,197 @@
+"""The command line: parse, call one library function, print. Heavy imports happen inside the command that needs them."""
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from koutu import __version__
+from koutu.types import KoutuError
+
+LOST_INPUT = 6  # exit code: finished, but part of the input could not be read
+INTERRUPTED = 130
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="""koutu (抠图) cuts people out of pictures and video and puts another background behind them.
+
+\b
+Examples:
+  koutu video talk.mp4 -o out.mp4 --background beach.jpg
+  koutu video talk.mp4 -o out.mov --background transparent
+  koutu image portrait.jpg -o cut/
+  koutu doctor
+
+\b
+Exit codes: 0 done, 2 wrong usage, 3 input, 4 output, 5 model or device,
+6 done but part of a damaged input was lost, 130 interrupted.""",
+)
+
+
+class Fit(str, Enum):
+    """How a background meets the frame."""
+
+    cover = "cover"
+    contain = "contain"
+    stretch = "stretch"
+
+
+class Codec(str, Enum):
+    """Video codec of .mp4, .mkv and .mov."""
+
+    h264 = "h264"
+    hevc = "hevc"
+
+
+Model = Annotated[str, typer.Option("--model", "-m", help="A name of `koutu models`, or an exported .onnx file.")]
+Engine = Annotated[str, typer.Option(help="onnxruntime or openvino; what is asked for runs, or the error says why not.")]
+Device = Annotated[str, typer.Option(help="cpu, or what the engine offers: cuda (onnxruntime), gpu, npu (openvino).")]
+Threads = Annotated[int, typer.Option(min=0, help="Threads of the engine; 0 for its own choice.")]
+BackgroundFit = Annotated[Fit, typer.Option("--fit", help="How the background meets the frame.")]
+
+
+@app.callback(invoke_without_command=True)
+def _top(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+    if version:
+        print(f"koutu {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def video(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Any video that FFmpeg reads.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Composite, or cut-out with alpha.")] = None,
+    background: Annotated[
+        str, typer.Option("--background", "-b", help="Image, video, colour, blur[:STRENGTH], green or transparent.")
+    ] = "green",
+    alpha: Annotated[Path | None, typer.Option(help="Also write alpha as a grey video.")] = None,
+    foreground: Annotated[Path | None, typer.Option(help="Also write the person on black.")] = None,
+    side_by_side: Annotated[Path | None, typer.Option(help="Also write original | composite.")] = None,
+    model: Model = "",
+    engine: Engine = "",
+    device: Device = "cpu",
+    threads: Threads = 0,
+    fit: BackgroundFit = Fit.cover,
+    hold: Annotated[bool, typer.Option("--hold", help="Hold a background video's last frame; it loops if not.")] = False,
+    smooth: Annotated[bool, typer.Option(help="One-frame-delay smoothing.")] = False,
+    refine: Annotated[bool, typer.Option(help="Let alpha follow the edges of the full-size picture.")] = True,
+    decontaminate: Annotated[bool, typer.Option(help="Take the old background's light off the edges.")] = True,
+    codec: Annotated[Codec, typer.Option(help="Codec of .mp4, .mkv and .mov without alpha.")] = Codec.h264,
+    preset: Annotated[str, typer.Option(help="x264/x265 preset.")] = "veryfast",
+    crf: Annotated[int, typer.Option(min=0, max=51, help="Quality: 0 lossless, 51 worst.")] = 18,
+    depth: Annotated[int, typer.Option(help="Bits a sample: 8, or 10 (HEVC).")] = 8,
+    audio: Annotated[bool, typer.Option(help="Keep the sound.")] = True,
+) -> None:
+    """Cut the person out of a video and put another background behind.
+
+    \b
+    koutu video talk.mp4 -o out.mp4 --background beach.jpg
+    koutu video talk.mp4 -o out.mp4 --background blur --alpha alpha.mp4
+    koutu video talk.mp4 -o cut.webm --background transparent
+    koutu video talk.mp4 --side-by-side compare.mp4 --background '#204060'
+    """
+    from koutu.api import convert
+    from koutu.progress import summary, watch
+    from koutu.runtime.writer import EncodeOptions
+
+    encode = EncodeOptions(codec=codec.value, preset=preset, crf=crf, depth=depth, audio=audio)
+    with watch(source.name) as progress:
+        report = convert(
+            source, output, background=background, alpha=alpha, foreground=foreground, side_by_side=side_by_side,
+            **_chosen(model, engine), device=device, threads=threads, fit=fit.value, loop=not hold, smooth=smooth,
+            refine=refine, decontaminate=decontaminate, encode=encode, progress=progress,
+        )  # fmt: skip
+    for line in summary(report):
+        print(line, file=sys.stderr)
+    if report.lost:
+        raise typer.Exit(LOST_INPUT)
+
+
+@app.command()
+def image(
+    sources: Annotated[list[str], typer.Argument(metavar="IN…", help="Images, or - for standard input.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="A folder, a file for one image, or - for standard output.")],
+    background: Annotated[
+        str, typer.Option("--background", "-b", help="Image, colour, blur[:STRENGTH], green or transparent.")
+    ] = "transparent",
+    alpha_only: Annotated[bool, typer.Option("--alpha-only", help="Write alpha as a grey picture.")] = False,
+    model: Model = "",
+    engine: Engine = "",
+    device: Device = "cpu",
+    threads: Threads = 0,
+    fit: BackgroundFit = Fit.cover,
+) -> None:
+    """Cut the person out of images. Into a folder, each is written as STEM.png.
+
+    \b
+    koutu image portrait.jpg -o portrait.png
+    koutu image *.jpg -o cut/ --background white
+    koutu image - -o - < portrait.jpg > portrait.png
+    """
+    from koutu.api import convert_image
+    from koutu.pictures import jobs
+    from koutu.zoo import load
+
+    backend = load(**_chosen(model, engine), device=device, threads=threads)
+    failed = 0
+    for source, target in jobs(sources, output):
+        try:
+            form = "PNG" if output == "-" else None
+            convert_image(
+                source, target, background=background, alpha_only=alpha_only, backend=backend, fit=fit.value, format=form
+            )
+        except KoutuError as e:
+            if len(sources) == 1:
+                raise
+            print(f"koutu: {e}", file=sys.stderr)
+            failed = e.exit_code
+    if failed:
+        raise typer.Exit(failed)
+
+
+@app.command()
+def models() -> None:
+    """List the packaged networks with their licence and data."""
+    from koutu.zoo import DEFAULT, MODELS, WEIGHTS
+
+    for name, card in MODELS.items():
+        size = (WEIGHTS / card.file).stat().st_size / 1e6
+        print(f"{name}{' (default)' if name == DEFAULT else ''}  {size:.1f} MB")
+        print(f"  {card.summary}\n  licence: {card.licence}\n  data: {card.data}")
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what was found on this machine, what will run, and every version."""
+    from koutu.doctor import examine
+
+    healthy = True
+    for line, fine in examine():
+        healthy &= fine
+        print(line)
+    if not healthy:
+        raise typer.Exit(5)
+
+
+def _chosen(model: str, engine: str) -> dict[str, Any]:
+    """The options that were given; the library knows its own defaults."""
+    return {name: value for name, value in (("model", model), ("engine", engine)) if value}
+
+
+def main() -> None:
+    """Entry point: every expected mistake ends in one sentence and an exit code, never in a traceback."""
+    try:
+        app()
+    except KoutuError as e:
+        print(f"koutu: {e}", file=sys.stderr)
+        sys.exit(e.exit_code)
+    except BrokenPipeError:
+        sys.exit(141)
+    except KeyboardInterrupt:
+        print("koutu: interrupted; nothing half-written was left", file=sys.stderr)
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,44 @@
+"""Which image goes where: the naming rules of `koutu image`."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from koutu.types import OutputError
+
+
+def jobs(sources: list[str], output: str) -> Iterator[tuple[Path | IO[bytes], Path | IO[bytes]]]:
+    """Pairs of source and target. `output` is "-", a file for a single source, or a folder, made if missing."""
+    if output == "-" and len(sources) > 1:
+        raise OutputError(f"expected one image when writing to standard output, got {len(sources)}; give -o a folder")
+    one_file = len(sources) == 1 and Path(output).suffix and not Path(output).is_dir()
+    targets: dict[Path, str] = {}
+    for source in sources:
+        read = sys.stdin.buffer if source == "-" else Path(source)
+        if output == "-":
+            yield read, sys.stdout.buffer
+            continue
+        target = Path(output) if one_file else _folder(output) / f"{'stdin' if source == '-' else Path(source).stem}.png"
+        if target in targets:
+            raise OutputError(
+                f"{source} and {targets[target]} would both be written to {target}; use a folder for each, or rename one"
+            )
+        if source != "-" and target.exists() and Path(source).exists() and os.path.samefile(source, target):
+            raise OutputError(f"expected an output other than the input, got {target} for both; name another folder")
+        targets[target] = source
+        yield read, target
+
+
+def _folder(output: str) -> Path:
+    folder = Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"expected a folder for several images, got the file {folder}; name a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise OutputError(f"the folder {folder} could not be made: {e.strerror}; choose another") from e
+    return folder
+
+

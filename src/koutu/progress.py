@@ -1,0 +1,72 @@
+"""How far a run is, for people: a bar on a terminal, a quiet line now and then elsewhere, a summary at the end."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koutu.runtime.convert import Progress, Report
+    from koutu.runtime.video import VideoReader
+
+QUIET_SECONDS = 30.0  # between lines when nobody watches
+BAR = 24
+
+
+@contextmanager
+def watch(title: str) -> "Iterator[Progress]":
+    """A progress callback for `convert`, shown on standard error."""
+    meter = Meter(title, terminal=sys.stderr.isatty())
+    try:
+        yield meter
+    finally:
+        meter.end()
+
+
+class Meter:
+    """Counts frames and shows rate and time left, a few times a second on a terminal."""
+
+    def __init__(self, title: str, *, terminal: bool):
+        self.title, self.terminal = title, terminal
+        self.started = self.shown = monotonic()
+
+    def __call__(self, frames: int, reader: "VideoReader") -> None:
+        now = monotonic()
+        if now - self.shown < (0.2 if self.terminal else QUIET_SECONDS):
+            return
+        self.shown = now
+        line = self.line(frames, reader.frame_count, frames / (now - self.started))
+        print(f"\r\x1b[K{line}" if self.terminal else line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
+
+    def line(self, frames: int, total: int | None, rate: float) -> str:
+        """`talk.mp4 ███────  120/480  41.0 fps  0:08 left`; without a bar when the length is unknown."""
+        if not total or frames > total:
+            return f"{self.title}  {frames} frames  {rate:.1f} fps"
+        full = BAR * frames // total
+        left = int((total - frames) / rate + 0.5)
+        bar = "█" * full + "─" * (BAR - full)
+        return f"{self.title} {bar} {frames}/{total}  {rate:.1f} fps  {left // 60}:{left % 60:02d} left"
+
+    def end(self) -> None:
+        """Clear the bar."""
+        if self.terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def summary(report: "Report") -> list[str]:
+    """The closing lines of a run: what ran, how fast, stage by stage, and what a user must know."""
+    stages = " · ".join(f"{name} {ms:.1f}" for name, ms in report.stage_ms.items())
+    lines = [
+        f"{report.frames} frames in {report.seconds:.1f} s: {report.rate:.1f} frames per second end to end",
+        f"milliseconds a frame, overlapping: {stages}",
+        f"model: {report.model}",
+    ]
+    if report.fresh_starts > 1:
+        lines.append(f"memory began anew {report.fresh_starts - 1} time(s), at cuts or gaps")
+    if report.added_delay_frames:
+        lines.append(f"smoothing adds {report.added_delay_frames} frame of delay")
+    lines += [f"note: {note}" for note in report.notes]
+    if report.lost:
+        lines.append(f"lost: {report.lost}")
+    return [*lines, *(f"wrote {path}" for path in report.outputs)]
