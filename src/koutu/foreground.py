@@ -51,9 +51,9 @@ def _rim_box(alpha: Alpha) -> tuple[slice, slice] | None:
     left, top, width, height = cv2.boundingRect(cv2.inRange(alpha, 1, 254))
     if not width:
         return None
-    reach = min(alpha.shape) // 8
-    rows = slice(max(0, top - reach) & -2, min(alpha.shape[0], top + height + reach))
-    return rows, slice(max(0, left - reach) & -2, min(alpha.shape[1], left + width + reach))
+    reach = min(alpha.shape) // 8  # from multiples of 32, so that the coarse grids stand still while the person moves
+    rows = slice(max(0, top - reach) & -32, min(alpha.shape[0], (top + height + reach + 1) & -2))
+    return rows, slice(max(0, left - reach) & -32, min(alpha.shape[1], (left + width + reach + 1) & -2))
 
 
 def _local_colours(picture: NDArray, alpha: Alpha, halvings: int) -> tuple[NDArray, NDArray]:

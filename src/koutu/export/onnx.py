@@ -46,7 +46,7 @@ def export_onnx(network: MODNet, path: Path, *, name: str, pixels: int) -> float
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of every shape check
         torch.onnx.export(
-            Deployed(network), inputs, str(part), input_names=["rgb", *states], output_names=["pha"],
+            Deployed(network).eval(), inputs, str(part), input_names=["rgb", *states], output_names=["pha"],
             dynamic_axes=axes, opset_version=17, dynamo=False,
         )  # fmt: skip
     model = onnx.load(part)

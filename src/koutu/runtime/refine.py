@@ -20,7 +20,7 @@ _STRIP = 64  # rows worked on at a time, so that temporaries stay in the cache
 
 def quantise(pha: NDArray[np.float32]) -> Alpha:
     """[0, 1] → 0 … 255, rounded and clipped."""
-    return np.asarray(cv2.convertScaleAbs(cv2.max(pha, 0.0), alpha=255))
+    return np.asarray(cv2.convertScaleAbs(np.maximum(pha, 0), alpha=255))
 
 
 def luma(picture: Picture) -> NDArray:
@@ -40,7 +40,7 @@ def guided_upsample(pha: NDArray[np.float32], picture: Picture) -> Alpha:
     for box in _unsure_boxes(small, guide.shape):
         a, b = (_enlarged(x, box, guide.shape) for x in (slope, offset))
         cv2.accumulateProduct(guide[box].astype(np.float32), a, b)
-        alpha[box] = cv2.convertScaleAbs(cv2.max(b, 0.0))
+        alpha[box] = cv2.convertScaleAbs(np.maximum(b, 0))
     return alpha
 
 
