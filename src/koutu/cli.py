@@ -155,6 +155,26 @@ def image(
 
 
 @app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path("koutu-demo"),
+) -> None:
+    """Run the main job on a packaged sample: a composited video, its alpha, and both side by side."""
+    from koutu.api import convert
+    from koutu.pictures import folder
+    from koutu.progress import summary, watch
+    from koutu.zoo import SAMPLE
+
+    results = folder(output)
+    with watch("sample") as progress:
+        report = convert(
+            SAMPLE / "talk.mp4", results / "composite.mp4", background=str(SAMPLE / "lake.jpg"),
+            alpha=results / "alpha.mp4", side_by_side=results / "side-by-side.mp4", progress=progress,
+        )  # fmt: skip
+    for line in summary(report):
+        print(line)
+
+
+@app.command()
 def models() -> None:
     """List the packaged networks with their licence and data."""
     from koutu.zoo import DEFAULT, MODELS, WEIGHTS

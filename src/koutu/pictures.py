@@ -20,7 +20,7 @@ def jobs(sources: list[str], output: str) -> Iterator[tuple[Path | IO[bytes], Pa
         if output == "-":
             yield read, sys.stdout.buffer
             continue
-        target = Path(output) if one_file else _folder(output) / f"{'stdin' if source == '-' else Path(source).stem}.png"
+        target = Path(output) if one_file else folder(Path(output)) / f"{'stdin' if source == '-' else Path(source).stem}.png"
         if target in targets:
             raise OutputError(
                 f"{source} and {targets[target]} would both be written to {target}; use a folder for each, or rename one"
@@ -31,14 +31,14 @@ def jobs(sources: list[str], output: str) -> Iterator[tuple[Path | IO[bytes], Pa
         yield read, target
 
 
-def _folder(output: str) -> Path:
-    folder = Path(output)
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"expected a folder for several images, got the file {folder}; name a folder")
+def folder(path: Path) -> Path:
+    """The folder, made if missing; raises OutputError."""
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"expected a folder for the results, got the file {path}; name a folder")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
     except OSError as e:
-        raise OutputError(f"the folder {folder} could not be made: {e.strerror}; choose another") from e
-    return folder
+        raise OutputError(f"the folder {path} could not be made: {e.strerror}; choose another") from e
+    return path
 
 

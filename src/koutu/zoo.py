@@ -8,6 +8,7 @@ from koutu.runtime.backends import ENGINES, Backend
 from koutu.types import ModelError
 
 WEIGHTS = Path(__file__).parent / "weights"
+SAMPLE = Path(__file__).parent / "sample"  # talk.mp4 and lake.jpg, made by tools/make_sample.py from CC0 pictures
 DEFAULT = "modnet-small"
 DEFAULT_ENGINE = "onnxruntime"
 
@@ -26,7 +27,7 @@ class ModelCard:
 MODELS: dict[str, ModelCard] = {
     "modnet-small": ModelCard(
         file="modnet-small.onnx",
-        sha256="",
+        sha256="0d309d6c31c4ad0f543f95c020a057d1753a259898dd689d912dea424d58489a",
         summary="MODNet with a small residual encoder and the previous alpha as fourth channel; portraits, video",
         licence="research only: part of its training pictures has no clear licence",
         data="EG1800, CCP, Human-Segmentation-Dataset (masks); London and Canada face sets, synthetic portraits (solved)",

@@ -1,0 +1,190 @@
+"""End-to-end speed: frames per second, milliseconds a stage and peak memory, beside a plain transcode and peers.
+
+python bench/video.py --peers PEERS_FOLDER [--frames 150] [--rounds 5] [--json out.json]
+
+All systems run in turn, round after round, in one process, with the same reader, compositing and writer; figures are
+medians over the rounds, and ratios are medians of the rounds' own ratios. Peak memory is measured in a process each.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from peers import MediaPipeBackend, RvmBackend, nv21_to_planes, planes_to_nv21
+
+from koutu.color import rgb_to_yuv, to_rgb
+from koutu.composite import replace
+from koutu.foreground import decontaminate
+from koutu.runtime.convert import Look, Outputs, convert_video
+from koutu.runtime.mailbox import Mailbox, stage
+from koutu.runtime.matter import Matter
+from koutu.runtime.video import open_video
+from koutu.runtime.writer import EncodeOptions, open_writer
+from koutu.types import ColorSpace, Frame, Yuv420
+from koutu.zoo import SAMPLE, load
+
+SIZES = ((360, 640), (720, 1280), (1080, 1920))
+ENCODE = EncodeOptions(preset="ultrafast")
+
+
+def make_clip(path: Path, size: tuple[int, int], frames: int) -> None:
+    """The packaged sample, back and forth, at another size, H.264."""
+    with open_video(SAMPLE / "talk.mp4") as reader:
+        sample = [to_rgb(frame.picture) for frame in reader]
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", 30, options={"preset": "veryfast", "crf": "20"})
+        stream.height, stream.width, stream.pix_fmt = *size, "yuv420p"
+        for i in range(frames):
+            turn, at = divmod(i, len(sample))
+            rgb = cv2.resize(sample[at if turn % 2 == 0 else -1 - at], size[::-1], interpolation=cv2.INTER_CUBIC)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
+        out.mux(stream.encode(None))
+
+
+def transcode(source: Path, target: Path) -> dict:
+    """Decode and encode with the same reader, writer and settings: the limit for anything in between."""
+    started, frames = time.perf_counter(), 0
+    with open_video(source) as reader, open_writer(target, reader, options=ENCODE) as writer:
+        box = Mailbox[Frame](3)
+        stage(None, reader, box, name="decode")
+        for frame in box:
+            assert isinstance(frame.picture, Yuv420)
+            writer.write(frame.picture, frame)
+            frames += 1
+    seconds = time.perf_counter() - started
+    return {"fps": frames / seconds, "stages": {}}
+
+
+def matting(backend: object, refine: bool) -> Callable[[Path, Path], dict]:
+    look = Look(background=str(SAMPLE / "lake.jpg"), refine=refine)
+
+    def run(source: Path, target: Path) -> dict:
+        report = convert_video(source, Outputs(target), look=look, backend=backend, encode=ENCODE)  # type: ignore[arg-type]
+        return {"fps": report.rate, "stages": report.stage_ms}
+
+    return run
+
+
+def systems(size: tuple[int, int], peers: Path | None, engines: list[str]) -> dict[str, Callable[[Path, Path], dict]]:
+    found: dict[str, Callable[[Path, Path], dict]] = {"transcode": transcode}
+    for engine in engines:
+        found[f"koutu {engine}"] = matting(load(engine=engine), refine=True)
+    if peers:
+        found["rvm"] = matting(RvmBackend(peers, size), refine=False)
+        found["mediapipe"] = matting(MediaPipeBackend(peers, size), refine=False)
+    return found
+
+
+def measure(size: tuple[int, int], args: argparse.Namespace, folder: Path) -> dict[str, dict]:
+    clip = folder / f"{size[0]}.mp4"
+    make_clip(clip, size, args.frames)
+    candidates = systems(size, args.peers, args.engines)
+    rounds: dict[str, list[dict]] = {name: [] for name in candidates}
+    for i in range(args.rounds + 1):  # the first is to warm up
+        for name, run in candidates.items():
+            result = run(clip, folder / "out.mp4")
+            if i:
+                rounds[name].append(result)
+    table = {}
+    for name, runs in rounds.items():
+        stages = {k: statistics.median(r["stages"][k] for r in runs) for k in runs[0]["stages"]}
+        against = {
+            other: statistics.median(a["fps"] / b["fps"] for a, b in zip(runs, rounds[other], strict=True))
+            for other in ("transcode", "rvm") if other in rounds
+        }  # fmt: skip
+        table[name] = {"fps": statistics.median(r["fps"] for r in runs), "stages": stages, "times": against}
+        if args.memory and name != "mediapipe":
+            table[name]["peak_mb"] = peak_memory(name, size, clip, args.peers)
+    return table
+
+
+def peak_memory(name: str, size: tuple[int, int], clip: Path, peers: Path | None) -> float:
+    """Peak resident megabytes of a process that runs one system on one clip."""
+    job = json.dumps([name, size, str(clip), str(peers) if peers else None])
+    out = subprocess.run([sys.executable, __file__, "--child", job], check=True, capture_output=True, text=True)
+    return float(out.stdout.split()[-1])
+
+
+def child(job: str) -> None:
+    name, size, clip, peers = json.loads(job)
+    engines = [name.removeprefix("koutu ")] if name.startswith("koutu") else []
+    run = systems(tuple(size), Path(peers) if peers and name == "rvm" else None, engines)[name]
+    with tempfile.TemporaryDirectory() as folder:
+        run(Path(clip), Path(folder) / "out.mp4")
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def camera_view(engines: list[str], rounds: int) -> dict[str, float]:
+    """The article's own case: NV21 640×640 from a camera → NV21 composite; milliseconds a frame, one at a time."""
+    size, space = (640, 640), ColorSpace("bt601", True)
+    with open_video(SAMPLE / "talk.mp4") as reader:
+        views = [cv2.resize(to_rgb(f.picture)[:, 140:500], size) for f in reader]
+    nv21 = [planes_to_nv21(p.y, p.u, p.v) for p in (rgb_to_yuv(v, space) for v in views)]
+    lake = cv2.resize(cv2.imread(str(SAMPLE / "lake.jpg"))[..., ::-1].copy(), size)
+    background = rgb_to_yuv(lake, space)
+    matters, times = {e: Matter(load(engine=e)) for e in engines}, {e: [] for e in engines}
+    for _ in range(rounds):
+        for engine, matter in matters.items():
+            for i, view in enumerate(nv21):
+                started = time.perf_counter()
+                frame = Frame(Yuv420(*nv21_to_planes(view, size[0]), space), i * 3000)
+                alpha = matter(frame).alpha
+                out = replace(decontaminate(frame.picture, alpha), alpha, background)
+                assert isinstance(out, Yuv420)
+                planes_to_nv21(out.y, out.u, out.v)
+                times[engine].append(1000 * (time.perf_counter() - started))
+            matter.reset()
+    return {engine: statistics.median(t) for engine, t in times.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", type=Path)
+    parser.add_argument("--engines", nargs="*", default=["onnxruntime", "openvino"])
+    parser.add_argument("--frames", type=int, default=150)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--memory", action="store_true", help="also peak memory, in a process each")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.child:
+        return child(args.child)
+    machine = f"{os.cpu_count()} cores, {cpu_name()}, {platform.system()}"
+    result: dict = {"machine": machine, "frames": args.frames, "rounds": args.rounds, "sizes": {}}
+    print(f"{machine}; x264 {ENCODE.preset} crf {ENCODE.crf}; medians of {args.rounds} rounds", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for size in SIZES:
+            table = result["sizes"][f"{size[1]}x{size[0]}"] = measure(size, args, Path(folder))
+            for name, row in table.items():
+                stages = " ".join(f"{k} {v:.1f}" for k, v in row["stages"].items())
+                ratios = " ".join(f"{v:.2f}× {k}" for k, v in row["times"].items())
+                memory = f"{row['peak_mb']:.0f} MB" if "peak_mb" in row else ""
+                print(f"{size[1]}×{size[0]} {name:20} {row['fps']:6.1f} fps  {ratios}  [{stages}] {memory}", flush=True)
+    result["camera 640×640 NV21, ms"] = camera_view(args.engines, args.rounds)
+    print("camera 640×640 NV21 → NV21, ms a frame:", result["camera 640×640 NV21, ms"])
+    if args.json:
+        args.json.write_text(json.dumps(result, indent=1))
+
+
+def cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""What each video file type can hold, how its codecs are set and what colour tags mean: tables rather than branches."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from koutu.types import ColorSpace, InputError, Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeOptions:
+    """How to encode. crf: 0 lossless … 51 worst, on x264's scale; depth 10 in .mp4, .mkv and .mov is HEVC Main 10."""
+
+    codec: Literal["h264", "hevc"] = "h264"  # of .mp4, .mkv and .mov
+    preset: str = "veryfast"
+    crf: int = 18
+    depth: int = 8
+    audio: bool = True
+
+
+class Container(NamedTuple):
+    """One type of file. audio, subtitles: codecs copied as they are (None: what the muxer takes)."""
+
+    format: str
+    video: Literal["h264", "vp9"]
+    alpha: Literal["prores", "vp9"] | None
+    audio: frozenset[str] | None
+    audio_encoder: str
+    subtitles: frozenset[str]
+
+
+_MP4_AUDIO = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "alac"})
+_PCM = frozenset({"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_u8"})
+_TEXT = frozenset({"subrip", "ass", "ssa", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "text"})
+
+CONTAINERS = {
+    # Players rarely know PCM in .mp4, though the format does.
+    ".mp4": Container("mp4", "h264", None, _MP4_AUDIO | {"opus", "flac"}, "aac", frozenset({"mov_text"})),
+    ".mov": Container("mov", "h264", "prores", _MP4_AUDIO | _PCM, "aac", frozenset({"mov_text"})),
+    ".mkv": Container("matroska", "h264", None, None, "aac", _TEXT),
+    ".webm": Container("webm", "vp9", "vp9", frozenset({"opus", "vorbis"}), "libopus", frozenset({"webvtt"})),
+}
+
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+
+
+class Encoder(NamedTuple):
+    """What FFmpeg is to be asked for. even: 4:2:0 sizes must be even, the bitstream has no way to crop one pixel."""
+
+    name: str
+    pix_fmt: str
+    options: dict[str, str]
+    tag: str | None = None
+    even: bool = False
+
+
+def encoder_of(container: Container, options: EncodeOptions, alpha: bool) -> Encoder:
+    """The encoder for a file type; with `alpha` one that keeps it, and `container.alpha` must not be None."""
+    kind = container.alpha if alpha else container.video
+    ten = "10le" if options.depth == 10 else ""
+    if kind == "prores":
+        return Encoder("prores_ks", "yuva444p10le", {"profile": "4444", "vendor": "apl0", "alpha_bits": "8"})
+    if kind == "vp9":
+        return Encoder("libvpx-vp9", "yuva420p" if alpha else f"yuv420p{ten}", _vp9_options(options, alpha))
+    if options.codec == "hevc" or options.depth == 10:
+        quiet = "log-level=none:lossless=1" if options.crf == 0 else "log-level=none"
+        tag = None if container.format == "matroska" else "hvc1"
+        settings = {"preset": options.preset, "crf": str(options.crf), "x265-params": quiet}
+        return Encoder("libx265", f"yuv420p{ten}", settings, tag, even=True)
+    return Encoder("libx264", "yuv420p", {"preset": options.preset, "crf": str(options.crf)}, even=True)
+
+
+def _vp9_options(options: EncodeOptions, alpha: bool) -> dict[str, str]:
+    step = PRESETS.index(options.preset)
+    settings = {
+        "deadline": "realtime" if step < 3 else "good",
+        "cpu-used": str(max(0, 8 - step)) if step < 3 else str(max(0, 8 - step)),
+        "row-mt": "1",
+        "tile-columns": "2",
+        "crf": str(round(options.crf * 63 / 51)),
+        "b": "0",
+    }
+    if options.crf == 0:
+        settings["lossless"] = "1"
+    if alpha:
+        settings["auto-alt-ref"] = "0"  # alpha is a second stream, whose hidden frames would get out of step
+    return settings
+
+
+class ColorTags(NamedTuple):
+    """A stream's colour description in the numbers of ITU-T H.273, to be written again. 2, and range 0: not told."""
+
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+    range: int = 0  # 1: 16…235, 2: 0…255
+
+
+_MATRICES: dict[int, Matrix] = {
+    1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709", 9: "bt2020", 10: "bt2020",
+}  # fmt: skip
+MATRIX_TAGS: dict[Matrix, int] = {"bt709": 1, "bt601": 6, "bt2020": 9}
+
+
+def space_of(tags: ColorTags, height: int, full_range: bool) -> ColorSpace:
+    """What the tags mean; an untold matrix is BT.709 from 720 lines on, BT.601 below. Raises InputError."""
+    if tags.matrix in (0, 2, 3):  # 0: RGB, which is converted
+        return ColorSpace("bt709" if height >= 720 else "bt601", full_range)
+    if tags.matrix not in _MATRICES:
+        raise InputError(
+            f"expected Y'CbCr by BT.601, BT.709 or BT.2020, got matrix {tags.matrix} of ITU-T H.273; "
+            "convert it first, for example with ffmpeg's zscale filter"
+        )
+    return ColorSpace(_MATRICES[tags.matrix], full_range)

@@ -1,0 +1,159 @@
+"""The source's sound and subtitles beside a new picture: copied packet by packet, re-encoded only where they must be."""
+
+import contextlib
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import OutputContainer
+from av.stream import Discard, Stream
+
+from koutu.runtime.containers import Container
+from koutu.runtime.demux import open_input, packets
+
+# What one bad packet raises, unlike a full disk.
+_BAD_PACKET = (av.InvalidDataError, av.ArgumentError)
+_KEPT_TAGS = ("language", "title", "handler_name")
+_BIT_RATES = {"aac": 192_000, "libopus": 160_000}
+
+
+class Tracks:
+    """Reads `source` a second time, for all but the picture; times are moved by −`start` seconds, as the frames'."""
+
+    def __init__(self, source: Path, out: OutputContainer, container: Container, *, audio: bool, start: Fraction):
+        self.notes: list[str] = []
+        self._out, self._damaged = out, 0
+        self._input = open_input(source)
+        self.metadata = dict(self._input.metadata)
+        self.chapters = [_moved(chapter, start) for chapter in self._input.chapters()]
+        self._tracks: dict[int, _Copy | _Reencoding] = {}
+        for stream in self._input.streams:
+            track = self._track(stream, container, audio, start)
+            if track is None:
+                stream.discard = Discard.all
+            else:
+                self._tracks[stream.index] = track
+        streams = [stream for stream in self._input.streams if stream.index in self._tracks]
+        self._packets: Iterator[av.Packet] = packets(self._input, streams, self._count) if streams else iter(())
+        self._waiting: av.Packet | None = None
+
+    def advance(self, seconds: Fraction | None) -> None:
+        """Write what comes before that moment of the picture; all that is left if None."""
+        while True:
+            packet = self._waiting or next(self._packets, None)
+            self._waiting = None
+            if packet is None:
+                return
+            track = self._tracks[packet.stream.index]
+            if seconds is not None and track.moment(packet) > seconds:
+                self._waiting = packet
+                return
+            try:
+                for ready in track.packets(packet):
+                    self._out.mux(ready)
+            except _BAD_PACKET as error:
+                self._count(error)
+
+    def close(self) -> None:
+        """Close the source, and note what of it was damaged."""
+        if self._damaged:
+            self.notes.append(f"{self._damaged} damaged packets of sound or subtitles were left out")
+            self._damaged = 0
+        with contextlib.suppress(AttributeError):  # not a generator when there was nothing to read
+            self._packets.close()  # type: ignore[attr-defined]
+        self._input.close()
+
+    def _count(self, error: Exception) -> None:
+        self._damaged += 1
+
+    def _track(
+        self, stream: Stream, container: Container, audio: bool, start: Fraction
+    ) -> "_Copy | _Reencoding | None":
+        if stream.type not in ("audio", "subtitle") or (stream.type == "audio" and not audio):
+            return None
+        if stream.codec_context is None:
+            self.notes.append(f"{stream.type} track {stream.index} was left out: its codec is unknown")
+            return None
+        codec = stream.codec_context.codec.canonical_name
+        known = container.audio if stream.type == "audio" else container.subtitles
+        if known is None or codec in known:
+            with contextlib.suppress(ValueError):  # the muxer knows no such codec
+                return _Copy(self._out.add_stream_from_template(stream), stream, start)
+        if stream.type == "subtitle":
+            self.notes.append(f"subtitles ({codec}) were left out: {container.format} cannot hold them; .mkv can")
+            return None
+        track = _Reencoding(self._out, stream, container.audio_encoder, start)
+        self.notes.append(
+            f"sound ({codec}) was re-encoded as {container.audio_encoder.removeprefix('lib')}, as {container.format} "
+            "does not hold it; .mkv keeps it as it is"
+        )
+        return track
+
+
+class _Copy:
+    """Packets as they are."""
+
+    def __init__(self, out: Stream, stream: Stream, start: Fraction):
+        _describe(out, stream)
+        self._out, self._tick = out, Fraction(stream.time_base or 1)
+        self._offset = round(start / self._tick)
+        self._next: int | None = None  # earliest dts the muxer takes
+
+    def moment(self, packet: av.Packet) -> Fraction:
+        """When the packet is heard or shown, seconds."""
+        ticks = packet.dts if packet.dts is not None else packet.pts
+        return Fraction(0) if ticks is None else (ticks - self._offset) * self._tick
+
+    def packets(self, packet: av.Packet) -> list[av.Packet]:
+        """The packet in the new file's time; raises a bad packet's error if it has none."""
+        if not packet.size:
+            return []
+        pts, dts = packet.pts, packet.dts if packet.dts is not None else packet.pts
+        dts = self._next if dts is None else dts - self._offset
+        dts = 0 if dts is None else dts if self._next is None else max(dts, self._next)
+        packet.dts, packet.pts = dts, dts if pts is None else max(pts - self._offset, dts)
+        self._next = dts + 1
+        packet.stream = self._out
+        return [packet]
+
+
+class _Reencoding:
+    """Packets decoded and encoded again in the container's usual codec."""
+
+    def __init__(self, out: OutputContainer, stream: Stream, encoder: str, start: Fraction):
+        assert isinstance(stream, av.AudioStream)
+        self._in, self._tick = stream, Fraction(stream.time_base or 1)
+        self._start = start
+        source = stream.codec_context
+        rate = source.sample_rate if encoder == "aac" and source.sample_rate in (44_100, 48_000, 32_000) else 48_000
+        layout = {1: "mono", 2: "stereo"}.get(source.channels, source.layout.name)
+        added: Any = out.add_stream(encoder, rate=rate)
+        added.codec_context.layout = layout
+        added.codec_context.bit_rate = _BIT_RATES[encoder] * max(1, source.channels // 2)
+        _describe(added, stream)
+        self._out = added
+
+    def moment(self, packet: av.Packet) -> Fraction:
+        """When the packet is heard, seconds."""
+        return Fraction(0) if packet.pts is None else packet.pts * self._tick - self._start
+
+    def packets(self, packet: av.Packet) -> Iterator[av.Packet]:
+        """What the encoder gives for it."""
+        for frame in self._in.codec_context.decode(packet if packet.size else None):
+            if frame.pts is not None:
+                frame.pts -= round(self._start / frame.time_base)
+            yield from self._out.encode(frame)
+        if not packet.size:
+            yield from self._out.encode(None)
+
+
+def _describe(out: Stream, stream: Stream) -> None:
+    out.metadata.update({key: stream.metadata[key] for key in _KEPT_TAGS if key in stream.metadata})
+    out.disposition = stream.disposition
+
+
+def _moved(chapter: Any, start: Fraction) -> Any:
+    offset = round(start / chapter["time_base"])
+    return {**chapter, "start": chapter["start"] - offset, "end": chapter["end"] - offset}

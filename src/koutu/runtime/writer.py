@@ -1,0 +1,220 @@
+"""Video files out: what is asked for appears whole under its name, or an error says why not and nothing is left."""
+
+import errno
+import os
+import secrets
+import shutil
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+
+from koutu.runtime.containers import CONTAINERS, PRESETS, EncodeOptions
+from koutu.runtime.encode import VideoSink
+from koutu.runtime.sequence import PngSink, folder_and_pattern, is_sequence
+from koutu.runtime.video import VideoReader
+from koutu.types import Alpha, Frame, OutputError, Yuv420
+
+_KNOWN = f"{', '.join(CONTAINERS)}, or a folder or %04d.png for PNG pictures"
+
+
+def open_writer(
+    path: str | os.PathLike[str],
+    like: VideoReader,
+    *,
+    alpha: bool = False,
+    size: tuple[int, int] | None = None,
+    options: EncodeOptions | None = None,
+) -> "Writer":
+    """A writer of pictures of `size` (H, W), `like`'s if not given, with `like`'s times, colours, sound and titles.
+
+    The path's ending chooses: .mp4, .mov, .mkv (H.264, HEVC), .webm (VP9); a folder or %04d.png is a PNG sequence.
+    With alpha: .mov (ProRes 4444), .webm (VP9), PNG; not multiplied into the colours. H.264 and HEVC widen odd sizes
+    by one repeated pixel; .mkv and .webm keep times to the millisecond, .mp4 and .mov exactly. Raises OutputError.
+    """
+    options, size = options or EncodeOptions(), size or like.size
+    _require_options(options)
+    return Writer(Path(path), like, alpha, size, options)
+
+
+class Writer:
+    """Writes beside its destination and moves the result there when closed. As a context manager: closes, or aborts.
+
+    notes: what could not be kept, in sentences, complete after `close`.
+    """
+
+    def __init__(self, path: Path, like: VideoReader, alpha: bool, size: tuple[int, int], options: EncodeOptions):
+        self.path, self.size, self.alpha = path, size, alpha
+        self._like, self._count, self._open = like, 0, False
+        self.notes: list[str] = []
+        sequence = is_sequence(path)
+        container = None if sequence else _container_of(path, alpha)
+        self._target, pattern = folder_and_pattern(path) if sequence else (path, "")
+        self._target = _checked_target(self._target, path, like, sequence)
+        self._part = self._target.with_name(f".{secrets.token_hex(4)}.part")
+        try:
+            if container is None:
+                self._sink: PngSink | VideoSink = PngSink(self._part, pattern)
+                if like.has_audio and options.audio:
+                    self.notes.append("the sound was left out: PNG pictures hold none")
+            else:
+                self._sink = VideoSink(self._part, container, like, size, alpha=alpha, options=options)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            self._remove()
+            raise self._failed(error) from error
+        except BaseException:
+            self._remove()
+            raise
+        self._open = True
+        self.notes += self._sink.notes
+        self._sink.notes = self.notes
+
+    def write(self, picture: Yuv420, frame: Frame, alpha: Alpha | None = None) -> None:
+        """Write `picture`, shown when `frame` is; alpha (H, W) if the writer was opened for it. Raises OutputError."""
+        self._require(picture, alpha)
+        pts = Fraction(frame.pts)
+        if frame.time_base != self._like.time_base:
+            pts = frame.seconds / self._like.time_base
+        try:
+            self._sink.put(picture, round(pts), alpha)
+        except (av.FFmpegError, OSError) as error:
+            self.abort()
+            raise self._failed(error) from error
+        self._count += 1
+
+    def close(self) -> None:
+        """Complete the file, sound included, and move it to its place; raises OutputError. A second call does nothing."""
+        if not self._open:
+            return
+        try:
+            if not self._count:
+                raise OutputError(f"{self.path}: expected at least one frame to write, got none; write before closing")
+            self._sink.finish()
+            self._move()
+        except OutputError:
+            self.abort()
+            raise
+        except (av.FFmpegError, OSError, ValueError) as error:
+            self.abort()
+            raise self._failed(error) from error
+        except BaseException:
+            self.abort()
+            raise
+        self._open = False
+
+    def abort(self) -> None:
+        """Drop everything written; the destination stays as it was. Does nothing after `close`."""
+        if self._open:
+            self._open = False
+            self._sink.discard()
+            self._remove()
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    def _require(self, picture: Yuv420, alpha: Alpha | None) -> None:
+        if not self._open:
+            raise ValueError(f"{self.path}: expected an open writer, got one that was closed or aborted; open another")
+        if picture.size != self.size or picture.space != self._like.space:
+            raise ValueError(
+                f"expected a picture of size {self.size} and {self._like.space}, got {picture.size} and "
+                f"{picture.space}; fit and convert it first (koutu.composite, koutu.color)"
+            )
+        came = None if alpha is None else (alpha.shape, str(alpha.dtype))
+        expected = (self.size, "uint8") if self.alpha else None
+        if came != expected:
+            raise ValueError(f"expected alpha {expected}, got {came}; open_writer(alpha=…) says if there is one")
+
+    def _move(self) -> None:
+        if self._part.is_dir() and self._target.is_dir():
+            self._target.rmdir()  # empty, as checked; if not any more, this fails
+        os.replace(self._part, self._target)
+
+    def _remove(self) -> None:
+        if self._part.is_dir():
+            shutil.rmtree(self._part, ignore_errors=True)
+        else:
+            try:
+                self._part.unlink(missing_ok=True)
+            except OSError:
+                pass  # gone with its folder or disk
+
+    def _failed(self, error: Exception) -> OutputError:
+        code = getattr(error, "errno", None)
+        reason = getattr(error, "strerror", None) or str(error)
+        remedy = {
+            errno.ENOSPC: "free some space, or write to another disk",
+            errno.EDQUOT: "free some space, or write to another disk",
+            errno.EACCES: "choose a folder that may be written to",
+            errno.EPERM: "choose a folder that may be written to",
+            errno.EROFS: "choose a folder that may be written to",
+        }.get(code or 0, "try another place or type of file; audio=False leaves the sound out")
+        return OutputError(f"{self.path}: expected to write the video, got: {reason}; {remedy}")
+
+
+def _require_options(options: EncodeOptions) -> None:
+    wrong = (
+        ("codec", options.codec, ("h264", "hevc")),
+        ("preset", options.preset, PRESETS),
+        ("depth", options.depth, (8, 10)),
+        ("crf", options.crf, range(52)),
+    )
+    for name, came, expected in wrong:
+        if came not in expected:
+            choice = "0…51" if name == "crf" else ", ".join(map(str, expected))
+            raise OutputError(f"expected {name} to be one of {choice}, got {came!r}; choose one of them")
+
+
+def _container_of(path: Path, alpha: bool):
+    container = CONTAINERS.get(path.suffix.lower())
+    if container is None:
+        raise OutputError(f"{path}: expected a name ending in {_KNOWN}, got {path.suffix!r}; rename it")
+    if alpha and container.alpha is None:
+        raise OutputError(
+            f"{path}: expected a type of file that holds alpha, got {path.suffix}; write .mov, .webm or a folder of "
+            "PNGs, or write alpha as a grey video of its own"
+        )
+    return container
+
+
+def _checked_target(target: Path, path: Path, like: VideoReader, folder: bool) -> Path:
+    """The real path to write, or OutputError; links are followed, so that they stay links."""
+    real = Path(os.path.realpath(target))
+    try:
+        problem = _problem(real, like, folder)
+    except (OSError, ValueError) as error:
+        problem = str(error), "choose another name"
+    if problem:
+        raise OutputError(f"{path}: expected a place to write to, got {problem[0]}; {problem[1]}")
+    return real
+
+
+def _problem(real: Path, like: VideoReader, folder: bool) -> tuple[str, str] | None:
+    """What came, and the remedy."""
+    if not real.parent.is_dir():
+        return f"a folder that does not exist ({real.parent})", "make it first"
+    if not os.access(real.parent, os.W_OK):
+        return f"a folder that may not be written to ({real.parent})", "choose another, or change its permissions"
+    if not real.exists():
+        return None
+    if os.path.samefile(real, like.path):
+        return "the video that is being read", "choose another name"
+    if folder:
+        if not real.is_dir():
+            return "a file where a folder is needed", "choose another name"
+        if any(real.iterdir()):
+            return "a folder that is not empty", "name a new or an empty one"
+    elif real.is_dir():
+        return "a folder", "add a file name"
+    elif not real.is_file():
+        return "a device or pipe", "name a file"
+    return None
