@@ -21,7 +21,6 @@ from pathlib import Path
 
 import av
 import cv2
-import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 from peers import MediaPipeBackend, RvmBackend, nv21_to_planes, planes_to_nv21

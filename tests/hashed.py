@@ -1,4 +1,4 @@
-"""Weights and inputs filled by an integer hash of their name, so that two implementations can be compared without files."""
+"""Weights and inputs filled by an integer hash of their name: two implementations compared without files."""
 
 import zlib
 

@@ -87,7 +87,7 @@ def test_contract(cfg, size):
     state = model.initial_state(src)
     fgr, pha, *memory = model(src, *state)
     assert fgr is src and pha.shape == (2, 1, *size) and len(memory) == 1
-    assert 0 <= pha.min() and pha.max() <= 1
+    assert pha.min() >= 0 and pha.max() <= 1
     again = model.training_outputs(src, *state)
     assert torch.equal(again.pha, pha) and again.semantic.shape == (2, 1, size[0] // 16, size[1] // 16)
 

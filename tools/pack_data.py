@@ -100,7 +100,8 @@ def main() -> None:
         jobs += [(source, path, args.teacher) for path in paths]
     print(f"{write_pack(args.out / 'backgrounds', backgrounds(args.data))} backgrounds", flush=True)
     with get_context("spawn").Pool(args.workers) as pool:  # OpenCV does not survive a fork
-        print(f"{write_pack(args.out / 'people', filter(None, pool.imap(person, jobs, chunksize=8)))} people", flush=True)
+        people = filter(None, pool.imap(person, jobs, chunksize=8))
+        print(f"{write_pack(args.out / 'people', people)} people", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from typing import IO
 
 from koutu.composite import Fit, replace
 from koutu.foreground import decontaminate
-from koutu.runtime.background import Spec, Transparent, make_background
 from koutu.runtime.backends import Backend
+from koutu.runtime.background import Spec, Transparent, make_background
 from koutu.runtime.convert import Look, Outputs, Progress, Report, convert_video
 from koutu.runtime.image import Source, read_image, write_image
 from koutu.runtime.matter import Matter

@@ -30,7 +30,7 @@ MODELS: dict[str, ModelCard] = {
         sha256="0d309d6c31c4ad0f543f95c020a057d1753a259898dd689d912dea424d58489a",
         summary="MODNet with a small residual encoder and the previous alpha as fourth channel; portraits, video",
         licence="research only: part of its training pictures has no clear licence",
-        data="EG1800, CCP, Human-Segmentation-Dataset (masks); London and Canada face sets, synthetic portraits (solved)",
+        data="masks: EG1800, CCP, Human-Segmentation-Dataset; solved mattes: London and Canada face sets, portraits",
     ),
 }
 
@@ -56,7 +56,7 @@ def packaged(name: str) -> Path:
     card = MODELS.get(name)
     if card is None:
         known = ", ".join(MODELS)
-        raise ModelError(f"expected a model out of {known} or the path of an .onnx file, got {name!r}; see `koutu models`")
+        raise ModelError(f"expected a model out of {known} or an .onnx file's path, got {name!r}; see `koutu models`")
     path = WEIGHTS / card.file
     if not path.is_file():
         raise ModelError(f"the weights of {name} are missing at {path}; reinstall koutu")

@@ -43,7 +43,8 @@ def corrupt(alpha: Alpha, rng: np.random.Generator) -> Alpha:
         alpha = alpha.copy()
         for _ in range(rng.integers(1, 5)):
             y, x = int(rng.integers(h)), int(rng.integers(w))
-            alpha[y : y + int(rng.integers(1, h // 4 + 1)), x : x + int(rng.integers(1, w // 4 + 1))] = rng.choice([0, 255])
+            bottom, right = y + int(rng.integers(1, h // 4 + 1)), x + int(rng.integers(1, w // 4 + 1))
+            alpha[y:bottom, x:right] = rng.choice([0, 255])
         return alpha
     if kind == 2:
         return np.asarray(cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.5, 4)))

@@ -14,7 +14,7 @@ from koutu.types import Alpha, Rgb
 
 @dataclass(frozen=True)
 class Sample:
-    """rgb (S, S, 3), pha and prev (S, S), all uint8: a picture, its alpha and what is remembered of the frame before."""
+    """rgb (S, S, 3), pha and prev (S, S), all uint8: a picture, its alpha, what is remembered of the frame before."""
 
     rgb: Rgb
     pha: Alpha
@@ -120,7 +120,8 @@ class Synthesis:
         x = (left + right) / 2 + rng.uniform(-0.35, 0.35) * self.size / scale
         inside = (left > 1, right < w - 2)
         if not all(inside) and share < 1:  # a body cut by its picture's side may not end in the middle of the sample
-            x = (right if inside[0] else left) + (-0.5 if inside[0] else 0.5) * self.size / scale if any(inside) else w / 2
+            reach = 0.5 * self.size / scale
+            x = w / 2 if not any(inside) else right - reach if inside[0] else left + reach
         placed = self._warp(rgba, rng, scale, (float(x), float(y)), turn=0 if cut else 10)
         if source in STUDIO and rng.random() < self.mix.dye:
             placed[..., :3] = recolour_pale(placed[..., :3], rng)

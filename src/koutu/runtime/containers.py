@@ -73,7 +73,7 @@ def _vp9_options(options: EncodeOptions, alpha: bool) -> dict[str, str]:
     step = PRESETS.index(options.preset)
     settings = {
         "deadline": "realtime" if step < 3 else "good",
-        "cpu-used": str(max(0, 8 - step)) if step < 3 else str(max(0, 8 - step)),
+        "cpu-used": str(8 - step),
         "row-mt": "1",
         "tile-columns": "2",
         "crf": str(round(options.crf * 63 / 51)),

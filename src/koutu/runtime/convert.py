@@ -12,8 +12,8 @@ import numpy as np
 
 from koutu.composite import Fit, matte_picture, replace, side_by_side, solid
 from koutu.foreground import decontaminate
-from koutu.runtime.background import Background, Spec, Transparent, make_background
 from koutu.runtime.backends import Backend
+from koutu.runtime.background import Background, Spec, Transparent, make_background
 from koutu.runtime.mailbox import Mailbox, Stage, stage, stop
 from koutu.runtime.matter import Matter
 from koutu.runtime.smooth import one_frame_delay

@@ -1,12 +1,12 @@
 """Opening any video file that is one, and reading its packets past damage."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from fractions import Fraction
-from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.stream import Disposition, Stream
 
 from koutu.types import InputError
@@ -19,17 +19,16 @@ _ATTEMPTS = 100  # failed reads in a row before the rest of a file is given up
 def open_input(path: str | os.PathLike[str]) -> InputContainer:
     """The opened file, which has a video stream; raises InputError."""
     name = os.fspath(path)
+    if os.path.isdir(name):
+        raise InputError(f"{name}: expected a video file, got a folder; name a file in it")
     try:
-        if not os.path.isdir(name):
-            with open(name, "rb") as file:
-                empty = not file.read(1)
+        with open(name, "rb") as file:
+            empty = not file.read(1)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = getattr(error, "strerror", None) or error
         raise InputError(
             f"{name}: expected a video file that can be read, got {reason}; check the path and its permissions"
         ) from error
-    if os.path.isdir(name):
-        raise InputError(f"{name}: expected a video file, got a folder; name a file in it")
     if empty:
         raise InputError(f"{name}: expected a video file, got an empty file; fetch or export it again")
     try:
@@ -37,7 +36,7 @@ def open_input(path: str | os.PathLike[str]) -> InputContainer:
         container = av.open(
             f"file:{name}", "r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
         )
-    except (av.FFmpegError, ValueError, OSError) as error:
+    except (FFmpegError, ValueError, OSError) as error:
         raise InputError(
             f"{name}: expected a video file, got something FFmpeg cannot read ({_reason(error)}); "
             "check that it plays, and fetch or export it again"
@@ -54,17 +53,17 @@ def video_stream(container: InputContainer) -> av.VideoStream | None:
 
 
 def packets(
-    container: InputContainer, streams: list[Stream], lost: Callable[[av.FFmpegError], None]
-) -> Iterator[av.Packet]:
+    container: InputContainer, streams: list[Stream], lost: Callable[[FFmpegError], None]
+) -> Generator[av.Packet, None, None]:
     """The packets of `streams`, and for each stream an empty one at the end; damage is told to `lost` and skipped."""
     failures = 0
-    while True:
+    while streams:
         try:
             for packet in container.demux(*streams):
                 failures = 0
                 yield packet
             return
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             failures += 1
             if failures == 1:
                 lost(error)
@@ -107,8 +106,3 @@ def _require_video(container: InputContainer, name: str) -> None:
 
 def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error).lower()
-
-
-def display_name(path: str | os.PathLike[str]) -> str:
-    """The path as messages show it."""
-    return str(Path(path))

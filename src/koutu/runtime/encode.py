@@ -1,11 +1,13 @@
 """One video stream encoded into one file, with the source's sound and subtitles beside it, in exact time."""
 
+import contextlib
 from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.codec.context import Flags
 from av.container import OutputContainer
+from av.error import FFmpegError
 
 from koutu.runtime.containers import ColorTags, Container, EncodeOptions, Encoder, encoder_of
 from koutu.runtime.planes import set_alpha, to_depth, yuv_to_frame
@@ -39,7 +41,7 @@ class VideoSink:
         self._tags = like.tags
         if self._encoder.name == "prores_ks" and like.space.full_range:
             self._tags = like.tags._replace(range=1)  # ProRes knows no other
-        movie = {"movflags": "+faststart"} if container.format in ("mp4", "mov") else {}
+        movie = {"movflags": "+faststart"} if container.format in ("mp4", "mov") else {"avoid_negative_ts": "disabled"}
         self._container: OutputContainer = av.open(f"file:{part}", "w", container.format, container_options=movie)
         self._tracks: Tracks | None = None
         try:
@@ -73,10 +75,8 @@ class VideoSink:
         """Let go of the file, whatever state it is in."""
         if self._tracks is not None:
             self._tracks.close()
-        try:
+        with contextlib.suppress(FFmpegError, OSError, ValueError):  # it is thrown away
             self._container.close()
-        except (av.FFmpegError, OSError, ValueError):
-            pass  # it is thrown away
 
     def _start(self, container: Container, options: EncodeOptions) -> None:
         self._stream = _video_stream(self._container, self._encoder, self._size, self._like, self._tags)
@@ -133,7 +133,7 @@ def _video_stream(
         context.codec_tag = encoder.tag
     try:
         context.open(strict=False)
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except (FFmpegError, OSError, ValueError) as error:
         raise OutputError(
             f"{size[1]}×{size[0]}: expected a size that {encoder.name} can encode, got its refusal ({error.args[-1]}); "
             "make the video smaller or larger first, or write .webm or a folder of PNGs"

@@ -1,4 +1,4 @@
-"""FFmpeg's pictures ↔ our planes: copied once, upright, at the depth asked for; only odd formats pass through swscale."""
+"""FFmpeg's pictures ↔ our planes: copied once, upright, at the depth asked for; odd formats pass through swscale."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -121,7 +121,7 @@ def _lines(frame: av.VideoFrame, index: int, depth: int) -> NDArray:
     """A plane of the frame as it lies in memory, lines padded to the right."""
     plane = frame.planes[index]
     kind = np.dtype(np.uint8 if depth == 8 else "<u2")
-    return np.frombuffer(plane, kind).reshape(-1, plane.line_size // kind.itemsize)
+    return np.frombuffer(memoryview(plane), kind).reshape(-1, plane.line_size // kind.itemsize)
 
 
 def _turned_plane(plane: NDArray, turn: Turn) -> NDArray:

@@ -29,7 +29,7 @@ def luma(picture: Picture) -> NDArray:
 
 
 def guided_upsample(pha: NDArray[np.float32], picture: Picture) -> Alpha:
-    """pha: (h, w) in [0, 1], no larger than the picture (H, W) → alpha (H, W) uint8 that follows the picture's edges."""
+    """pha (h, w) in [0, 1], no larger than the picture (H, W) → alpha (H, W) uint8 with the picture's edges."""
     guide = luma(picture)
     unit = 1 / (255 if guide.dtype == np.uint8 else 1023)
     slope, offset = _lines(pha, shrink(guide, pha.shape).astype(np.float32) * unit)

@@ -1,4 +1,4 @@
-"""The source's sound and subtitles beside a new picture: copied packet by packet, re-encoded only where they must be."""
+"""The source's sound and subtitles beside a new picture: copied as they are, re-encoded only where they must be."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,13 +8,14 @@ from typing import Any
 
 import av
 from av.container import OutputContainer
+from av.error import ArgumentError, InvalidDataError
 from av.stream import Discard, Stream
 
 from koutu.runtime.containers import Container
 from koutu.runtime.demux import open_input, packets
 
 # What one bad packet raises, unlike a full disk.
-_BAD_PACKET = (av.InvalidDataError, av.ArgumentError)
+_BAD_PACKET = (InvalidDataError, ArgumentError)
 _KEPT_TAGS = ("language", "title", "handler_name")
 _BIT_RATES = {"aac": 192_000, "libopus": 160_000}
 
@@ -36,7 +37,7 @@ class Tracks:
             else:
                 self._tracks[stream.index] = track
         streams = [stream for stream in self._input.streams if stream.index in self._tracks]
-        self._packets: Iterator[av.Packet] = packets(self._input, streams, self._count) if streams else iter(())
+        self._packets = packets(self._input, streams, self._count)
         self._waiting: av.Packet | None = None
 
     def advance(self, seconds: Fraction | None) -> None:
@@ -61,8 +62,7 @@ class Tracks:
         if self._damaged:
             self.notes.append(f"{self._damaged} damaged packets of sound or subtitles were left out")
             self._damaged = 0
-        with contextlib.suppress(AttributeError):  # not a generator when there was nothing to read
-            self._packets.close()  # type: ignore[attr-defined]
+        self._packets.close()
         self._input.close()
 
     def _count(self, error: Exception) -> None:
@@ -143,7 +143,7 @@ class _Reencoding:
         """What the encoder gives for it."""
         for frame in self._in.codec_context.decode(packet if packet.size else None):
             if frame.pts is not None:
-                frame.pts -= round(self._start / frame.time_base)
+                frame.pts -= round(self._start / (frame.time_base or self._tick))
             yield from self._out.encode(frame)
         if not packet.size:
             yield from self._out.encode(None)

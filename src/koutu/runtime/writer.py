@@ -2,15 +2,14 @@
 
 import errno
 import os
-import secrets
-import shutil
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-import av
+from av.error import FFmpegError
 
-from koutu.runtime.containers import CONTAINERS, PRESETS, EncodeOptions
+from koutu.runtime.containers import CONTAINERS, PRESETS, Container, EncodeOptions
+from koutu.runtime.destination import checked_target, move, part_of, remove
 from koutu.runtime.encode import VideoSink
 from koutu.runtime.sequence import PngSink, folder_and_pattern, is_sequence
 from koutu.runtime.video import VideoReader
@@ -33,9 +32,9 @@ def open_writer(
     With alpha: .mov (ProRes 4444), .webm (VP9), PNG; not multiplied into the colours. H.264 and HEVC widen odd sizes
     by one repeated pixel; .mkv and .webm keep times to the millisecond, .mp4 and .mov exactly. Raises OutputError.
     """
-    options, size = options or EncodeOptions(), size or like.size
+    options = options or EncodeOptions()
     _require_options(options)
-    return Writer(Path(path), like, alpha, size, options)
+    return Writer(Path(path), like, alpha, size or like.size, options)
 
 
 class Writer:
@@ -51,8 +50,8 @@ class Writer:
         sequence = is_sequence(path)
         container = None if sequence else _container_of(path, alpha)
         self._target, pattern = folder_and_pattern(path) if sequence else (path, "")
-        self._target = _checked_target(self._target, path, like, sequence)
-        self._part = self._target.with_name(f".{secrets.token_hex(4)}.part")
+        self._target = checked_target(self._target, path, like, sequence)
+        self._part = part_of(self._target)
         try:
             if container is None:
                 self._sink: PngSink | VideoSink = PngSink(self._part, pattern)
@@ -60,11 +59,11 @@ class Writer:
                     self.notes.append("the sound was left out: PNG pictures hold none")
             else:
                 self._sink = VideoSink(self._part, container, like, size, alpha=alpha, options=options)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            self._remove()
+        except (FFmpegError, OSError, ValueError) as error:
+            remove(self._part)
             raise self._failed(error) from error
         except BaseException:
-            self._remove()
+            remove(self._part)
             raise
         self._open = True
         self.notes += self._sink.notes
@@ -78,24 +77,24 @@ class Writer:
             pts = frame.seconds / self._like.time_base
         try:
             self._sink.put(picture, round(pts), alpha)
-        except (av.FFmpegError, OSError) as error:
+        except (FFmpegError, OSError) as error:
             self.abort()
             raise self._failed(error) from error
         self._count += 1
 
     def close(self) -> None:
-        """Complete the file, sound included, and move it to its place; raises OutputError. A second call does nothing."""
+        """Complete the file, sound included, and move it to its place; raises OutputError. Again: nothing."""
         if not self._open:
             return
         try:
             if not self._count:
                 raise OutputError(f"{self.path}: expected at least one frame to write, got none; write before closing")
             self._sink.finish()
-            self._move()
+            move(self._part, self._target)
         except OutputError:
             self.abort()
             raise
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except (FFmpegError, OSError, ValueError) as error:
             self.abort()
             raise self._failed(error) from error
         except BaseException:
@@ -108,7 +107,7 @@ class Writer:
         if self._open:
             self._open = False
             self._sink.discard()
-            self._remove()
+            remove(self._part)
 
     def __enter__(self) -> "Writer":
         return self
@@ -133,20 +132,6 @@ class Writer:
         expected = (self.size, "uint8") if self.alpha else None
         if came != expected:
             raise ValueError(f"expected alpha {expected}, got {came}; open_writer(alpha=…) says if there is one")
-
-    def _move(self) -> None:
-        if self._part.is_dir() and self._target.is_dir():
-            self._target.rmdir()  # empty, as checked; if not any more, this fails
-        os.replace(self._part, self._target)
-
-    def _remove(self) -> None:
-        if self._part.is_dir():
-            shutil.rmtree(self._part, ignore_errors=True)
-        else:
-            try:
-                self._part.unlink(missing_ok=True)
-            except OSError:
-                pass  # gone with its folder or disk
 
     def _failed(self, error: Exception) -> OutputError:
         code = getattr(error, "errno", None)
@@ -174,7 +159,7 @@ def _require_options(options: EncodeOptions) -> None:
             raise OutputError(f"expected {name} to be one of {choice}, got {came!r}; choose one of them")
 
 
-def _container_of(path: Path, alpha: bool):
+def _container_of(path: Path, alpha: bool) -> Container:
     container = CONTAINERS.get(path.suffix.lower())
     if container is None:
         raise OutputError(f"{path}: expected a name ending in {_KNOWN}, got {path.suffix!r}; rename it")
@@ -184,37 +169,3 @@ def _container_of(path: Path, alpha: bool):
             "PNGs, or write alpha as a grey video of its own"
         )
     return container
-
-
-def _checked_target(target: Path, path: Path, like: VideoReader, folder: bool) -> Path:
-    """The real path to write, or OutputError; links are followed, so that they stay links."""
-    real = Path(os.path.realpath(target))
-    try:
-        problem = _problem(real, like, folder)
-    except (OSError, ValueError) as error:
-        problem = str(error), "choose another name"
-    if problem:
-        raise OutputError(f"{path}: expected a place to write to, got {problem[0]}; {problem[1]}")
-    return real
-
-
-def _problem(real: Path, like: VideoReader, folder: bool) -> tuple[str, str] | None:
-    """What came, and the remedy."""
-    if not real.parent.is_dir():
-        return f"a folder that does not exist ({real.parent})", "make it first"
-    if not os.access(real.parent, os.W_OK):
-        return f"a folder that may not be written to ({real.parent})", "choose another, or change its permissions"
-    if not real.exists():
-        return None
-    if os.path.samefile(real, like.path):
-        return "the video that is being read", "choose another name"
-    if folder:
-        if not real.is_dir():
-            return "a file where a folder is needed", "choose another name"
-        if any(real.iterdir()):
-            return "a folder that is not empty", "name a new or an empty one"
-    elif real.is_dir():
-        return "a folder", "add a file name"
-    elif not real.is_file():
-        return "a device or pipe", "name a file"
-    return None

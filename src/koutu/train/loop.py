@@ -147,8 +147,11 @@ class Run:
         return pha
 
 
-def train(cfg: TrainConfig, model_cfg: Config, packs: Path, out: Path) -> None:
-    """Run or resume a recipe until its steps or its hours are over; writes last.pt and log.jsonl under `out`."""
+def train(cfg: TrainConfig, model_cfg: Config, packs: Path, out: Path, *, stop_at: int | None = None) -> None:
+    """Run or resume a recipe until its steps or its hours are over, or to step `stop_at`, to be resumed.
+
+    Writes last.pt and log.jsonl under `out`.
+    """
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(cfg.threads)
     people, backgrounds = Pack(packs / "people", in_memory=True), Pack(packs / "backgrounds", in_memory=True)
@@ -157,14 +160,17 @@ def train(cfg: TrainConfig, model_cfg: Config, packs: Path, out: Path) -> None:
     run.resume()
     makers = {size: Synthesis(people, backgrounds, indices, size) for _, size in cfg.sizes}
     samples = Samples(makers, cfg, run.step)
-    loader = DataLoader(samples, cfg.batch, num_workers=cfg.workers, prefetch_factor=4 if cfg.workers else None)
+    loader = DataLoader(
+        samples, cfg.batch, num_workers=cfg.workers, prefetch_factor=4 if cfg.workers else None,
+        generator=torch.Generator(),  # its own: the loader must not disturb the numbers that a resumed run draws
+    )  # fmt: skip
     validation = Synthesis(people, backgrounds, held_out, cfg.sizes[-1][1])
     started = saved = time.monotonic()
     run.model.train()
     for batch in loader:
         parts = run.train_step(*to_batch(batch))
         now = time.monotonic()
-        over = run.step >= cfg.steps or now - started > cfg.max_hours * 3600
+        over = run.step >= min(cfg.steps, stop_at or cfg.steps) or now - started > cfg.max_hours * 3600
         if run.step % 50 == 0 or over:
             line = {"step": run.step, "seconds": round(now - started, 1)}
             log(out, line | {k: round(v.item(), 4) for k, v in parts.items()})

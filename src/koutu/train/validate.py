@@ -1,5 +1,7 @@
 """Validation as in use: short clips of people who were not trained on, with the network's own past."""
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import torch
@@ -32,7 +34,7 @@ def closed_loop(model: MODNet, synthesis: Synthesis, clips: int = 64) -> dict[st
             pairs.append((pha[0, 0].numpy(), moved[..., 3].astype(np.float32) / 255))
         first.append(np.abs(pairs[0][0] - pairs[0][1]).mean())
         last.append(np.abs(pairs[-1][0] - pairs[-1][1]).mean())
-        steps = [(p1 - p0) - (g1 - g0) for (p0, g0), (p1, g1) in zip(pairs, pairs[1:], strict=False)]
+        steps = [(p1 - p0) - (g1 - g0) for (p0, g0), (p1, g1) in pairwise(pairs)]
         flicker.append(np.mean([np.sqrt(np.mean(s**2)) for s in steps]))
     return {
         "val_first_mad": round(1000 * float(np.mean(first)), 2),

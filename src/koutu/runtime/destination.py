@@ -1,0 +1,65 @@
+"""Where a result goes: checked before the work, written beside it under another name, moved there at the end."""
+
+import contextlib
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from koutu.runtime.video import VideoReader
+from koutu.types import OutputError
+
+
+def checked_target(target: Path, path: Path, like: VideoReader, folder: bool) -> Path:
+    """The real path to write, or OutputError; links are followed, so that they stay links."""
+    real = Path(os.path.realpath(target))
+    try:
+        problem = _problem(real, like, folder)
+    except (OSError, ValueError) as error:
+        problem = str(error), "choose another name"
+    if problem:
+        raise OutputError(f"{path}: expected a place to write to, got {problem[0]}; {problem[1]}")
+    return real
+
+
+def _problem(real: Path, like: VideoReader, folder: bool) -> tuple[str, str] | None:
+    """What came, and the remedy."""
+    if not real.parent.is_dir():
+        return f"a folder that does not exist ({real.parent})", "make it first"
+    if not os.access(real.parent, os.W_OK):
+        return f"a folder that may not be written to ({real.parent})", "choose another, or change its permissions"
+    if not real.exists():
+        return None
+    if os.path.samefile(real, like.path):
+        return "the video that is being read", "choose another name"
+    if folder:
+        if not real.is_dir():
+            return "a file where a folder is needed", "choose another name"
+        if any(real.iterdir()):
+            return "a folder that is not empty", "name a new or an empty one"
+    elif real.is_dir():
+        return "a folder", "add a file name"
+    elif not real.is_file():
+        return "a device or pipe", "name a file"
+    return None
+
+
+def part_of(target: Path) -> Path:
+    """A new hidden name on the same disk."""
+    return target.with_name(f".{secrets.token_hex(4)}.part")
+
+
+def move(part: Path, target: Path) -> None:
+    """Put the complete file or folder in place of what is there, which for a folder must be empty."""
+    if part.is_dir() and target.is_dir():
+        target.rmdir()
+    os.replace(part, target)
+
+
+def remove(part: Path) -> None:
+    """Delete an unfinished file or folder, if it is there; raises nothing."""
+    with contextlib.suppress(OSError):  # gone with its folder or disk
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
