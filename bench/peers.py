@@ -41,7 +41,8 @@ class RvmBackend:
     def __call__(self, rgb: Rgb, state: Any) -> tuple[NDArray, NDArray[np.float32], Any]:
         src = np.ascontiguousarray(rgb.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
         feeds = {"src": src, **{f"r{i}i": s for i, s in enumerate(state, 1)}}
-        fgr, pha, *state = self._session.run(["fgr", "pha", "r1o", "r2o", "r3o", "r4o"], feeds)
+        out = self._session.run(["fgr", "pha", "r1o", "r2o", "r3o", "r4o"], feeds)
+        fgr, pha, *state = (np.asarray(x) for x in out)
         return fgr[0], pha[0, 0], state
 
 
@@ -71,6 +72,6 @@ def nv21_to_planes(nv21: NDArray[np.uint8], height: int) -> tuple[NDArray, NDArr
     return nv21[:height], u, v
 
 
-def planes_to_nv21(y: NDArray, u: NDArray, v: NDArray) -> NDArray[np.uint8]:
+def planes_to_nv21(y: NDArray, u: NDArray, v: NDArray) -> NDArray:
     """Y, U, V planes as NV21 (H·3/2, W)."""
     return np.vstack([y, cv2.merge([v, u]).reshape(-1, y.shape[1])])

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -26,9 +27,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from peers import MediaPipeBackend, RvmBackend, nv21_to_planes, planes_to_nv21
 
 from koutu.color import rgb_to_yuv, to_rgb
-from koutu.composite import replace
+from koutu.composite import fit, replace
 from koutu.foreground import decontaminate
 from koutu.runtime.convert import Look, Outputs, convert_video
+from koutu.runtime.image import read_image
 from koutu.runtime.mailbox import Mailbox, stage
 from koutu.runtime.matter import Matter
 from koutu.runtime.video import open_video
@@ -49,7 +51,7 @@ def make_clip(path: Path, size: tuple[int, int], frames: int) -> None:
         stream.height, stream.width, stream.pix_fmt = *size, "yuv420p"
         for i in range(frames):
             turn, at = divmod(i, len(sample))
-            rgb = cv2.resize(sample[at if turn % 2 == 0 else -1 - at], size[::-1], interpolation=cv2.INTER_CUBIC)
+            rgb: Any = cv2.resize(sample[at if turn % 2 == 0 else -1 - at], size[::-1], interpolation=cv2.INTER_CUBIC)
             out.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
         out.mux(stream.encode(None))
 
@@ -131,10 +133,9 @@ def camera_view(engines: list[str], rounds: int) -> dict[str, float]:
     """The article's own case: NV21 640×640 from a camera → NV21 composite; milliseconds a frame, one at a time."""
     size, space = (640, 640), ColorSpace("bt601", True)
     with open_video(SAMPLE / "talk.mp4") as reader:
-        views = [cv2.resize(to_rgb(f.picture)[:, 140:500], size) for f in reader]
+        views = [fit(to_rgb(f.picture), size) for f in reader]
     nv21 = [planes_to_nv21(p.y, p.u, p.v) for p in (rgb_to_yuv(v, space) for v in views)]
-    lake = cv2.resize(cv2.imread(str(SAMPLE / "lake.jpg"))[..., ::-1].copy(), size)
-    background = rgb_to_yuv(lake, space)
+    background = rgb_to_yuv(fit(read_image(SAMPLE / "lake.jpg"), size), space)
     matters, times = {e: Matter(load(engine=e)) for e in engines}, {e: [] for e in engines}
     for _ in range(rounds):
         for engine, matter in matters.items():

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
-Rgb: TypeAlias = NDArray[np.uint8]  # (H, W, 3), full range, gamma-encoded as it came
-Alpha: TypeAlias = NDArray[np.uint8]  # (H, W), 0 background … 255 foreground
+# uint8 both; not said to the type checker, because OpenCV's stubs forget number types
+Rgb: TypeAlias = NDArray[Any]  # (H, W, 3), full range, gamma-encoded as it came
+Alpha: TypeAlias = NDArray[Any]  # (H, W), 0 background … 255 foreground
 Matrix: TypeAlias = Literal["bt601", "bt709", "bt2020"]
 
 

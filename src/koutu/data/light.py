@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.types import Rgb
+
 GAMMA = 2.2
 _TO_LINEAR = ((np.arange(256) / 255) ** GAMMA).astype(np.float32)
 _STEPS = 4095
@@ -23,13 +25,13 @@ def line_lamp(size: tuple[int, int], through: tuple[float, float], angle: float,
     return np.exp(-(distance**2) / (2 * radius**2)).astype(np.float32)
 
 
-def add_lamp(rgb: NDArray[np.uint8], lamp: NDArray[np.float32], colour: NDArray[np.float32]) -> NDArray[np.uint8]:
+def add_lamp(rgb: Rgb, lamp: NDArray[np.float32], colour: NDArray[np.float32]) -> Rgb:
     """rgb (H, W, 3) plus lamp (H, W) times a linear RGB colour, whose sign may be negative for a stripe of shadow."""
     linear = _TO_LINEAR[rgb] + lamp[..., None] * colour
     return _FROM_LINEAR[(np.clip(linear, 0, 1) * _STEPS).astype(np.int32)]
 
 
-def random_lamp(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def random_lamp(rgb: Rgb, rng: np.random.Generator) -> Rgb:
     """One lamp, point or line, anywhere on or just outside the picture, from a glow to a glare."""
     h, w = rgb.shape[:2]
     at = rng.uniform(-0.1, 1.1) * w, rng.uniform(-0.1, 1.1) * h
@@ -43,7 +45,7 @@ def random_lamp(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.
     return add_lamp(rgb, lamp, (strength * np.array([1 + warmth, 1, 1 - warmth])).astype(np.float32))
 
 
-def random_lamps(rgb: NDArray[np.uint8], rng: np.random.Generator, p: float = 0.25) -> NDArray[np.uint8]:
+def random_lamps(rgb: Rgb, rng: np.random.Generator, p: float = 0.25) -> Rgb:
     """Up to two lamps, each with probability `p`."""
     for _ in range(2):
         if rng.random() < p:

@@ -81,6 +81,8 @@ def _vp9_options(options: EncodeOptions, alpha: bool) -> dict[str, str]:
     }
     if options.crf == 0:
         settings["lossless"] = "1"
+    if options.depth == 10 and not alpha:
+        settings["profile"] = "2"
     if alpha:
         settings["auto-alt-ref"] = "0"  # alpha is a second stream, whose hidden frames would get out of step
     return settings

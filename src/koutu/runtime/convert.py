@@ -156,7 +156,7 @@ class Composer:
         picture, alpha = _yuv(matte.frame.picture), matte.alpha
         self.fresh_starts += matte.fresh
         pictures: dict[str, Yuv420] = {}
-        fgr = decontaminate(picture, alpha) if self.look.decontaminate else picture
+        fgr = _yuv(decontaminate(picture, alpha)) if self.look.decontaminate else picture
         if "alpha" in self.outputs:
             pictures["alpha"] = matte_picture(alpha, picture.space, picture.depth)
         if "foreground" in self.outputs or self.transparent:
@@ -173,7 +173,7 @@ class Composer:
 def without_background(picture: Yuv420, alpha: Alpha) -> Yuv420:
     """The picture with black where alpha is 0, so that a file with alpha does not carry the room along unseen."""
     # Two pixels are kept around the matte: chroma is shared by 2×2, and a player that scales mixes neighbours.
-    seen = cv2.dilate(cv2.compare(alpha, 0, cv2.CMP_GT), np.ones((5, 5), np.uint8))
+    seen = cv2.dilate(cv2.inRange(alpha, 1, 255), np.ones((5, 5), np.uint8))
     return _yuv(replace(picture, np.asarray(seen), solid(picture.size, (0, 0, 0), picture.space, picture.depth)))
 
 

@@ -12,11 +12,11 @@ from koutu.types import OutputError
 
 def checked_target(target: Path, path: Path, like: VideoReader, folder: bool) -> Path:
     """The real path to write, or OutputError; links are followed, so that they stay links."""
-    real = Path(os.path.realpath(target))
     try:
+        real = Path(os.path.realpath(target))
         problem = _problem(real, like, folder)
     except (OSError, ValueError) as error:
-        problem = str(error), "choose another name"
+        raise OutputError(f"{path}: expected a place to write to, got {error}; choose another name") from error
     if problem:
         raise OutputError(f"{path}: expected a place to write to, got {problem[0]}; {problem[1]}")
     return real

@@ -26,7 +26,7 @@ class VideoSink:
         self, part: Path, container: Container, like: VideoReader, size: tuple[int, int], *, alpha: bool,
         options: EncodeOptions,
     ):  # fmt: skip
-        self.notes: list[str] = []
+        self._notes: list[str] = []
         self._like, self._alpha = like, alpha
         self._encoder = encoder_of(container, options, alpha)
         self._depth = 10 if self._encoder.pix_fmt.endswith("p10le") and not alpha else 8
@@ -34,7 +34,7 @@ class VideoSink:
         if not self._encoder.even:
             self._size = size
         elif self._size != size:
-            self.notes.append(
+            self._notes.append(
                 f"{size[1]}×{size[0]} is written as {self._size[1]}×{self._size[0]}, its last pixels repeated, because "
                 "H.264 and HEVC need even sizes; .webm keeps odd ones"
             )
@@ -50,6 +50,12 @@ class VideoSink:
             self.discard()
             raise
         self._held: av.VideoFrame | None = None  # until it is known how long it is shown
+        self._count = 0
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be kept, in sentences."""
+        return self._notes + (self._tracks.notes if self._tracks is not None else [])
 
     def put(self, picture: Yuv420, pts: int, alpha: Alpha | None) -> None:
         """Encode one picture, shown from `pts` in the source's time base on."""
@@ -66,7 +72,11 @@ class VideoSink:
         if end <= self._held.pts:
             end = self._held.pts + max(1, round(1 / (self._like.rate or 25) / self._like.time_base))
         self._encode(self._held, round(end))
-        self._mux(self._stream.encode(None))
+        last = self._stream.encode(None)
+        if self._count <= 2:  # x265 makes up decoding times for so few; nothing can be out of order yet
+            for packet in last:
+                packet.dts = packet.pts
+        self._mux(last)
         self._tracks.advance(None)
         self._tracks.close()
         self._container.close()
@@ -80,15 +90,11 @@ class VideoSink:
 
     def _start(self, container: Container, options: EncodeOptions) -> None:
         self._stream = _video_stream(self._container, self._encoder, self._size, self._like, self._tags)
-        if self._alpha:
-            self._stream.metadata["alpha_mode"] = "1"
         source = self._like
         self._tracks = Tracks(source.path, self._container, container, audio=options.audio, start=source.start)
-        self.notes += self._tracks.notes
         self._container.metadata.update({k: v for k, v in self._tracks.metadata.items() if k not in _NOT_COPIED})
         if self._tracks.chapters:
             self._container.set_chapters(self._tracks.chapters)
-        self._tracks.notes = self.notes
         self._container.start_encoding()
 
     def _framed(self, picture: Yuv420, alpha: Alpha | None) -> av.VideoFrame:
@@ -105,6 +111,7 @@ class VideoSink:
 
     def _encode(self, frame: av.VideoFrame, until: int) -> None:
         assert frame.pts is not None and self._tracks is not None
+        self._count += 1
         frame.duration = until - frame.pts
         self._mux(self._stream.encode(frame))
         self._tracks.advance(frame.pts * self._like.time_base)
@@ -118,6 +125,12 @@ def _video_stream(
     container: OutputContainer, encoder: Encoder, size: tuple[int, int], like: VideoReader, tags: ColorTags
 ) -> av.VideoStream:
     """The stream with its encoder opened; raises OutputError."""
+    formats = av.Codec(encoder.name, "w").video_formats or []
+    if encoder.pix_fmt not in [known.name for known in formats]:
+        raise OutputError(
+            f"expected something that {encoder.name} as it is installed can encode, got {encoder.pix_fmt}; "
+            "ask for depth 8, or write .mp4 or .mkv"
+        )
     rate = like.rate if like.rate and 1 <= like.rate <= 1000 else Fraction(25)
     stream = container.add_stream(encoder.name, rate=rate, options=encoder.options)
     assert isinstance(stream, av.VideoStream)

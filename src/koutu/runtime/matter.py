@@ -27,7 +27,7 @@ class Matter:
         self.backend, self.refine = backend, refine
         self.state: State = None
         self._last: Frame | None = None
-        self._thumbnail: NDArray[np.float32] | None = None
+        self._thumbnail: NDArray | None = None
 
     def reset(self) -> None:
         """Forget the past: the next frame is matted on its own."""

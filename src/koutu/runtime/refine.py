@@ -18,7 +18,7 @@ SURE = 5  # of 255: a matte this near to either end is left as it is
 _STRIP = 64  # rows worked on at a time, so that temporaries stay in the cache
 
 
-def quantise(pha: NDArray[np.float32]) -> Alpha:
+def quantise(pha: NDArray) -> Alpha:
     """[0, 1] → 0 … 255, rounded and clipped."""
     return np.asarray(cv2.convertScaleAbs(np.maximum(pha, 0), alpha=255))
 
@@ -28,7 +28,7 @@ def luma(picture: Picture) -> NDArray:
     return picture.y if isinstance(picture, Yuv420) else np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
 
 
-def guided_upsample(pha: NDArray[np.float32], picture: Picture) -> Alpha:
+def guided_upsample(pha: NDArray, picture: Picture) -> Alpha:
     """pha (h, w) in [0, 1], no larger than the picture (H, W) → alpha (H, W) uint8 with the picture's edges."""
     guide = luma(picture)
     unit = 1 / (255 if guide.dtype == np.uint8 else 1023)

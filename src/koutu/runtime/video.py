@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -21,31 +21,22 @@ from koutu.types import Frame, InputError
 class Lost:
     """What could not be decoded, as far as reading has come. str() is a sentence, empty if nothing is lost."""
 
-    damaged: int = 0  # packets that could not be decoded, or frames that were patched up
-    first: float = 0.0  # seconds: about where
-    last: float = 0.0
+    moments: set[float] = field(default_factory=set)  # seconds, about: packets not decoded, frames patched up
     missing_seconds: float = 0.0  # at the end
     missing_frames: int = 0  # about how many that is
 
     def __bool__(self) -> bool:
-        return bool(self.damaged or self.missing_seconds)
+        return bool(self.moments or self.missing_seconds)
 
     def __str__(self) -> str:
         parts = []
-        if self.damaged:
-            where = f"at about {self.first:.1f} s" if self.last - self.first < 0.1 else (
-                f"between about {self.first:.1f} s and {self.last:.1f} s"
-            )  # fmt: skip
-            parts.append(f"{self.damaged} damaged frame{'s' if self.damaged > 1 else ''} {where}")
+        if self.moments:
+            count, first, last = len(self.moments), min(self.moments), max(self.moments)
+            where = f"at about {first:.1f} s" if last - first < 0.1 else f"between about {first:.1f} s and {last:.1f} s"
+            parts.append(f"{count} damaged frame{'s' if count > 1 else ''} {where}")
         if self.missing_seconds:
             parts.append(f"the last {self.missing_seconds:.1f} s are missing, about {self.missing_frames} frames")
         return "; ".join(parts)
-
-    def note(self, seconds: float) -> None:
-        """Count damage at `seconds`."""
-        self.first = min(self.first, seconds) if self.damaged else seconds
-        self.last = max(self.last, seconds)
-        self.damaged += 1
 
 
 def open_video(path: str | os.PathLike[str]) -> "VideoReader":
@@ -64,7 +55,7 @@ class VideoReader:
     """
 
     def __init__(self, path: str | os.PathLike[str]):
-        self.path = Path(path)
+        self.path, self._closed = Path(path), False
         self._container = open_input(path)
         try:
             self._open()
@@ -140,6 +131,8 @@ class VideoReader:
         return self
 
     def __next__(self) -> Frame:
+        if self._closed:
+            raise ValueError(f"{self.path}: expected an open reader, got a closed one; open the video again")
         frame, self._first = self._first, None
         frame = frame or next(self._decoder, None)
         if frame is None:
@@ -158,15 +151,15 @@ class VideoReader:
 
     def close(self) -> None:
         """Close the file; frames already given stay valid."""
+        self._closed, self._first = True, None
         if hasattr(self, "_decoder"):
             self._decoder.close()
-        self._first = None
         self._container.close()
 
     def _decoded(self) -> Generator[av.VideoFrame, None, None]:
-        for packet in packets(self._container, [self._stream], lambda _: self._note_damage(None)):
+        for packet in packets(self._container, [self._stream], lambda _: self._note_damage()):
             if packet.is_corrupt and packet.size:
-                self._note_damage(packet)
+                self._note_damage(packet.pts, packet.dts)
             ending = not packet.size
             for _ in range(64 if ending else 1):  # at the end, each call may meet one more damaged frame
                 try:
@@ -174,11 +167,11 @@ class VideoReader:
                 except EOFError:
                     break
                 except FFmpegError:
-                    self._note_damage(packet)
+                    self._note_damage(packet.pts, packet.dts)
                     continue
                 for frame in frames:
                     if frame.is_corrupt:
-                        self._note_damage(packet)
+                        self._note_damage(frame.pts, frame.dts)
                     yield frame
                 break
 
@@ -193,9 +186,9 @@ class VideoReader:
         except (KeyError, ValueError):
             return None
 
-    def _note_damage(self, packet: av.Packet | None) -> None:
-        stamps = () if packet is None else (packet.pts, packet.dts)
-        self.lost.note(self._clock.seconds(next((stamp for stamp in stamps if stamp is not None), None)))
+    def _note_damage(self, *stamps: int | None) -> None:
+        """Damage at the first timestamp that is one; where reading is, if none."""
+        self.lost.moments.add(self._clock.seconds(next((stamp for stamp in stamps if stamp is not None), None)))
 
     def _note_missing_end(self) -> None:
         """Compare where the stream ended with where the file says that it does."""

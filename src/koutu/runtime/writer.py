@@ -13,7 +13,7 @@ from koutu.runtime.destination import checked_target, move, part_of, remove
 from koutu.runtime.encode import VideoSink
 from koutu.runtime.sequence import PngSink, folder_and_pattern, is_sequence
 from koutu.runtime.video import VideoReader
-from koutu.types import Alpha, Frame, OutputError, Yuv420
+from koutu.types import Alpha, Frame, KoutuError, OutputError, Yuv420
 
 _KNOWN = f"{', '.join(CONTAINERS)}, or a folder or %04d.png for PNG pictures"
 
@@ -38,15 +38,11 @@ def open_writer(
 
 
 class Writer:
-    """Writes beside its destination and moves the result there when closed. As a context manager: closes, or aborts.
-
-    notes: what could not be kept, in sentences, complete after `close`.
-    """
+    """Writes beside its destination and moves the result there when closed. As a context manager: closes, or aborts."""
 
     def __init__(self, path: Path, like: VideoReader, alpha: bool, size: tuple[int, int], options: EncodeOptions):
         self.path, self.size, self.alpha = path, size, alpha
         self._like, self._count, self._open = like, 0, False
-        self.notes: list[str] = []
         sequence = is_sequence(path)
         container = None if sequence else _container_of(path, alpha)
         self._target, pattern = folder_and_pattern(path) if sequence else (path, "")
@@ -56,18 +52,20 @@ class Writer:
             if container is None:
                 self._sink: PngSink | VideoSink = PngSink(self._part, pattern)
                 if like.has_audio and options.audio:
-                    self.notes.append("the sound was left out: PNG pictures hold none")
+                    self._sink.notes.append("the sound was left out: PNG pictures hold none")
             else:
                 self._sink = VideoSink(self._part, container, like, size, alpha=alpha, options=options)
-        except (FFmpegError, OSError, ValueError) as error:
+        except BaseException as error:
             remove(self._part)
+            if isinstance(error, KoutuError) or not isinstance(error, FFmpegError | OSError | ValueError):
+                raise
             raise self._failed(error) from error
-        except BaseException:
-            remove(self._part)
-            raise
         self._open = True
-        self.notes += self._sink.notes
-        self._sink.notes = self.notes
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be kept, in sentences; complete after `close`."""
+        return self._sink.notes
 
     def write(self, picture: Yuv420, frame: Frame, alpha: Alpha | None = None) -> None:
         """Write `picture`, shown when `frame` is; alpha (H, W) if the writer was opened for it. Raises OutputError."""
@@ -91,15 +89,11 @@ class Writer:
                 raise OutputError(f"{self.path}: expected at least one frame to write, got none; write before closing")
             self._sink.finish()
             move(self._part, self._target)
-        except OutputError:
+        except BaseException as error:
             self.abort()
-            raise
-        except (FFmpegError, OSError, ValueError) as error:
-            self.abort()
+            if isinstance(error, KoutuError) or not isinstance(error, FFmpegError | OSError | ValueError):
+                raise
             raise self._failed(error) from error
-        except BaseException:
-            self.abort()
-            raise
         self._open = False
 
     def abort(self) -> None:

@@ -9,6 +9,7 @@ import os
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -93,7 +94,8 @@ class Run:
     def __init__(self, cfg: TrainConfig, model_cfg: Config, out: Path):
         torch.manual_seed(cfg.seed)
         self.cfg, self.model_cfg, self.out, self.step = cfg, model_cfg, out, 0
-        self.model = MODNet(model_cfg).to(memory_format=torch.channels_last)
+        self.model = MODNet(model_cfg)
+        self.model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.ema = MODNet(model_cfg).eval().requires_grad_(False)
         self.ema.load_state_dict(self.model.state_dict())
         decay = [p for p in self.model.parameters() if p.ndim > 1]
@@ -196,7 +198,7 @@ def main() -> None:
     parser.add_argument("--max-hours", type=float)
     args = parser.parse_args()
     recipe = json.loads(args.recipe.read_text())
-    model = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.pop("model").items()}
+    model: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.pop("model").items()}
     sizes = tuple((float(until), int(size)) for until, size in recipe.pop("sizes"))
     cfg = TrainConfig(sizes=sizes, **recipe)
     if args.max_hours is not None:
