@@ -133,9 +133,9 @@ def camera_view(engines: list[str], rounds: int) -> dict[str, float]:
     """The article's own case: NV21 640×640 from a camera → NV21 composite; milliseconds a frame, one at a time."""
     size, space = (640, 640), ColorSpace("bt601", True)
     with open_video(SAMPLE / "talk.mp4") as reader:
-        views = [fit(to_rgb(f.picture), size) for f in reader]
+        views = [to_rgb(fit(f.picture, size)) for f in reader]
     nv21 = [planes_to_nv21(p.y, p.u, p.v) for p in (rgb_to_yuv(v, space) for v in views)]
-    background = rgb_to_yuv(fit(read_image(SAMPLE / "lake.jpg"), size), space)
+    background = rgb_to_yuv(to_rgb(fit(read_image(SAMPLE / "lake.jpg"), size)), space)
     matters, times = {e: Matter(load(engine=e)) for e in engines}, {e: [] for e in engines}
     for _ in range(rounds):
         for engine, matter in matters.items():

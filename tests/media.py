@@ -27,6 +27,7 @@ class Clip:
     aspect: Fraction = Fraction(1)
     options: dict[str, str] = field(default_factory=lambda: {"qp": "0", "preset": "ultrafast", "bf": "2"})
     audio: str | None = None
+    layout: str = "stereo"
     audio_start: Fraction = Fraction(0)
     subtitles: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
@@ -90,7 +91,7 @@ def make_clip(path: Path, clip: Clip | None = None, /, **changes) -> Path:
 
 def _add_sound(out, clip: Clip):
     sound = out.add_stream(clip.audio, rate=48_000)
-    sound.codec_context.layout = "stereo"
+    sound.codec_context.layout = clip.layout
     sound.metadata["language"] = "fra"
     return sound
 
@@ -102,8 +103,8 @@ def _mux_sound(out, sound, clip: Clip) -> None:
     tone = (8000 * np.sin(2 * np.pi * 440 * times)).astype(np.int16)
     begin = round(clip.audio_start * 48_000)
     for at in range(0, len(tone), 960):
-        part = np.repeat(tone[at : at + 960], 2)[None]  # both channels, interleaved
-        frame = av.AudioFrame.from_ndarray(part, format="s16", layout="stereo")
+        part = np.repeat(tone[at : at + 960], av.AudioLayout(clip.layout).nb_channels)[None]  # interleaved
+        frame = av.AudioFrame.from_ndarray(part, format="s16", layout=clip.layout)
         frame.sample_rate, frame.pts, frame.time_base = 48_000, begin + at, Fraction(1, 48_000)
         out.mux(sound.encode(frame))
     out.mux(sound.encode(None))

@@ -42,7 +42,8 @@ def test_a_pack_gives_back_what_was_written(packs):
 
 
 def test_samples_are_reproducible_and_complete(packs):
-    make = Synthesis(*packs, list(range(6)), 64)
+    people, rooms = packs
+    make = Synthesis(people, rooms, list(range(6)), 64)
     seen_empty = 0
     for seed in range(60):
         a, b = make(np.random.default_rng(seed)), make(np.random.default_rng(seed))
@@ -56,7 +57,8 @@ def test_samples_are_reproducible_and_complete(packs):
 def test_the_alpha_lies_where_the_person_is(packs, monkeypatch):
     for name in ("jitter_colour", "random_lamps", "degrade", "recolour_pale"):
         monkeypatch.setattr(f"koutu.data.synthesis.{name}", lambda rgb, rng: rgb)
-    make = Synthesis(*packs, list(range(6)), 96, Mix(as_is=0, empty=0))
+    people, rooms = packs
+    make = Synthesis(people, rooms, list(range(6)), 96, Mix(as_is=0, empty=0))
     for seed in range(20):
         sample = make(np.random.default_rng(seed))
         red = sample.rgb[..., 0].astype(int) - sample.rgb[..., 1] > 20

@@ -64,6 +64,9 @@ def test_frames_are_the_planes_that_were_encoded(tmp_path):
         assert reader.frame_count == 8 and reader.duration_seconds == pytest.approx(0.32) and not reader.has_audio
         frames = list(reader)
         assert reader.end == Fraction(8, 25) and not reader.lost and str(reader.lost) == ""
+        assert next(reader, None) is None
+    with pytest.raises(ValueError, match="closed"):
+        next(reader)
     assert len(frames) == 8 and [f.seconds for f in frames] == [Fraction(i, 25) for i in range(8)]
     for index, frame in enumerate(frames):
         assert same(frame, planes(index, (48, 64)))
@@ -395,15 +398,28 @@ def test_sound_is_copied_bit_for_bit(codec, source, target, tmp_path):
 
 @pytest.mark.parametrize(("target", "encoder"), [("webm", "opus"), ("mp4", "aac")])
 def test_sound_the_container_cannot_hold_is_encoded_again_and_said(target, encoder, tmp_path):
-    path = make_clip(tmp_path / "a.mkv", audio="pcm_s16le", frames=25)
+    path = make_clip(tmp_path / "a.mkv", audio="pcm_s16le", frames=25, audio_start=Fraction(1, 5))
     (note,) = copy(path, tmp_path / f"b.{target}", options=FAST)
     assert "pcm_s16le" in note and encoder in note and ".mkv" in note
     with av.open(str(tmp_path / f"b.{target}")) as file:
         assert file.streams.audio[0].codec_context.codec.canonical_name == encoder
-        samples = np.concatenate([f.to_ndarray().reshape(2, -1) if f.format.is_planar else
-                                  f.to_ndarray().reshape(-1, 2).T for f in file.decode(audio=0)], 1)  # fmt: skip
-    assert samples.shape[1] / 48_000 == pytest.approx(1, abs=0.05)
-    assert np.abs(samples[0, 9600:19200]).max() == pytest.approx(8000 / 32768, abs=0.02)
+        samples = np.zeros(2 * 48_000)
+        for frame in file.decode(audio=0):
+            at = round(Fraction(frame.pts or 0) * Fraction(frame.time_base or 0) * 48_000)
+            assert frame.format.name == "fltp"
+            samples[max(0, at) : at + frame.samples] = frame.to_ndarray()[0, max(0, -at) :]
+    (loud,) = np.nonzero(np.abs(samples) > 0.1)
+    assert loud[0] / 48_000 == pytest.approx(0.2, abs=0.01) and loud[-1] / 48_000 == pytest.approx(1.2, abs=0.03)
+    assert np.abs(samples[19_200:28_800]).max() == pytest.approx(8000 / 32768, abs=0.02)
+
+
+@pytest.mark.parametrize(("layout", "channels"), [("mono", 1), ("5.1(side)", 6), ("7.1", 8)])
+def test_surround_sound_is_encoded_again_too(layout, channels, tmp_path):
+    path = make_clip(tmp_path / "a.mkv", audio="pcm_s16le", frames=10, layout=layout)
+    for name in ("b.mp4", "b.webm"):
+        copy(path, tmp_path / name, options=FAST)
+        with av.open(str(tmp_path / name)) as file:
+            assert file.streams.audio[0].codec_context.channels == channels
 
 
 def test_sound_can_be_left_out(tmp_path):

@@ -1,4 +1,4 @@
-"""The README's picture, before | alpha | after, from what `koutu demo` wrote: python tools/make_picture.py koutu-demo."""
+"""The README's picture, before | alpha | after, from `koutu demo`: python tools/make_picture.py koutu-demo."""
 
 import sys
 from pathlib import Path

@@ -62,7 +62,7 @@ def person(job: tuple[str, Path, str]) -> tuple[Entry, np.ndarray] | None:
     else:
         rgb = rgb[..., :3].copy()
         if source in MASKED:
-            mask = cv2.imread(str(path.parent.parent / "mask" / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
+            mask = read(path.parent.parent / "mask" / f"{path.stem}.png")[..., 0]
             mask = cv2.resize(mask, rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
             alpha = guided_matte(rgb, mask.astype(np.float32) / max(1, int(mask.max())))
         else:

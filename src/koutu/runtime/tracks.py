@@ -17,6 +17,8 @@ from koutu.runtime.demux import open_input, packets
 # What one bad packet raises, unlike a full disk.
 _BAD_PACKET = (InvalidDataError, ArgumentError)
 _KEPT_TAGS = ("language", "title", "handler_name")
+# What both encoders take; more channels are mixed down.
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _BIT_RATES = {"aac": 192_000, "libopus": 160_000}
 
 
@@ -73,8 +75,11 @@ class Tracks:
     ) -> "_Copy | _Reencoding | None":
         if stream.type not in ("audio", "subtitle") or (stream.type == "audio" and not audio):
             return None
-        if stream.codec_context is None:
-            self.notes.append(f"{stream.type} track {stream.index} was left out: its codec is unknown")
+        if stream.codec_context is None or (
+            isinstance(stream, av.AudioStream) and not stream.codec_context.sample_rate
+        ):
+            kind = "sound" if stream.type == "audio" else "subtitles"
+            self.notes.append(f"{kind} (track {stream.index}) left out: nothing in the file tells how to decode it")
             return None
         codec = stream.codec_context.codec.canonical_name
         known = container.audio if stream.type == "audio" else container.subtitles
@@ -128,7 +133,7 @@ class _Reencoding:
         self._start = start
         source = stream.codec_context
         rate = source.sample_rate if encoder == "aac" and source.sample_rate in (44_100, 48_000, 32_000) else 48_000
-        layout = {1: "mono", 2: "stereo"}.get(source.channels, source.layout.name)
+        layout = _LAYOUTS.get(source.channels, "stereo")
         added: Any = out.add_stream(encoder, rate=rate)
         added.codec_context.layout = layout
         added.codec_context.bit_rate = _BIT_RATES[encoder] * max(1, source.channels // 2)
