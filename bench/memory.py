@@ -1,4 +1,4 @@
-"""Peak memory against length: python bench/memory.py [--seconds 10 600 7200] — a long video takes what a short one does.
+"""Peak memory against length: python bench/memory.py [--seconds 10 600 7200], which should not matter.
 
 Each length is converted in a process of its own: a synthetic clip, 160×90, one frame a second with sound, so that two
 hours are 7200 frames.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.codec.context import Flags
 from numpy.typing import NDArray
 
 CHAPTERS = [{"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": {"title": "one"}}]
@@ -22,6 +23,7 @@ class Clip:
     time_base: Fraction = Fraction(1, 25)
     rate: Fraction = Fraction(25)
     pts: list[int] | None = None
+    last: int = 0  # how long the last frame is shown, if not 1/rate
     tags: tuple[int, int, int, int] = (2, 2, 2, 0)  # primaries, transfer, matrix, range
     rotation: tuple[int, bool, bool] | None = None  # degrees anticlockwise, hflip, vflip
     aspect: Fraction = Fraction(1)
@@ -66,6 +68,7 @@ def make_clip(path: Path, clip: Clip | None = None, /, **changes) -> Path:
         context.height, context.width = clip.size
         context.pix_fmt = clip.pix_fmt
         context.time_base = stream.time_base = clip.time_base
+        context.flags |= Flags.frame_duration
         context.sample_aspect_ratio = clip.aspect
         context.color_primaries, context.color_trc, context.colorspace, context.color_range = clip.tags
         if clip.rotation:
@@ -82,6 +85,8 @@ def make_clip(path: Path, clip: Clip | None = None, /, **changes) -> Path:
             frame = video_frame(index, clip.size, clip.pix_fmt)
             frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range = clip.tags
             frame.pts, frame.time_base = clip.pts[index] if clip.pts else index, clip.time_base
+            if clip.last:
+                frame.duration = clip.pts[index + 1] - frame.pts if clip.pts and index + 1 < clip.frames else clip.last
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
         if sound is not None:

@@ -15,6 +15,7 @@ from media import Clip, frame_times, make_clip, planes, sound_packets, video_fra
 
 import koutu.runtime.encode as encode_module
 from koutu.color import rgb_to_yuv
+from koutu.runtime.clock import Growing
 from koutu.runtime.video import open_video
 from koutu.runtime.writer import EncodeOptions, open_writer
 from koutu.types import ColorSpace, Frame, InputError, OutputError, Yuv420
@@ -170,13 +171,29 @@ def test_rotated_pictures_come_upright_and_stay_so(rotation, degrees, upright, t
         assert again.rotation == 0 and same(next(again), planes_of(frame)) and again.pixel_aspect == reader.pixel_aspect
 
 
-def test_a_later_size_is_scaled_to_the_first(tmp_path):
-    parts = [make_clip(tmp_path / f"{i}.ts", size=size, frames=5) for i, size in enumerate([(48, 64), (96, 80)])]
+def test_two_recordings_in_one_file_go_on_in_the_first_size(tmp_path):
+    """The second part is of another size, and its clock starts anew, for sound as for pictures."""
+    sizes = [(48, 64), (96, 80)]
+    parts = [make_clip(tmp_path / f"{i}.ts", size=size, frames=50, audio="mp2") for i, size in enumerate(sizes)]
     (tmp_path / "both.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
     frames = frames_of(tmp_path / "both.ts")
-    assert len(frames) == 10 and {f.size for f in frames} == {(48, 64)}
-    times = [f.seconds for f in frames]
-    assert times[0] == 0 and all(a < b for a, b in pairwise(times)) and times[-1] < 1
+    assert len(frames) >= 98 and {f.size for f in frames} == {(48, 64)}
+    gaps = [b.seconds - a.seconds for a, b in pairwise(frames)]
+    assert all(Fraction(1, 50) < gap < Fraction(1, 5) for gap in gaps) and frames[-1].seconds < Fraction(43, 10)
+    copy(tmp_path / "both.ts", tmp_path / "b.mp4", options=FAST)
+    heard = [seconds for seconds, _ in sound_packets(tmp_path / "b.mp4")]
+    assert all(0 < b - a < Fraction(1, 5) for a, b in pairwise(heard)) and 3.7 < heard[-1] < 4.3
+
+
+@pytest.mark.parametrize("stamps", [[0, 1, 2, 0, 4, 5], [0, 1, None, 3, 4, 5], [0, 1, 2, 3, 0, 1, 2]])
+def test_false_timestamps_do_no_lasting_harm(stamps):
+    growing = Growing(Fraction(1, 1000))
+    placed = [growing.place(None if s is None else 500 * s, 40) for s in stamps]
+    assert all(a < b for a, b in pairwise(placed))
+    if stamps[4] == 4:
+        assert placed[4:] == [2000, 2500]
+    else:
+        assert placed[4:] == [1540, 2040, 2540]
 
 
 def test_an_image_is_a_video_of_one_frame(tmp_path):
@@ -346,13 +363,16 @@ def test_depths_are_converted_with_rounding(full, tmp_path):
 
 
 def test_variable_frame_times_are_exact(tmp_path):
-    path = make_clip(tmp_path / "a.mp4", pts=[100 * p for p in VFR], time_base=Fraction(1, 30_000))
+    path = make_clip(tmp_path / "a.mp4", pts=[100 * p for p in VFR], time_base=Fraction(1, 30_000), last=4321)
     true = [Fraction(p, 300) for p in VFR]
     assert [f.seconds for f in frames_of(path)] == true
     for name in ("b.mp4", "b.mov", "b.mkv", "b.webm"):
         copy(path, tmp_path / name, options=FAST)
         error = max(abs(a - b) for a, b in zip(frame_times(tmp_path / name), true, strict=True))
-        assert error == 0 if name in ("b.mp4", "b.mov") else error <= Fraction(1, 2000)
+        exact = name in ("b.mp4", "b.mov")
+        assert error == 0 if exact else error <= Fraction(1, 2000)
+        with open_video(tmp_path / name) as reader:
+            assert len(list(reader)) == 8 and (not exact or reader.end == true[-1] + Fraction(4321, 30_000))
 
 
 def test_ntsc_times_and_the_last_duration(tmp_path):
@@ -390,6 +410,7 @@ def test_sound_is_copied_bit_for_bit(codec, source, target, tmp_path):
     before, after = sound_packets(path), sound_packets(result)
     assert b"".join(data for _, data in before) == b"".join(data for _, data in after) and len(before) > 5
     shift = frame_times(path)[0] - frame_times(result)[0]
+    assert source != "mp4" or shift == 0  # though its sound starts before zero
     if codec != "pcm_s16le":
         assert max(abs(a - b - shift) for (a, _), (b, _) in zip(before, after, strict=True)) <= Fraction(1, 500)
     with open_video(result) as reader:
@@ -502,7 +523,7 @@ def test_prores_keeps_alpha_and_colours(size, full, tmp_path):
         assert (frame.height, frame.width) == size and frame.format.name.startswith("yuva444p")
         twelve = np.frombuffer(memoryview(frame.planes[3]), "<u2").reshape(-1, frame.planes[3].line_size // 2)
         alpha = twelve[: size[0], : size[1]] / 4095 * 255
-    assert np.abs(alpha - ramp(size)).max() < 0.6
+    assert np.abs(alpha - ramp(size)).max() < 0.6 and (alpha[:, -1] == 255).all() and (alpha[:, 0] == 0).all()
     first = frames_of(tmp_path / "b.mov")[0]
     true = planes(0, size)[0].astype(float)
     true = true * 219 / 255 + 16 if full else true

@@ -9,7 +9,7 @@ from koutu.foreground import decontaminate
 from koutu.runtime.backends import Backend
 from koutu.runtime.background import Spec, Transparent, make_background
 from koutu.runtime.convert import Look, Outputs, Progress, Report, convert_video
-from koutu.runtime.image import Source, read_image, write_image
+from koutu.runtime.image import Format, Source, read_image, write_image
 from koutu.runtime.matter import Matter
 from koutu.runtime.writer import EncodeOptions
 from koutu.types import Alpha, Frame, Matte, Rgb
@@ -66,7 +66,7 @@ def convert_image(
     alpha_only: bool = False,
     backend: Backend | None = None,
     fit: Fit = "cover",
-    format: str | None = None,
+    format: Format | None = None,
 ) -> tuple[Rgb, Alpha]:
     """Cut the person out of one image and write it; returns the picture as written (H, W, 3) and its alpha (H, W).
 

@@ -1,4 +1,4 @@
-"""The command line: parse, call one library function, print. Heavy imports happen inside the command that needs them."""
+"""The command line: parse, call one library function, print. Heavy imports happen in the command that needs them."""
 
 import sys
 from enum import Enum
@@ -49,7 +49,7 @@ class Codec(str, Enum):
 
 
 Model = Annotated[str, typer.Option("--model", "-m", help="A name of `koutu models`, or an exported .onnx file.")]
-Engine = Annotated[str, typer.Option(help="onnxruntime or openvino; what is asked for runs, or the error says why not.")]
+Engine = Annotated[str, typer.Option(help="onnxruntime or openvino; what is asked for runs, or the error says why.")]
 Device = Annotated[str, typer.Option(help="cpu, or what the engine offers: cuda (onnxruntime), gpu, npu (openvino).")]
 Threads = Annotated[int, typer.Option(min=0, help="Threads of the engine; 0 for its own choice.")]
 BackgroundFit = Annotated[Fit, typer.Option("--fit", help="How the background meets the frame.")]
@@ -77,7 +77,7 @@ def video(
     device: Device = "cpu",
     threads: Threads = 0,
     fit: BackgroundFit = Fit.cover,
-    hold: Annotated[bool, typer.Option("--hold", help="Hold a background video's last frame; it loops if not.")] = False,
+    hold: Annotated[bool, typer.Option("--hold", help="Hold a background video's last frame, not loop.")] = False,
     smooth: Annotated[bool, typer.Option(help="One-frame-delay smoothing.")] = False,
     refine: Annotated[bool, typer.Option(help="Let alpha follow the edges of the full-size picture.")] = True,
     decontaminate: Annotated[bool, typer.Option(help="Take the old background's light off the edges.")] = True,
@@ -115,7 +115,7 @@ def video(
 @app.command()
 def image(
     sources: Annotated[list[str], typer.Argument(metavar="IN…", help="Images, or - for standard input.")],
-    output: Annotated[str, typer.Option("--output", "-o", help="A folder, a file for one image, or - for standard output.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="A folder, a file for one image, or - for stdout.")],
     background: Annotated[
         str, typer.Option("--background", "-b", help="Image, colour, blur[:STRENGTH], green or transparent.")
     ] = "transparent",
@@ -141,10 +141,10 @@ def image(
     failed = 0
     for source, target in jobs(sources, output):
         try:
-            form = "PNG" if output == "-" else None
             convert_image(
-                source, target, background=background, alpha_only=alpha_only, backend=backend, fit=fit.value, format=form
-            )
+                source, target, background=background, alpha_only=alpha_only, backend=backend, fit=fit.value,
+                format="PNG" if output == "-" else None,
+            )  # fmt: skip
         except KoutuError as e:
             if len(sources) == 1:
                 raise

@@ -20,10 +20,11 @@ def jobs(sources: list[str], output: str) -> Iterator[tuple[Path | IO[bytes], Pa
         if output == "-":
             yield read, sys.stdout.buffer
             continue
-        target = Path(output) if one_file else folder(Path(output)) / f"{'stdin' if source == '-' else Path(source).stem}.png"
+        stem = "stdin" if source == "-" else Path(source).stem
+        target = Path(output) if one_file else folder(Path(output)) / f"{stem}.png"
         if target in targets:
             raise OutputError(
-                f"{source} and {targets[target]} would both be written to {target}; use a folder for each, or rename one"
+                f"{source} and {targets[target]} would both be written to {target}; rename one or use another folder"
             )
         if source != "-" and target.exists() and Path(source).exists() and os.path.samefile(source, target):
             raise OutputError(f"expected an output other than the input, got {target} for both; name another folder")

@@ -37,7 +37,8 @@ class Meter:
             return
         self.shown = now
         line = self.line(frames, reader.frame_count, frames / (now - self.started))
-        print(f"\r\x1b[K{line}" if self.terminal else line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
+        start, end = ("\r\x1b[K", "") if self.terminal else ("", "\n")
+        print(f"{start}{line}", end=end, file=sys.stderr, flush=True)
 
     def line(self, frames: int, total: int | None, rate: float) -> str:
         """`talk.mp4 ███────  120/480  41.0 fps  0:08 left`; without a bar when the length is unknown."""

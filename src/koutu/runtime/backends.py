@@ -76,6 +76,8 @@ class OnnxBackend(NetworkShape):
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        # Threads that wait in a loop would take the cores from decoding and encoding.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         session = _open(path, lambda: ort.InferenceSession(str(path), options, providers=[provider]))
         if provider not in session.get_providers():
             raise ModelError(f"onnxruntime could not start {provider} on this machine; use --device cpu")

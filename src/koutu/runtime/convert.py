@@ -38,7 +38,7 @@ class Outputs:
 
     def __post_init__(self) -> None:
         if not self.paths():
-            raise OutputError("expected at least one output, got none; give -o, --alpha, --foreground or --side-by-side")
+            raise OutputError("expected an output, got none; give -o, --alpha, --foreground or --side-by-side")
         seen = [os.path.abspath(p) for p in self.paths().values()]
         if len(set(seen)) < len(seen):
             raise OutputError("expected a different file for each output, got the same one twice; rename one of them")

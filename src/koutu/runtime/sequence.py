@@ -9,6 +9,7 @@ import numpy as np
 from koutu.color import yuv_to_rgb
 from koutu.types import Alpha, Yuv420
 
+_FAST = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
 _NUMBERED = re.compile(r"%(?:0(\d))?d")
 
 
@@ -41,7 +42,7 @@ class PngSink:
         pixels = np.asarray(cv2.cvtColor(rgb, code))
         if alpha is not None:
             pixels[..., 3] = alpha
-        done, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        done, data = cv2.imencode(".png", pixels, _FAST)
         assert done
         name = _NUMBERED.sub(lambda m: str(self._count).zfill(int(m[1] or 0)), self._pattern)
         (self._part / name).write_bytes(data.tobytes())

@@ -1,7 +1,7 @@
 """The source's sound and subtitles beside a new picture: copied as they are, re-encoded only where they must be."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from av.container import OutputContainer
 from av.error import ArgumentError, InvalidDataError
 from av.stream import Discard, Stream
 
+from koutu.runtime.clock import Growing
 from koutu.runtime.containers import Container
 from koutu.runtime.demux import open_input, packets
 
@@ -31,7 +32,7 @@ class Tracks:
         self._input = open_input(source)
         self.metadata = dict(self._input.metadata)
         self.chapters = [_moved(chapter, start) for chapter in self._input.chapters()]
-        self._tracks: dict[int, _Copy | _Reencoding] = {}
+        self._tracks: dict[int, _Track] = {}
         for stream in self._input.streams:
             track = self._track(stream, container, audio, start)
             if track is None:
@@ -40,21 +41,21 @@ class Tracks:
                 self._tracks[stream.index] = track
         streams = [stream for stream in self._input.streams if stream.index in self._tracks]
         self._packets = packets(self._input, streams, self._count)
-        self._waiting: av.Packet | None = None
+        self._waiting: tuple[Fraction, av.Packet] | None = None
 
     def advance(self, seconds: Fraction | None) -> None:
         """Write what comes before that moment of the picture; all that is left if None."""
         while True:
-            packet = self._waiting or next(self._packets, None)
+            placed = self._waiting or self._next()
+            if placed is None:
+                return
+            moment, packet = placed
+            if seconds is not None and moment > seconds:
+                self._waiting = placed
+                return
             self._waiting = None
-            if packet is None:
-                return
-            track = self._tracks[packet.stream.index]
-            if seconds is not None and track.moment(packet) > seconds:
-                self._waiting = packet
-                return
             try:
-                for ready in track.packets(packet):
+                for ready in self._tracks[packet.stream.index].packets(packet):
                     self._out.mux(ready)
             except _BAD_PACKET as error:
                 self._count(error)
@@ -67,12 +68,15 @@ class Tracks:
         self._packets.close()
         self._input.close()
 
+    def _next(self) -> tuple[Fraction, av.Packet] | None:
+        """The next packet and when it is heard or shown."""
+        packet = next(self._packets, None)
+        return None if packet is None else (self._tracks[packet.stream.index].place(packet), packet)
+
     def _count(self, error: Exception) -> None:
         self._damaged += 1
 
-    def _track(
-        self, stream: Stream, container: Container, audio: bool, start: Fraction
-    ) -> "_Copy | _Reencoding | None":
+    def _track(self, stream: Stream, container: Container, audio: bool, start: Fraction) -> "_Track | None":
         if stream.type not in ("audio", "subtitle") or (stream.type == "audio" and not audio):
             return None
         if stream.codec_context is None or (
@@ -97,66 +101,57 @@ class Tracks:
         return track
 
 
-class _Copy:
-    """Packets as they are."""
+class _Track:
+    """One stream of the source and what becomes of it in the new file."""
 
     def __init__(self, out: Stream, stream: Stream, start: Fraction):
-        _describe(out, stream)
         self._out, self._tick = out, Fraction(stream.time_base or 1)
-        self._offset = round(start / self._tick)
-        self._next: int | None = None  # earliest dts the muxer takes
+        self._offset, self._growing = round(start / self._tick), Growing(self._tick)
+        out.metadata.update({key: stream.metadata[key] for key in _KEPT_TAGS if key in stream.metadata})
+        out.disposition = stream.disposition
 
-    def moment(self, packet: av.Packet) -> Fraction:
-        """When the packet is heard or shown, seconds."""
-        ticks = packet.dts if packet.dts is not None else packet.pts
-        return Fraction(0) if ticks is None else (ticks - self._offset) * self._tick
-
-    def packets(self, packet: av.Packet) -> list[av.Packet]:
-        """The packet in the new file's time; raises a bad packet's error if it has none."""
+    def place(self, packet: av.Packet) -> Fraction:
+        """Move the packet into the new file's time, and tell when it is heard or shown, seconds."""
         if not packet.size:
-            return []
-        pts, dts = packet.pts, packet.dts if packet.dts is not None else packet.pts
-        dts = self._next if dts is None else dts - self._offset
-        dts = 0 if dts is None else dts if self._next is None else max(dts, self._next)
-        packet.dts, packet.pts = dts, dts if pts is None else max(pts - self._offset, dts)
-        self._next = dts + 1
+            return self._growing.next * self._tick
+        told = packet.dts if packet.dts is not None else packet.pts
+        late = 0 if packet.dts is None or packet.pts is None else max(0, packet.pts - packet.dts)
+        placed = self._growing.place(None if told is None else told - self._offset, packet.duration or 1)
+        packet.dts, packet.pts = placed, placed + late
+        return placed * self._tick
+
+    def packets(self, packet: av.Packet) -> Iterable[av.Packet]:
+        """What is to be written for a placed packet; the last one is empty."""
+        raise NotImplementedError
+
+
+class _Copy(_Track):
+    """Packets as they are."""
+
+    def packets(self, packet: av.Packet) -> Iterable[av.Packet]:
         packet.stream = self._out
-        return [packet]
+        return [packet] if packet.size else []
 
 
-class _Reencoding:
+class _Reencoding(_Track):
     """Packets decoded and encoded again in the container's usual codec."""
 
     def __init__(self, out: OutputContainer, stream: Stream, encoder: str, start: Fraction):
         assert isinstance(stream, av.AudioStream)
-        self._in, self._tick = stream, Fraction(stream.time_base or 1)
-        self._start = start
         source = stream.codec_context
         rate = source.sample_rate if encoder == "aac" and source.sample_rate in (44_100, 48_000, 32_000) else 48_000
         layout = _LAYOUTS.get(source.channels, "stereo")
         added: Any = out.add_stream(encoder, rate=rate)
         added.codec_context.layout = layout
         added.codec_context.bit_rate = _BIT_RATES[encoder] * max(1, source.channels // 2)
-        _describe(added, stream)
-        self._out = added
+        super().__init__(added, stream, start)
+        self._decoder, self._encoder = source, added
 
-    def moment(self, packet: av.Packet) -> Fraction:
-        """When the packet is heard, seconds."""
-        return Fraction(0) if packet.pts is None else packet.pts * self._tick - self._start
-
-    def packets(self, packet: av.Packet) -> Iterator[av.Packet]:
-        """What the encoder gives for it."""
-        for frame in self._in.codec_context.decode(packet if packet.size else None):
-            if frame.pts is not None:
-                frame.pts -= round(self._start / (frame.time_base or self._tick))
-            yield from self._out.encode(frame)
+    def packets(self, packet: av.Packet) -> Iterable[av.Packet]:
+        for frame in self._decoder.decode(packet if packet.size else None):
+            yield from self._encoder.encode(frame)
         if not packet.size:
-            yield from self._out.encode(None)
-
-
-def _describe(out: Stream, stream: Stream) -> None:
-    out.metadata.update({key: stream.metadata[key] for key in _KEPT_TAGS if key in stream.metadata})
-    out.disposition = stream.disposition
+            yield from self._encoder.encode(None)
 
 
 def _moved(chapter: Any, start: Fraction) -> Any:
