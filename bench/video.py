@@ -39,7 +39,7 @@ from koutu.types import ColorSpace, Frame, Yuv420
 from koutu.zoo import SAMPLE, load
 
 SIZES = ((360, 640), (720, 1280), (1080, 1920))
-ENCODE = EncodeOptions(preset="ultrafast")
+ENCODE = EncodeOptions()
 
 
 def make_clip(path: Path, size: tuple[int, int], frames: int) -> None:

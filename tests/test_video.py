@@ -395,6 +395,8 @@ def test_a_file_that_starts_late_keeps_sound_and_picture_together(tmp_path):
         copy(path, tmp_path / name, options=FAST)
         after = frame_times(tmp_path / name)[0] - sound_packets(tmp_path / name)[0][0]
         assert abs(after - before) <= Fraction(1, 1000)
+        with open_video(tmp_path / name) as reader:
+            assert len(list(reader)) == 8 and not reader.lost
 
 
 @pytest.mark.parametrize(
@@ -441,6 +443,16 @@ def test_surround_sound_is_encoded_again_too(layout, channels, tmp_path):
         copy(path, tmp_path / name, options=FAST)
         with av.open(str(tmp_path / name)) as file:
             assert file.streams.audio[0].codec_context.channels == channels
+
+
+def test_sound_that_changes_its_kind_on_its_way(tmp_path):
+    parts = [
+        make_clip(tmp_path / f"{i}.ts", frames=50, audio="mp2", layout=k) for i, k in enumerate(["stereo", "mono"])
+    ]
+    (tmp_path / "both.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    copy(tmp_path / "both.ts", tmp_path / "b.webm", options=FAST)
+    with av.open(str(tmp_path / "b.webm")) as file:
+        assert sum(frame.samples for frame in file.decode(audio=0)) / 48_000 == pytest.approx(4, abs=0.2)
 
 
 def test_sound_can_be_left_out(tmp_path):

@@ -8,14 +8,14 @@ from typing import Any
 
 import av
 from av.container import OutputContainer
-from av.error import ArgumentError, InvalidDataError
+from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.stream import Discard, Stream
 
 from koutu.runtime.clock import Growing
 from koutu.runtime.containers import Container
 from koutu.runtime.demux import open_input, packets
 
-# What one bad packet raises, unlike a full disk.
+# What a muxer raises for one bad packet, unlike for a full disk.
 _BAD_PACKET = (InvalidDataError, ArgumentError)
 _KEPT_TAGS = ("language", "title", "handler_name")
 # What both encoders take; more channels are mixed down.
@@ -54,11 +54,11 @@ class Tracks:
                 self._waiting = placed
                 return
             self._waiting = None
-            try:
-                for ready in self._tracks[packet.stream.index].packets(packet):
+            for ready in self._made(packet):
+                try:
                     self._out.mux(ready)
-            except _BAD_PACKET as error:
-                self._count(error)
+                except _BAD_PACKET as error:
+                    self._count(error)
 
     def close(self) -> None:
         """Close the source, and note what of it was damaged."""
@@ -72,6 +72,14 @@ class Tracks:
         """The next packet and when it is heard or shown."""
         packet = next(self._packets, None)
         return None if packet is None else (self._tracks[packet.stream.index].place(packet), packet)
+
+    def _made(self, packet: av.Packet) -> list[av.Packet]:
+        """What is to be written for it, nothing if it is damaged."""
+        try:
+            return list(self._tracks[packet.stream.index].packets(packet))
+        except (FFmpegError, ValueError) as error:  # nothing was written yet: not the disk's fault
+            self._count(error)
+            return []
 
     def _count(self, error: Exception) -> None:
         self._damaged += 1
@@ -146,12 +154,29 @@ class _Reencoding(_Track):
         added.codec_context.bit_rate = _BIT_RATES[encoder] * max(1, source.channels // 2)
         super().__init__(added, stream, start)
         self._decoder, self._encoder = source, added
+        self._resampler: av.AudioResampler | None = None
+        self._kind: tuple | None = None
 
     def packets(self, packet: av.Packet) -> Iterable[av.Packet]:
         for frame in self._decoder.decode(packet if packet.size else None):
-            yield from self._encoder.encode(frame)
+            yield from self._resampled(frame)
         if not packet.size:
+            yield from self._resampled(None)
             yield from self._encoder.encode(None)
+
+    def _resampled(self, frame: av.AudioFrame | None) -> Iterable[av.Packet]:
+        """Encoded, whatever rate and channels the sound changes to on its way."""
+        kind = None if frame is None else (frame.format.name, frame.layout.name, frame.sample_rate)
+        if self._resampler is not None and kind != self._kind:
+            for rest in self._resampler.resample(None):
+                yield from self._encoder.encode(rest)
+            self._resampler = None
+        if frame is not None:
+            goal = self._encoder.codec_context
+            self._kind = kind
+            self._resampler = self._resampler or av.AudioResampler(goal.format, goal.layout, goal.sample_rate)
+            for part in self._resampler.resample(frame):
+                yield from self._encoder.encode(part)
 
 
 def _moved(chapter: Any, start: Fraction) -> Any:
