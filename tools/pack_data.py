@@ -64,7 +64,7 @@ def person(job: tuple[str, Path, str]) -> tuple[Entry, np.ndarray] | None:
         if source in MASKED:
             mask = read(path.parent.parent / "mask" / f"{path.stem}.png")[..., 0]
             mask = cv2.resize(mask, rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
-            alpha = guided_matte(rgb, mask.astype(np.float32) / max(1, int(mask.max())))
+            alpha = guided_matte(rgb, mask.astype(np.float32) / np.float32(max(1, int(mask.max()))))
         else:
             band = max(4, round(max(rgb.shape) * 0.03))
             trimap = trimap_from_mask(teacher_mask(rgb, teacher), band)
