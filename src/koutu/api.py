@@ -12,7 +12,7 @@ from koutu.runtime.convert import Look, Outputs, Progress, Report, convert_video
 from koutu.runtime.image import Format, Source, read_image, write_image
 from koutu.runtime.matter import Matter
 from koutu.runtime.writer import EncodeOptions
-from koutu.types import Alpha, Frame, Matte, Rgb
+from koutu.types import Alpha, Frame, Matte, OutputError, Rgb
 from koutu.zoo import DEFAULT, DEFAULT_ENGINE, load
 
 PathLike = str | os.PathLike[str]
@@ -48,6 +48,7 @@ def convert(
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}
     outputs = Outputs(**{name: Path(path) for name, path in paths.items() if path is not None})
     look = Look(background, fit, loop, decontaminate, refine, smooth)
+    _require_background_stays(background, outputs)
     backend = _backend(model, engine, device, threads)
     return convert_video(source, outputs, look=look, backend=backend, encode=encode, progress=progress)
 
@@ -90,6 +91,14 @@ def compose(rgb: Rgb, alpha: Alpha, background: Spec, *, fit: Fit = "cover") -> 
         if isinstance(behind, Transparent):
             return fgr, alpha  # type: ignore[return-value]
         return replace(fgr, alpha, behind(Frame(rgb), alpha)), None  # type: ignore[return-value]
+
+
+def _require_background_stays(background: Spec, outputs: Outputs) -> None:
+    if not isinstance(background, str | os.PathLike) or not os.path.isfile(background):
+        return
+    for path in outputs.paths().values():
+        if path.exists() and os.path.samefile(path, background):
+            raise OutputError(f"{path}: expected an output other than the background, got the same file; rename it")
 
 
 def _backend(model: str | Path | Backend, engine: str, device: str, threads: int) -> Backend:

@@ -1,5 +1,6 @@
 """The command line: parse, call one library function, print. Heavy imports happen in the command that needs them."""
 
+import io
 import sys
 from enum import Enum
 from pathlib import Path
@@ -137,9 +138,10 @@ def image(
     from koutu.pictures import jobs
     from koutu.zoo import load
 
+    pairs = jobs(sources, output)
     backend = load(**_chosen(model, engine), device=device, threads=threads)
     failed = 0
-    for source, target in jobs(sources, output):
+    for source, target in pairs:
         try:
             convert_image(
                 source, target, background=background, alpha_only=alpha_only, backend=backend, fit=fit.value,
@@ -205,13 +207,14 @@ def _chosen(model: str, engine: str) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point: every expected mistake ends in one sentence and an exit code, never in a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a pipe may know neither 抠 nor ×
     try:
         app()
     except KoutuError as e:
         print(f"koutu: {e}", file=sys.stderr)
         sys.exit(e.exit_code)
-    except BrokenPipeError:
-        sys.exit(141)
-    except KeyboardInterrupt:
-        print("koutu: interrupted; nothing half-written was left", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    except SystemExit as e:
+        if e.code == INTERRUPTED:  # Typer's answer to Ctrl-C
+            print("koutu: interrupted; nothing half-written was left", file=sys.stderr)
+        raise

@@ -28,20 +28,18 @@ def examine() -> Iterator[tuple[str, bool]]:
 
 
 def _codecs() -> Iterator[tuple[str, bool]]:
-    import av
-
+    av = _import("av")
     for codec, use in {
         "libx264": "H.264 out", "libx265": "HEVC, 10 bit out", "libvpx-vp9": "WebM with alpha out",
         "prores_ks": "ProRes 4444 with alpha out", "aac": "AAC when sound must be re-encoded",
     }.items():  # fmt: skip
-        found = codec in av.codecs_available
+        found = av is not None and codec in av.codecs_available
         yield f"encoder {codec}: {'found' if found else 'MISSING'} ({use})", found or codec != "libx264"
 
 
 def _engines() -> Iterator[tuple[str, bool]]:
-    import onnxruntime
-
-    yield f"onnxruntime devices: {', '.join(onnxruntime.get_available_providers())}", True
+    if onnxruntime := _import("onnxruntime"):
+        yield f"onnxruntime devices: {', '.join(onnxruntime.get_available_providers())}", True
     if openvino := _import("openvino"):
         yield f"openvino devices: {', '.join(openvino.Core().available_devices)}", True
     import numpy as np
@@ -67,7 +65,7 @@ def _engines() -> Iterator[tuple[str, bool]]:
 def _import(name: str) -> ModuleType | None:
     try:
         return importlib.import_module(name)
-    except ImportError:
+    except (ImportError, OSError):  # OSError: a shared library it needs is missing
         return None
 
 

@@ -2,26 +2,31 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from koutu.types import OutputError
 
 
-def jobs(sources: list[str], output: str) -> Iterator[tuple[Path | IO[bytes], Path | IO[bytes]]]:
-    """Pairs of source and target. `output` is "-", a file for a single source, or a folder, made if missing."""
+def jobs(sources: list[str], output: str) -> list[tuple[Path | IO[bytes], Path | IO[bytes]]]:
+    """Pairs of source and target. `output` is "-", a file for a single source, or a folder, made if missing.
+
+    Raises OutputError before anything is written, so that no target takes the place of a source still to be read.
+    """
     if output == "-" and len(sources) > 1:
         raise OutputError(f"expected one image when writing to standard output, got {len(sources)}; give -o a folder")
-    one_file = len(sources) == 1 and Path(output).suffix and not Path(output).is_dir()
+    named_file = bool(Path(output).suffix) and not output.endswith(("/", os.sep)) and not Path(output).is_dir()
+    if named_file and len(sources) > 1:
+        raise OutputError(f"expected a folder for {len(sources)} images, got the file name {output}; write {output}/")
+    pairs: list[tuple[Path | IO[bytes], Path | IO[bytes]]] = []
     targets: dict[Path, str] = {}
     for source in sources:
         read = sys.stdin.buffer if source == "-" else Path(source)
         if output == "-":
-            yield read, sys.stdout.buffer
+            pairs.append((read, sys.stdout.buffer))
             continue
         stem = "stdin" if source == "-" else Path(source).stem
-        target = Path(output) if one_file else folder(Path(output)) / f"{stem}.png"
+        target = Path(output) if named_file else folder(Path(output)) / f"{stem}.png"
         if target in targets:
             raise OutputError(
                 f"{source} and {targets[target]} would both be written to {target}; rename one or use another folder"
@@ -29,7 +34,8 @@ def jobs(sources: list[str], output: str) -> Iterator[tuple[Path | IO[bytes], Pa
         if source != "-" and target.exists() and Path(source).exists() and os.path.samefile(source, target):
             raise OutputError(f"expected an output other than the input, got {target} for both; name another folder")
         targets[target] = source
-        yield read, target
+        pairs.append((read, target))
+    return pairs
 
 
 def folder(path: Path) -> Path:
@@ -41,5 +47,3 @@ def folder(path: Path) -> Path:
     except OSError as e:
         raise OutputError(f"the folder {path} could not be made: {e.strerror}; choose another") from e
     return path
-
-

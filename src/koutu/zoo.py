@@ -27,7 +27,7 @@ class ModelCard:
 MODELS: dict[str, ModelCard] = {
     "modnet-small": ModelCard(
         file="modnet-small.onnx",
-        sha256="0d309d6c31c4ad0f543f95c020a057d1753a259898dd689d912dea424d58489a",
+        sha256="38541b3b969a2ad8507c11099dd6968e4e653ea6a66068adb8662c84cd3dc5a5",
         summary="MODNet with a small residual encoder and the previous alpha as fourth channel; portraits, video",
         licence="research only: part of its training pictures has no clear licence",
         data="masks: EG1800, CCP, Human-Segmentation-Dataset; solved mattes: London and Canada face sets, portraits",

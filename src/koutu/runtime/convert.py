@@ -16,6 +16,7 @@ from koutu.runtime.backends import Backend
 from koutu.runtime.background import Background, Spec, Transparent, make_background
 from koutu.runtime.mailbox import Mailbox, Stage, stage, stop
 from koutu.runtime.matter import Matter
+from koutu.runtime.sequence import folder_and_pattern, is_sequence
 from koutu.runtime.smooth import one_frame_delay
 from koutu.runtime.video import VideoReader, open_video
 from koutu.runtime.writer import EncodeOptions, Writer, open_writer
@@ -39,9 +40,10 @@ class Outputs:
     def __post_init__(self) -> None:
         if not self.paths():
             raise OutputError("expected an output, got none; give -o, --alpha, --foreground or --side-by-side")
-        seen = [os.path.abspath(p) for p in self.paths().values()]
+        targets = [folder_and_pattern(p)[0] if is_sequence(p) else p for p in self.paths().values()]
+        seen = [os.path.realpath(target) for target in targets]
         if len(set(seen)) < len(seen):
-            raise OutputError("expected a different file for each output, got the same one twice; rename one of them")
+            raise OutputError("expected a place of its own for each output, got one twice; rename one")
 
     def paths(self) -> dict[str, Path]:
         """The outputs asked for, by name."""
@@ -98,7 +100,7 @@ def convert_video(
     encode: EncodeOptions | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Matte the video `source` and write every output asked for; nothing is left behind if that fails.
+    """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
 
     backend: what `koutu.load` gives, the packaged network if None. progress: called with the number of frames written
     and the reader after each. Raises InputError, OutputError or ModelError; what of a damaged file could not be read is

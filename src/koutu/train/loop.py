@@ -122,6 +122,12 @@ class Run:
         torch.set_rng_state(state["rng"])
         self.step = state["step"]
 
+    def start_from(self, weights: Path) -> None:
+        """Take over trained weights (a checkpoint's moving average), with a fresh optimiser at step 0."""
+        state = torch.load(weights, weights_only=True)["ema"]
+        self.model.load_state_dict(state)
+        self.ema.load_state_dict(state)
+
     def train_step(self, src: Tensor, pha: Tensor, prev: Tensor) -> dict[str, Tensor]:
         """One optimiser step on a batch; returns the named loss parts."""
         for group in self.optimiser.param_groups:
@@ -149,16 +155,20 @@ class Run:
         return pha
 
 
-def train(cfg: TrainConfig, model_cfg: Config, packs: Path, out: Path, *, stop_at: int | None = None) -> None:
+def train(
+    cfg: TrainConfig, model_cfg: Config, packs: Path, out: Path, *, stop_at: int | None = None, init: Path | None = None
+) -> None:
     """Run or resume a recipe until its steps or its hours are over, or to step `stop_at`, to be resumed.
 
-    Writes last.pt and log.jsonl under `out`.
+    A new run starts from random weights, or from those of the checkpoint `init`. Writes last.pt and log.jsonl to `out`.
     """
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(cfg.threads)
     people, backgrounds = Pack(packs / "people", in_memory=True), Pack(packs / "backgrounds", in_memory=True)
     indices, held_out = split(people)
     run = Run(cfg, model_cfg, out)
+    if init and not (out / "last.pt").is_file():
+        run.start_from(init)
     run.resume()
     makers = {size: Synthesis(people, backgrounds, indices, size) for _, size in cfg.sizes}
     samples = Samples(makers, cfg, run.step)
@@ -195,6 +205,7 @@ def main() -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--packs", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--init", type=Path, help="checkpoint whose weights a new run starts from")
     parser.add_argument("--max-hours", type=float)
     args = parser.parse_args()
     recipe = json.loads(args.recipe.read_text())
@@ -203,7 +214,7 @@ def main() -> None:
     cfg = TrainConfig(sizes=sizes, **recipe)
     if args.max_hours is not None:
         cfg = replace(cfg, max_hours=args.max_hours)
-    train(cfg, Config(**model), args.packs, args.out)
+    train(cfg, Config(**model), args.packs, args.out, init=args.init)
 
 
 if __name__ == "__main__":
