@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import av
 import cv2
 
 sys.path.insert(0, str(Path(__file__).parent))
+from memory import peak_mb
 from peers import MediaPipeBackend, RvmBackend, nv21_to_planes, planes_to_nv21
 
 from koutu.color import rgb_to_yuv, to_rgb
@@ -126,7 +126,7 @@ def child(job: str) -> None:
     run = systems(tuple(size), Path(peers) if peers and name == "rvm" else None, engines)[name]
     with tempfile.TemporaryDirectory() as folder:
         run(Path(clip), Path(folder) / "out.mp4")
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(peak_mb())
 
 
 def camera_view(engines: list[str], rounds: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The command line: every job from a user's side, and every mistake ends in one sentence, its exit code and no litter."""
+"""The command line from a user's side: every mistake ends in one sentence, its exit code and no litter."""
 
 import errno
 import io
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -117,7 +118,7 @@ def test_ten_bit_hevc(video, clip, tmp_path):
         assert (file.streams.video[0].codec_context.name, file.streams.video[0].format.name) == ("hevc", "yuv420p10le")
 
 
-@pytest.mark.parametrize("size", [(1, 1), (16, 16384), (600, 3)])
+@pytest.mark.parametrize("size", [(1, 1), (16, 16384), (301, 4)])
 def test_extreme_sizes(size, video, tmp_path):
     path = make_clip(tmp_path / "in.mkv", frames=2, size=size, codec="ffv1")
     assert video(path, "-o", tmp_path / "out.mp4").code == 0
@@ -146,7 +147,7 @@ def test_damage_in_the_middle_keeps_the_rest(video, tmp_path):
     result = video(damaged(tmp_path / "bad.mp4"), "-o", tmp_path / "out.mp4")
     assert result.code == 6 and "lost: " in result.err and "damaged frame" in result.err
     times = frame_times(tmp_path / "out.mp4")
-    assert 40 <= len(times) < 60 and times[-1] == frame_times(tmp_path / "bad.mp4")[-1]
+    assert 40 <= len(times) < 60 and times[-1] == Fraction(59, 25)
     assert names(tmp_path) == ["bad.mp4", "out.mp4"]
 
 
@@ -279,25 +280,24 @@ def test_full_disk(name, late, video, clip, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
-def test_ctrl_c_leaves_nothing(tiny_onnx, tmp_path):
-    path = make_clip(tmp_path / "long.mp4", frames=500, size=(720, 1280), options={"preset": "ultrafast"})
-    folder = tmp_path / "out"
-    folder.mkdir()
+def test_ctrl_c_leaves_nothing(tmp_path):
     # A shell's background jobs ignore SIGINT, and children inherit that.
-    run = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c",
          "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from koutu.cli import main; main()",
-         "video", str(path), "-m", str(tiny_onnx), "-o", "a.mp4", "--alpha", "b.mov", "--foreground", "shots"],
-        cwd=folder, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while not list(folder.glob(".*.part/*.png")) and time.monotonic() < deadline and run.poll() is None:
-        time.sleep(0.05)
-    assert len(names(folder)) == 3 and run.poll() is None
-    run.send_signal(signal.SIGINT)
-    _, said = run.communicate(timeout=60)
+         "video", str(SAMPLE / "talk.mp4"), "-o", str(tmp_path / "a.mp4"), "--alpha", str(tmp_path / "b.mov"),
+         "--foreground", str(tmp_path / "shots")],
+        stderr=subprocess.PIPE, text=True,
+    ) as run:  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob(".*.part/*.png")) and time.monotonic() < deadline and run.poll() is None:
+            time.sleep(0.02)
+        during = names(tmp_path)
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate(timeout=60)
+    assert len(during) == 3 and all(name.endswith(".part") for name in during), said
     assert run.returncode == 130 and said == "koutu: interrupted; nothing half-written was left\n"
-    assert names(folder) == []
+    assert names(tmp_path) == []
 
 
 # Images
@@ -416,7 +416,7 @@ def test_models(koutu):
 def test_doctor(koutu):
     result = koutu("doctor")
     assert result.code == 0, result.out
-    for word in (f"koutu {__version__}", "numpy: ", "encoder libx264: found", "onnxruntime devices: ", "will run: modnet"):
+    for word in (f"koutu {__version__}", "numpy: ", "encoder libx264: found", "onnxruntime devices: ", "will run: "):
         assert word in result.out
 
 
@@ -439,8 +439,8 @@ def test_version_and_help(koutu):
         assert result.code == 0 and f"koutu {command} " in result.out and "--background" in result.out
 
 
-def test_help_where_output_is_plain_ascii():
+def test_help_where_output_knows_no_chinese():
     done = subprocess.run(
-        [*KOUTU, "--help"], capture_output=True, timeout=60, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+        [*KOUTU, "--help"], capture_output=True, timeout=60, env={**os.environ, "PYTHONIOENCODING": "cp1252"}
     )
     assert done.returncode == 0 and done.stderr == b"" and b"koutu (??)" in done.stdout

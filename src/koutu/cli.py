@@ -65,7 +65,7 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command()
 def video(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Any video that FFmpeg reads.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", readable=False, help="Any video that FFmpeg reads.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Composite, or cut-out with alpha.")] = None,
     background: Annotated[
         str, typer.Option("--background", "-b", help="Image, video, colour, blur[:STRENGTH], green or transparent.")

@@ -148,7 +148,7 @@ class Composer:
         self.transparent = isinstance(background, Transparent)
         self.fresh_starts = 0
         if self.transparent and "side_by_side" in self.outputs:
-            raise OutputError("side by side needs a background to show, got transparent; name a colour or a picture")
+            raise OutputError("expected a background to show side by side, got transparent; name a colour or a picture")
 
     def keeps_alpha(self, name: str) -> bool:
         """Whether the output of that name is a cut-out rather than a picture."""
