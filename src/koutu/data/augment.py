@@ -29,6 +29,12 @@ def recolour_pale(rgb: Rgb, rng: np.random.Generator, below: float = 0.5) -> Rgb
     return np.vstack([rgb[:top], mixed.astype(np.uint8)])
 
 
+def other_colours(rgb: Rgb, rng: np.random.Generator) -> Rgb:
+    """The same place in colours that it never had: channels permuted, each perhaps inverted."""
+    permuted = rgb[..., rng.permutation(3)]
+    return np.ascontiguousarray(permuted ^ np.where(rng.random(3) < 0.15, 255, 0).astype(np.uint8))
+
+
 def motion_blur(rgb: Rgb, rng: np.random.Generator, longest: int = 9) -> Rgb:
     """Smear along a random direction over 3 … `longest` pixels."""
     n = int(rng.integers(3, longest + 1)) | 1

@@ -1,11 +1,13 @@
 """Training samples made on the fly: a cut-out on another background, or a picture as it is, with a made-up past."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from koutu.data.augment import degrade, jitter_colour, recolour_pale
+from koutu.data.augment import degrade, jitter_colour, other_colours, recolour_pale
 from koutu.data.history import previous_alpha
 from koutu.data.light import random_lamps
 from koutu.data.pack import Pack
@@ -25,14 +27,16 @@ class Sample:
 class Mix:
     """How often each kind of sample is made, and how often each set is drawn per packed picture."""
 
-    as_is: float = 0.4  # the picture with its own background
+    as_is: float = 0.36  # the picture with its own background; studio portraits nearly always get another
     empty: float = 0.04  # nobody in it
     second: float = 0.12  # another person behind
     dye: float = 0.5  # recolour white clothes of studio portraits
+    decoy: float = 0.15  # backgrounds with somebody's outline filled by another background: shape alone is nobody
     weights: tuple[tuple[str, float], ...] = (
-        ("eg1800", 1.0), ("ccp", 0.6), ("mixed", 0.7), ("london", 2.5), ("canada", 2.0), ("generated", 2.0),
+        ("eg1800", 1.0), ("ccp", 0.6), ("mixed", 0.7), ("london", 4.0), ("canada", 3.0), ("generated", 2.0),
         ("official", 1.2), ("rgba", 12.0),
     )  # fmt: skip
+    background_weights: tuple[tuple[str, float], ...] = (("rooms", 1.0), ("places", 3.0), ("scenery", 8.0))
 
 
 STUDIO = ("london", "canada")
@@ -44,9 +48,8 @@ class Synthesis:
     def __init__(self, people: Pack, backgrounds: Pack, indices: list[int], size: int, mix: Mix | None = None):
         self.people, self.backgrounds, self.indices = people, backgrounds, indices
         self.size, self.mix = size, mix or Mix()
-        rate = dict(self.mix.weights)
-        p = np.array([rate[people.entries[i].source] for i in indices])
-        self.p = p / p.sum()
+        self.p = _shares(people, indices, self.mix.weights)
+        self.background_p = _shares(backgrounds, range(len(backgrounds)), self.mix.background_weights)
 
     def __call__(self, rng: np.random.Generator) -> Sample:
         kind = rng.random()
@@ -67,17 +70,32 @@ class Synthesis:
         return self.people[i], self.people.entries[i].source
 
     def _background(self, rng: np.random.Generator) -> Rgb:
-        picture = self.backgrounds[int(rng.integers(len(self.backgrounds)))]
+        """A place without people, now and then with a decoy: somebody's outline filled by another place."""
+        rgb = self._scene(rng)
+        if rng.random() < self.mix.decoy:
+            person = self._draw(rng)[0]
+            h, w = person.shape[:2]
+            scale = rng.uniform(0.3, 1) * self.size / h
+            outline = self._warp(person, rng, scale, (rng.uniform(0, w), rng.uniform(0, h)), turn=90)[..., 3:] > 127
+            rgb = np.where(outline, self._scene(rng), rgb)
+        return rgb
+
+    def _scene(self, rng: np.random.Generator) -> Rgb:
+        picture = self.backgrounds[int(rng.choice(len(self.backgrounds), p=self.background_p))]
         h, w = picture.shape[:2]
         side = int(min(h, w) * rng.uniform(0.4, 0.95))
         y, x = int(rng.integers(h - side + 1)), int(rng.integers(w - side + 1))
         crop = cv2.resize(picture[y : y + side, x : x + side], (self.size, self.size), interpolation=cv2.INTER_AREA)
         if rng.random() < 0.25:
             crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, 4))
+        if rng.random() < 0.25:
+            crop = other_colours(crop, rng)
         return jitter_colour(np.asarray(crop), rng)
 
     def _as_is(self, rng: np.random.Generator) -> tuple[Rgb, Alpha]:
-        rgba, _ = self._draw(rng)
+        rgba, source = self._draw(rng)
+        if source in STUDIO and rng.random() < 0.85:
+            return self._composed(rng)
         h, w = rgba.shape[:2]
         side = min(h, w) * rng.uniform(0.65, 1.15) if rng.random() < 0.7 else max(h, w) * rng.uniform(0.8, 1.1)
         x = (w - side) / 2 + rng.uniform(-0.5, 0.5) * max(0.2 * side, abs(w - side))
@@ -136,3 +154,10 @@ class Synthesis:
             rgb += alpha[..., None] * (placed[..., :3] - rgb)
             pha += alpha * (1 - pha)
         return rgb.astype(np.uint8), (pha * 255 + 0.5).astype(np.uint8)
+
+
+def _shares(pack: Pack, indices: Sequence[int], weights: tuple[tuple[str, float], ...]) -> NDArray[np.float64]:
+    """Probability of each picture: its set's weight, normalised; a set not named counts 1."""
+    rate = dict(weights)
+    p = np.array([rate.get(pack.entries[i].source, 1.0) for i in indices])
+    return p / p.sum()
