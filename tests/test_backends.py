@@ -105,3 +105,11 @@ def test_names_are_checked(tiny_onnx, tmp_path: Path, monkeypatch):
     shutil.copy(tiny_onnx, tmp_path / zoo.MODELS[zoo.DEFAULT].file)
     with pytest.raises(ModelError, match="damaged"):
         load()
+
+
+@pytest.mark.parametrize("engine", engines())
+def test_an_engines_own_error_is_told_as_ours(engine, tiny_onnx):
+    backend = ENGINES[engine](tiny_onnx)
+    wrong = {name: np.zeros((1, 1, 32, 64), np.float32) for name in backend.initial_state((32, 32))}
+    with pytest.raises(ModelError, match="expected alpha of a frame"):
+        backend(np.zeros((32, 32, 3), np.uint8), wrong)

@@ -12,7 +12,8 @@ from test_color import noise, random_rgb
 import koutu.runtime.background as background_module
 from koutu.color import to_rgb, yuv_to_rgb
 from koutu.composite import blur, solid
-from koutu.runtime.background import Still, make_background
+from koutu.runtime.background import Still
+from koutu.runtime.background_spec import make_background
 from koutu.types import ColorSpace, Frame, InputError, Yuv420
 
 SIZE = (32, 48)

@@ -279,8 +279,9 @@ def test_full_disk(name, late, video, clip, tmp_path, monkeypatch):
     assert names(tmp_path) == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
-def test_ctrl_c_leaves_nothing(tmp_path):
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no signal to one process")
+@pytest.mark.parametrize("name, code", [("SIGINT", 130), ("SIGTERM", 143)])
+def test_an_interrupted_run_leaves_nothing(name, code, tmp_path):
     # A shell's background jobs ignore SIGINT, and children inherit that.
     with subprocess.Popen(
         [sys.executable, "-c",
@@ -293,10 +294,10 @@ def test_ctrl_c_leaves_nothing(tmp_path):
         while not list(tmp_path.glob(".*.part/*.png")) and time.monotonic() < deadline and run.poll() is None:
             time.sleep(0.02)
         during = names(tmp_path)
-        run.send_signal(signal.SIGINT)
+        run.send_signal(getattr(signal, name))
         _, said = run.communicate(timeout=60)
     assert len(during) == 3 and all(name.endswith(".part") for name in during), said
-    assert run.returncode == 130 and said == "koutu: interrupted; nothing half-written was left\n"
+    assert run.returncode == code and said == "koutu: interrupted; nothing half-written was left\n"
     assert names(tmp_path) == []
 
 
@@ -338,6 +339,18 @@ def test_one_bad_image_among_good_ones(image, portrait, tmp_path):
     assert result.code == 3 and names(tmp_path / "cut") == ["a.png", "c.png"]
     first, second = result.err.splitlines()
     assert "b.jpg" in first and "damaged" in first and "d.jpg" in second and "No such file" in second
+
+
+def test_no_folder_is_made_for_nothing(image, tmp_path):
+    assert_refused(image(tmp_path / "missing.jpg", "-o", tmp_path / "cut"), 3, "missing.jpg")
+    assert names(tmp_path) == []
+
+
+def test_a_bad_background_is_told_once(image, portrait, tmp_path):
+    other = tmp_path / "other.jpg"
+    other.write_bytes(portrait.read_bytes())
+    assert_refused(image(portrait, other, "-o", tmp_path / "cut", "--background", "nowhere.jpg"), 3, "nowhere.jpg")
+    assert names(tmp_path) == ["other.jpg"]
 
 
 def test_standard_input_to_standard_output(tiny_onnx, portrait):

@@ -224,6 +224,16 @@ def test_an_error_in_any_stage_leaves_nothing(stage, clip, tmp_path, monkeypatch
     assert names(tmp_path) == []
 
 
+def test_all_outputs_or_none(clip, tmp_path, monkeypatch):
+    def full(sink):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("koutu.runtime.sequence.PngSink.finish", full)
+    with pytest.raises(OutputError, match="No space left"):
+        koutu.convert(clip, tmp_path / "out.mp4", alpha=tmp_path / "alpha")
+    assert names(tmp_path) == []
+
+
 def test_outputs_that_would_meet_are_refused(clip, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
     for a, b in (("c.mp4", "link/c.mp4"), ("cut", "cut.png"), ("cut/a%04d.png", "cut/b%04d.png")):

@@ -55,7 +55,7 @@ def test_samples_are_reproducible_and_complete(packs):
 
 
 def test_the_alpha_lies_where_the_person_is(packs, monkeypatch):
-    for name in ("jitter_colour", "random_lamps", "degrade", "recolour_pale"):
+    for name in ("jitter_colour", "random_lamps", "degrade", "recolour_pale", "other_colours"):
         monkeypatch.setattr(f"koutu.data.synthesis.{name}", lambda rgb, rng: rgb)
     people, rooms = packs
     make = Synthesis(people, rooms, list(range(6)), 96, Mix(as_is=0, empty=0))

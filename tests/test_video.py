@@ -627,7 +627,7 @@ def test_an_existing_result_stays_until_the_new_one_is_complete(tmp_path):
         raise RuntimeError("stop")
     assert target.read_text() == "old" and alone(tmp_path, "a.mp4", "b.mp4")
     writer.abort()
-    with pytest.raises(ValueError, match="closed or aborted"):
+    with pytest.raises(ValueError, match="finished or aborted"):
         writer.write(frame.picture, frame)
     copy(path, target, options=FAST)
     assert len(frames_of(target)) == 8 and alone(tmp_path, "a.mp4", "b.mp4")

@@ -1,13 +1,17 @@
 """The library in four calls: convert a video, convert an image, matte an image, and what they need loaded."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO
+
+import numpy as np
 
 from koutu.composite import Fit, replace
 from koutu.foreground import decontaminate
 from koutu.runtime.backends import Backend
-from koutu.runtime.background import Spec, Transparent, make_background
+from koutu.runtime.background import Background, Transparent
+from koutu.runtime.background_spec import Spec, make_background
 from koutu.runtime.convert import Look, Outputs, Progress, Report, convert_video
 from koutu.runtime.image import Format, Source, read_image, write_image
 from koutu.runtime.matter import Matter
@@ -53,17 +57,23 @@ def convert(
     return convert_video(source, outputs, look=look, backend=backend, encode=encode, progress=progress)
 
 
-def matte(image: Rgb | Source, *, model: str | Path | Backend = DEFAULT, engine: str = DEFAULT_ENGINE) -> Matte:
+def matte(
+    image: Rgb | Source,
+    *,
+    model: str | Path | Backend = DEFAULT,
+    engine: str = DEFAULT_ENGINE,
+    device: str = "cpu",
+    threads: int = 0,
+) -> Matte:
     """The matte of one picture: (H, W, 3) uint8 RGB, a path, the bytes of a file, or an open file."""
-    rgb = image if hasattr(image, "shape") else read_image(image)  # type: ignore[arg-type]
-    return Matter(_backend(model, engine, "cpu", 0))(rgb)  # type: ignore[arg-type]
+    return Matter(_backend(model, engine, device, threads))(_rgb(image))
 
 
 def convert_image(
-    source: Source,
+    source: Rgb | Source,
     target: PathLike | IO[bytes],
     *,
-    background: Spec = "transparent",
+    background: Spec | Background = "transparent",
     alpha_only: bool = False,
     backend: Backend | None = None,
     fit: Fit = "cover",
@@ -73,7 +83,7 @@ def convert_image(
 
     Transparent: colours freed of the old background, with alpha (PNG, WebP, TIFF). `alpha_only`: alpha as grey.
     """
-    rgb = read_image(source)
+    rgb = _rgb(source)
     alpha = Matter(backend or load())(rgb).alpha
     if alpha_only:
         picture, kept = alpha[..., None].repeat(3, axis=2), None
@@ -83,14 +93,19 @@ def convert_image(
     return picture, alpha
 
 
-def compose(rgb: Rgb, alpha: Alpha, background: Spec, *, fit: Fit = "cover") -> tuple[Rgb, Alpha | None]:
+def compose(rgb: Rgb, alpha: Alpha, background: Spec | Background, *, fit: Fit = "cover") -> tuple[Rgb, Alpha | None]:
     """The person of `rgb` before a background, and None; before "transparent" the colours alone, and alpha."""
     fgr = decontaminate(rgb, alpha)
     assert not isinstance(fgr, tuple)
-    with make_background(background, fit=fit) as behind:
+    given = isinstance(background, Background)  # then the caller's to close
+    with nullcontext(background) if given else make_background(background, fit=fit) as behind:
         if isinstance(behind, Transparent):
             return fgr, alpha  # type: ignore[return-value]
         return replace(fgr, alpha, behind(Frame(rgb), alpha)), None  # type: ignore[return-value]
+
+
+def _rgb(image: Rgb | Source) -> Rgb:
+    return image if isinstance(image, np.ndarray) else read_image(image)
 
 
 def _require_background_stays(background: Spec, outputs: Outputs) -> None:

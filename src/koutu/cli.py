@@ -1,6 +1,7 @@
 """The command line: parse, call one library function, print. Heavy imports happen in the command that needs them."""
 
 import io
+import signal
 import sys
 from enum import Enum
 from pathlib import Path
@@ -13,6 +14,7 @@ from koutu.types import KoutuError
 
 LOST_INPUT = 6  # exit code: finished, but part of the input could not be read
 INTERRUPTED = 130
+TERMINATED = 128 + signal.SIGTERM
 
 app = typer.Typer(
     add_completion=False,
@@ -30,7 +32,7 @@ Examples:
 
 \b
 Exit codes: 0 done, 2 wrong usage, 3 input, 4 output, 5 model or device,
-6 done but part of a damaged input was lost, 130 interrupted.""",
+6 done but part of a damaged input was lost, 130 interrupted, 143 terminated.""",
 )
 
 
@@ -66,13 +68,15 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
 @app.command()
 def video(
     source: Annotated[Path, typer.Argument(metavar="IN", readable=False, help="Any video that FFmpeg reads.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Composite, or cut-out with alpha.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", readable=False, help="Composite, or cut-out with alpha.")
+    ] = None,
     background: Annotated[
         str, typer.Option("--background", "-b", help="Image, video, colour, blur[:STRENGTH], green or transparent.")
     ] = "green",
-    alpha: Annotated[Path | None, typer.Option(help="Also write alpha as a grey video.")] = None,
-    foreground: Annotated[Path | None, typer.Option(help="Also write the person on black.")] = None,
-    side_by_side: Annotated[Path | None, typer.Option(help="Also write original | composite.")] = None,
+    alpha: Annotated[Path | None, typer.Option(readable=False, help="Also write alpha as a grey video.")] = None,
+    foreground: Annotated[Path | None, typer.Option(readable=False, help="Also write the person on black.")] = None,
+    side_by_side: Annotated[Path | None, typer.Option(readable=False, help="Also write original | composite.")] = None,
     model: Model = "",
     engine: Engine = "",
     device: Device = "cpu",
@@ -135,30 +139,36 @@ def image(
     koutu image - -o - < portrait.jpg > portrait.png
     """
     from koutu.api import convert_image
-    from koutu.pictures import jobs
+    from koutu.pictures import folder, jobs
+    from koutu.runtime.background_spec import make_background
+    from koutu.runtime.image import read_image
     from koutu.zoo import load
 
     pairs = jobs(sources, output)
     backend = load(**_chosen(model, engine), device=device, threads=threads)
     failed = 0
-    for source, target in pairs:
-        try:
-            convert_image(
-                source, target, background=background, alpha_only=alpha_only, backend=backend, fit=fit.value,
-                format="PNG" if output == "-" else None,
-            )  # fmt: skip
-        except KoutuError as e:
-            if len(sources) == 1:
-                raise
-            print(f"koutu: {e}", file=sys.stderr)
-            failed = e.exit_code
+    with make_background(background, fit=fit.value) as behind:
+        for source, target in pairs:
+            try:
+                picture = read_image(source)  # before a folder is made for it
+                if isinstance(target, Path) and target != Path(output):
+                    folder(target.parent)
+                convert_image(
+                    picture, target, background=behind, alpha_only=alpha_only, backend=backend,
+                    format="PNG" if output == "-" else None,
+                )  # fmt: skip
+            except KoutuError as e:
+                if len(sources) == 1:
+                    raise
+                print(f"koutu: {e}", file=sys.stderr)
+                failed = e.exit_code
     if failed:
         raise typer.Exit(failed)
 
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path("koutu-demo"),
+    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="Folder.")] = Path("koutu-demo"),
 ) -> None:
     """Run the main job on a packaged sample: a composited video, its alpha, and both side by side."""
     from koutu.api import convert
@@ -205,16 +215,22 @@ def _chosen(model: str, engine: str) -> dict[str, Any]:
     return {name: value for name, value in (("model", model), ("engine", engine)) if value}
 
 
+def _leave(*_: object) -> None:
+    """Unwind, so that what is half-written is removed."""
+    sys.exit(TERMINATED)
+
+
 def main() -> None:
     """Entry point: every expected mistake ends in one sentence and an exit code, never in a traceback."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a pipe may know neither 抠 nor ×
+    signal.signal(signal.SIGTERM, _leave)
     try:
         app()
     except KoutuError as e:
         print(f"koutu: {e}", file=sys.stderr)
         sys.exit(e.exit_code)
     except SystemExit as e:
-        if e.code == INTERRUPTED:  # Typer's answer to Ctrl-C
+        if e.code in (INTERRUPTED, TERMINATED):  # the first is Typer's answer to Ctrl-C
             print("koutu: interrupted; nothing half-written was left", file=sys.stderr)
         raise

@@ -9,7 +9,7 @@ from koutu.types import OutputError
 
 
 def jobs(sources: list[str], output: str) -> list[tuple[Path | IO[bytes], Path | IO[bytes]]]:
-    """Pairs of source and target. `output` is "-", a file for a single source, or a folder, made if missing.
+    """Pairs of source and target. `output` is "-", a file for a single source, or a folder.
 
     Raises OutputError before anything is written, so that no target takes the place of a source still to be read.
     """
@@ -26,7 +26,7 @@ def jobs(sources: list[str], output: str) -> list[tuple[Path | IO[bytes], Path |
             pairs.append((read, sys.stdout.buffer))
             continue
         stem = "stdin" if source == "-" else Path(source).stem
-        target = Path(output) if named_file else folder(Path(output)) / f"{stem}.png"
+        target = Path(output) if named_file else Path(output) / f"{stem}.png"
         if target in targets:
             raise OutputError(
                 f"{source} and {targets[target]} would both be written to {target}; rename one or use another folder"

@@ -86,7 +86,8 @@ class OnnxBackend(NetworkShape):
         self.name = f"{self.title} · onnxruntime {ort.__version__} · {device}"
 
     def __call__(self, rgb: Rgb, state: State) -> tuple[None, NDArray[np.float32], State]:
-        pha, *memory = self._session.run(["pha", *self._outputs], {"rgb": rgb[None], **state})
+        inputs = {"rgb": rgb[None], **state}
+        pha, *memory = _run(self.name, lambda: self._session.run(["pha", *self._outputs], inputs))
         return None, pha[0, 0], self._next(pha, memory)
 
     @property
@@ -118,17 +119,19 @@ class OpenVinoBackend(NetworkShape):
         metadata = {"koutu": rt_info["framework"]["koutu"].astype(str)} if _has(rt_info, "framework", "koutu") else {}
         super().__init__(path, metadata)
         self._compile = lambda model: core.compile_model(model, device.upper(), config)
-        self._compiled: dict[tuple[int, int], Any] = {}
+        self._compiled: dict[tuple[int, ...], Any] = {}
         self.name = f"{self.title} · openvino {ov.__version__.split('-')[0]} · {device}"
 
     def __call__(self, rgb: Rgb, state: State) -> tuple[None, NDArray[np.float32], State]:
-        size = (rgb.shape[0], rgb.shape[1])
+        out = _run(self.name, lambda: self._compiled_for(rgb.shape[:2])({"rgb": rgb[None], **state}))
+        named = {name: out[name] for name in {"pha", *self.states.values()}}
+        return None, named["pha"][0, 0], {name: named[o] for name, o in self.states.items()}
+
+    def _compiled_for(self, size: tuple[int, ...]) -> Any:
         if size not in self._compiled:  # a fixed size runs faster than a dynamic one
             self._model.reshape({"rgb": [1, *size, 3], **{name: [1, 1, *size] for name in self.states}})
             self._compiled[size] = self._compile(self._model)
-        out = self._compiled[size]({"rgb": rgb[None], **state})
-        named = {name: out[name] for name in {"pha", *self.states.values()}}
-        return None, named["pha"][0, 0], {name: named[o] for name, o in self.states.items()}
+        return self._compiled[size]
 
 
 ENGINES: dict[str, Callable[..., Backend]] = {"onnxruntime": OnnxBackend, "openvino": OpenVinoBackend}
@@ -150,6 +153,13 @@ def _open(path: Path, read: Callable[[], Any]) -> Any:
         return read()
     except Exception as e:
         raise ModelError(f"{path} could not be loaded as an ONNX model ({e}); is the file complete?") from e
+
+
+def _run(name: str, work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except Exception as e:  # engines raise types of their own: out of memory, a lost device, a broken kernel
+        raise ModelError(f"{name}: expected alpha of a frame, got {e}; try another --engine or --device") from e
 
 
 def _has(tree: Any, *keys: str) -> bool:

@@ -13,7 +13,8 @@ import numpy as np
 from koutu.composite import Fit, matte_picture, replace, side_by_side, solid
 from koutu.foreground import decontaminate
 from koutu.runtime.backends import Backend
-from koutu.runtime.background import Background, Spec, Transparent, make_background
+from koutu.runtime.background import Background, Transparent
+from koutu.runtime.background_spec import Spec, make_background
 from koutu.runtime.mailbox import Mailbox, Stage, stage, stop
 from koutu.runtime.matter import Matter
 from koutu.runtime.sequence import folder_and_pattern, is_sequence
@@ -131,6 +132,8 @@ def convert_video(
             if progress:
                 progress(report.frames, reader)
         for writer in writers.values():
+            writer.finish()
+        for writer in writers.values():  # only now that all are complete: either every output appears or none
             writer.close()
             report.notes += [note for note in writer.notes if note not in report.notes]
         busy = {s.name.removeprefix("koutu-"): s.busy_seconds for s in stages} | {"encode": encode_seconds}

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -42,7 +43,7 @@ class Writer:
 
     def __init__(self, path: Path, like: VideoReader, alpha: bool, size: tuple[int, int], options: EncodeOptions):
         self.path, self.size, self.alpha = path, size, alpha
-        self._like, self._count, self._open = like, 0, False
+        self._like, self._count, self._open, self._finished = like, 0, False, False
         sequence = is_sequence(path)
         container = None if sequence else _container_of(path, alpha)
         self._target, pattern = folder_and_pattern(path) if sequence else (path, "")
@@ -80,27 +81,37 @@ class Writer:
             raise self._failed(error) from error
         self._count += 1
 
-    def close(self) -> None:
-        """Complete the file, sound included, and move it to its place; raises OutputError. Again: nothing."""
-        if not self._open:
-            return
-        try:
+    def finish(self) -> None:
+        """Complete the file, sound included, still under its hidden name; raises OutputError. Again: nothing."""
+        if self._open and not self._finished:
             if not self._count:
+                self.abort()
                 raise OutputError(f"{self.path}: expected at least one frame to write, got none; write before closing")
-            self._sink.finish()
-            move(self._part, self._target)
+            self._attempt(self._sink.finish)
+            self._finished = True
+
+    def close(self) -> None:
+        """Finish, and move the file to its place; raises OutputError. Again: nothing."""
+        self.finish()
+        if self._open:
+            self._attempt(lambda: move(self._part, self._target))
+            self._open = False
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        try:
+            work()
         except BaseException as error:
             self.abort()
             if isinstance(error, KoutuError) or not isinstance(error, FFmpegError | OSError | ValueError):
                 raise
             raise self._failed(error) from error
-        self._open = False
 
     def abort(self) -> None:
         """Drop everything written; the destination stays as it was. Does nothing after `close`."""
         if self._open:
             self._open = False
-            self._sink.discard()
+            if not self._finished:
+                self._sink.discard()
             remove(self._part)
 
     def __enter__(self) -> "Writer":
@@ -115,8 +126,10 @@ class Writer:
             self.abort()
 
     def _require(self, picture: Yuv420, alpha: Alpha | None) -> None:
-        if not self._open:
-            raise ValueError(f"{self.path}: expected an open writer, got one that was closed or aborted; open another")
+        if not self._open or self._finished:
+            raise ValueError(
+                f"{self.path}: expected an open writer, got one that was finished or aborted; open another"
+            )
         if picture.size != self.size or picture.space != self._like.space:
             raise ValueError(
                 f"expected a picture of size {self.size} and {self._like.space}, got {picture.size} and "
@@ -136,7 +149,7 @@ class Writer:
             errno.EACCES: "choose a folder that may be written to",
             errno.EPERM: "choose a folder that may be written to",
             errno.EROFS: "choose a folder that may be written to",
-        }.get(code or 0, "try another place or type of file; audio=False leaves the sound out")
+        }.get(code or 0, "try another place or type of file, or leave the sound out (audio=False, --no-audio)")
         return OutputError(f"{self.path}: expected to write the video, got: {reason}; {remedy}")
 
 
