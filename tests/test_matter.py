@@ -59,6 +59,19 @@ def test_memory_starts_afresh():
     assert run([frame(shot, 0), frame(scene(0, (96, 160)), 0.04)]) == [1, 1]  # another size
 
 
+def test_the_first_frame_of_a_shot_is_looked_at_twice():
+    class Remembering(Counting):
+        def initial_state(self, size):
+            return 10
+
+    matter = Matter(Remembering())
+    shot, states = scene(), []
+    for f in [frame(shot, 0), frame(shot, 0.1), frame(255 - shot, 0.2)]:
+        matter(f)
+        states.append(matter.state)
+    assert states == [12, 13, 12]
+
+
 def test_a_lamp_or_motion_is_no_cut():
     shot = scene()
     moved = np.roll(shot, 3, axis=1)

@@ -23,7 +23,7 @@ class Backend(Protocol):
         ...
 
     def initial_state(self, size: tuple[int, int]) -> State:
-        """Empty memory for network pictures of (h, w)."""
+        """Empty memory for network pictures of (h, w); None or empty for a network without one."""
         ...
 
     def __call__(self, rgb: Rgb, state: State) -> tuple[NDArray | None, NDArray[np.float32], State]:

@@ -20,7 +20,8 @@ class Matter:
     """Frame → Matte for one stream. Backends hold no memory, so many Matters may share one.
 
     The memory starts afresh on the first frame, on a cut, after a gap of more than a second, when time runs backwards
-    and when the size changes. `refine`: let alpha follow the edges of the full-size picture.
+    and when the size changes; the frame it starts with is shown to the network twice. `refine`: let alpha follow the
+    edges of the full-size picture.
     """
 
     def __init__(self, backend: Backend, *, refine: bool = True):
@@ -42,6 +43,8 @@ class Matter:
         fresh = self._starts_shot(frame, rgb)
         if fresh or self.state is None:
             self.state = self.backend.initial_state(size)
+            if self.state:  # a network with a memory sees more when it looks twice
+                _, _, self.state = self.backend(rgb, self.state)
         _, pha, self.state = self.backend(rgb, self.state)
         self._last = frame
         return Matte(frame, self._full_size(pha, rgb, frame), fresh)
