@@ -27,7 +27,7 @@ class ModelCard:
 MODELS: dict[str, ModelCard] = {
     "modnet-small": ModelCard(
         file="modnet-small.onnx",
-        sha256="38541b3b969a2ad8507c11099dd6968e4e653ea6a66068adb8662c84cd3dc5a5",
+        sha256="ec3b2dea193071ff660baa8e46abe7b199a9bd19871ea8fd1c89b99267aa2ef6",
         summary="MODNet with a small residual encoder and the previous alpha as fourth channel; portraits, video",
         licence="research only: part of its training pictures has no clear licence",
         data="masks: EG1800, CCP, Human-Segmentation-Dataset; solved mattes: London and Canada face sets, portraits",
