@@ -22,7 +22,7 @@ class Counting:
     def network_size(self, size):
         return 32, 64
 
-    def initial_state(self, size):
+    def initial_state(self, size) -> int:
         return 0
 
     def __call__(self, rgb, state):
