@@ -1,5 +1,7 @@
 """Training losses as pure functions of predictions and truth; tensors (N, C, H, W) in [0, 1] unless said."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -40,3 +42,9 @@ def modnet_matte(pred_pha: Tensor, true_pha: Tensor, trimap: Tensor, image: Tens
     alpha = F.l1_loss(pred_pha, true_pha) + 4 * F.l1_loss(unknown, true_pha)
     over = F.l1_loss(image * pred_pha, image * true_pha) + 4 * F.l1_loss(image * unknown, image * true_pha)
     return alpha + over
+
+
+def u2net(pred_logits: Sequence[Tensor], true_pha: Tensor) -> Tensor:
+    """Binary cross-entropy of U²-Net's fused and side results, each of weight 1, from logits; all (N, 1, H, W)."""
+    parts = [F.binary_cross_entropy_with_logits(logits, true_pha) for logits in pred_logits]
+    return torch.stack(parts).sum()
