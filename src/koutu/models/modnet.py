@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from koutu.nn.encoders import MobileNetV2, ResNet
+from koutu.nn.pixels import check
 
 
 @dataclass(frozen=True)
@@ -229,11 +230,7 @@ class MODNet(nn.Module):
             raise ValueError(
                 f"expected {int(self.cfg.temporal)} state tensor(s), got {len(state)}; start with initial_state(src)"
             )
-        if src.shape[1] != 3 or src.shape[2] % self.stride or src.shape[3] % self.stride:
-            raise ValueError(
-                f"expected src (N, 3, H, W) with H and W multiples of {self.stride}, got {tuple(src.shape)}; "
-                "resize or pad the picture first"
-            )
+        check(src, self.stride)
         img = (src - 0.5) / 0.5
         enc2x, enc4x, *_, enc32x = self.backbone(torch.cat([img, *[(s - 0.5) / 0.5 for s in state]], dim=1))
         lr8x = self.lr_branch(enc32x)

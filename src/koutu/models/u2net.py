@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+from koutu.nn.pixels import check, imagenet, resize
+
 _LEVELS = (7, 6, 5, 4, 4, 4)  # of the stages' own U-nets; the last two dilate instead of pooling
 
 
@@ -36,10 +37,6 @@ class TrainingOutputs:
 
     fused: Tensor
     sides: tuple[Tensor, ...]
-
-
-def _like(x: Tensor, other: Tensor) -> Tensor:
-    return F.interpolate(x, size=other.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def _pool(x: Tensor) -> Tensor:
@@ -81,7 +78,7 @@ class ResidualU(nn.Module):
         x = self.get_submodule(f"rebnconv{self.levels}")(x)
         for i in range(self.levels - 1, 0, -1):
             feature = features[i - 1]
-            x = self.get_submodule(f"rebnconv{i}d")(torch.cat([_like(x, feature), feature], dim=1))
+            x = self.get_submodule(f"rebnconv{i}d")(torch.cat([resize(x, feature), feature], dim=1))
         return x + shortcut
 
 
@@ -121,12 +118,10 @@ class U2Net(nn.Module):
 
     def training_outputs(self, src: Tensor) -> TrainingOutputs:
         """All seven heads on the same input as `forward`."""
-        if src.ndim != 4 or src.shape[1] != 3:
-            raise ValueError(f"expected src (N, 3, H, W), got {tuple(src.shape)}; give RGB pictures")
+        check(src)
         if self.cfg.by_maximum:
             src = src / src.amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
-        mean, std = (src.new_tensor(v).view(1, 3, 1, 1) for v in (_MEAN, _STD))
-        return self.heads((src - mean) / std)
+        return self.heads(imagenet(src))
 
     def heads(self, img: Tensor) -> TrainingOutputs:
         """All seven heads on a normalised picture (N, 3, H, W)."""
@@ -136,7 +131,7 @@ class U2Net(nn.Module):
         decoded = [x]  # coarsest first
         for i in range(5, 0, -1):
             feature = features[i - 1]
-            decoded.append(x := self.get_submodule(f"stage{i}d")(torch.cat([_like(x, feature), feature], dim=1)))
+            decoded.append(x := self.get_submodule(f"stage{i}d")(torch.cat([resize(x, feature), feature], dim=1)))
         sides = [self.get_submodule(f"side{i}")(x) for i, x in enumerate(reversed(decoded), start=1)]
-        sides = [_like(side, img) for side in sides]
+        sides = [resize(side, img) for side in sides]
         return TrainingOutputs(self.outconv(torch.cat(sides, dim=1)), tuple(sides))
