@@ -18,8 +18,8 @@ def uniform(name: str, *shape: int) -> Tensor:
     return torch.from_numpy((h / 2**32).reshape(shape))
 
 
-def fill(module: nn.Module) -> None:
-    """Set every floating entry of the state dict from the hash of its key."""
+def fill(module: nn.Module, gain: float = 1.0) -> None:
+    """Set every floating entry of the state dict from the hash of its key; `gain` scales convolutions and the like."""
     for key, value in module.state_dict().items():
         if not value.is_floating_point():
             continue
@@ -29,7 +29,7 @@ def fill(module: nn.Module) -> None:
         elif key.endswith("running_mean"):
             u = 0.2 * (u - 0.5)
         elif value.ndim >= 2:
-            u = (2 * u - 1) * np.sqrt(3 / (value.numel() / value.shape[0]))
+            u = (2 * u - 1) * np.sqrt(3 / (value.numel() / value.shape[0])) * gain
         else:
             u = 0.75 + 0.5 * u if key.endswith("weight") else 0.3 * u
         value.copy_(u)

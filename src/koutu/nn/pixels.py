@@ -32,7 +32,7 @@ def pad_to(x: Tensor, stride: int, *, mode: str = "reflect", least: int = 0) -> 
 
 
 def _missing(size: int, stride: int, least: int) -> int:
-    return -(-(size + least) // stride) * stride - size
+    return (size + least + stride - 1) // stride * stride - size
 
 
 def _reflected(size: int, more: int, like: Tensor) -> Tensor:
