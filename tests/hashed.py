@@ -1,8 +1,10 @@
 """Weights and inputs filled by an integer hash of their name: two implementations compared without files."""
 
+import hashlib
 import zlib
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -39,3 +41,18 @@ def samples(x: Tensor) -> list[float]:
     """Eight values spread over the flat tensor."""
     flat = x.flatten()
     return [flat[int(k * (len(flat) - 1) / 7)].item() for k in range(8)]
+
+
+def assert_equals(pred: Tensor, expected: dict, rel: float = 1e-6) -> None:
+    """The prediction has the shape, the statistics and the samples of a reference output."""
+    assert list(pred.shape) == expected["shape"]
+    assert pred.mean().item() == pytest.approx(expected["mean"], rel=rel)
+    assert pred.std(unbiased=False).item() == pytest.approx(expected["std"], rel=rel)
+    assert samples(pred) == pytest.approx(expected["samples"], rel=rel, abs=rel * 1e-2)
+
+
+def signature(module: nn.Module) -> dict:
+    """Number of keys and parameters, and a hash of all names and shapes, of a state dict."""
+    lines = sorted(f"{key} {list(value.shape)}" for key, value in module.state_dict().items())
+    params = sum(p.numel() for p in module.parameters())
+    return {"n_keys": len(lines), "params": params, "sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest()}

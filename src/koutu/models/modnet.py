@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from koutu.nn.encoders import MobileNetV2, ResNet
+from koutu.nn.mobilenetv2 import MobileNetV2
 from koutu.nn.pixels import check
+from koutu.nn.resnet import ResNet
+from koutu.nn.squeeze import IBNorm, SEBlock
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,6 @@ def _down(x: Tensor, factor: int) -> Tensor:
     return F.interpolate(x, scale_factor=1 / factor, mode="bilinear", align_corners=False)
 
 
-class IBNorm(nn.Module):
-    """Batch norm on the first half of the channels, plain instance norm on the rest; shape kept."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.split = channels // 2
-        self.bnorm = nn.BatchNorm2d(self.split)
-        self.inorm = nn.InstanceNorm2d(channels - self.split, affine=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.bnorm(x[:, : self.split]), self.inorm(x[:, self.split :])], dim=1)
-
-
 class Conv(nn.Module):
     """Convolution with bias, then norm and ReLU unless `plain`. (N, inp, H, W) → (N, out, H/s, W/s)."""
 
@@ -93,20 +82,6 @@ class MatteHead(nn.Sequential):
         if self.subpixel:
             return F.pixel_shuffle(super().forward(torch.cat([x, F.pixel_unshuffle(img, 2)], dim=1)), 2)
         return super().forward(torch.cat([_up(x), img], dim=1))
-
-
-class SEBlock(nn.Module):
-    """Scale each channel by a gate computed from all channels' means; shape kept."""
-
-    def __init__(self, channels: int, reduction: int = 4):
-        super().__init__()
-        hidden = channels // reduction
-        self.fc = nn.Sequential(
-            nn.Linear(channels, hidden, bias=False), nn.ReLU(), nn.Linear(hidden, channels, bias=False), nn.Sigmoid()
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.fc(x.mean(dim=(2, 3)))[:, :, None, None]
 
 
 class Backbone(nn.Module):
