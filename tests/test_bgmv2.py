@@ -25,7 +25,10 @@ def build(**options) -> BackgroundMattingV2:
 @pytest.mark.parametrize("backbone", ["mobilenetv2", "resnet50", "resnet101"])
 def test_state_dict_is_the_published_one(backbone):
     with torch.device("meta"):
-        assert signature(BackgroundMattingV2(Config(backbone=backbone))) == GOLDEN["state_dicts"][f"bgmv2_refine_{backbone}"]
+        assert (
+            signature(BackgroundMattingV2(Config(backbone=backbone)))
+            == GOLDEN["state_dicts"][f"bgmv2_refine_{backbone}"]
+        )
 
 
 @torch.no_grad()
@@ -57,3 +60,42 @@ def test_refinement_matches_the_published_code(name, options):
     pairs = {"pha": out.fine_pha, "fgr": out.fine_fgr, "pha_sm": out.pha, "fgr_sm": out.fgr, "err_sm": out.err}
     for key, pred in (pairs | {"ref_sm": out.refined}).items():
         assert_equals(pred, expected[key])
+
+
+@torch.no_grad()
+def test_chosen_cells_get_what_full_refinement_gives_them():
+    full, some = (
+        build(backbone="mobilenetv2", refine_mode=mode, refine_threshold=0.02) for mode in ("full", "thresholding")
+    )
+    src, bgr = uniform("in:src", 2, 3, 64, 96), uniform("in:bgr", 2, 3, 64, 96)
+    everywhere, chosen = full.training_outputs(src, bgr), some.training_outputs(src, bgr)
+    where = F.interpolate(chosen.refined, scale_factor=4) > 0
+    assert 0 < where.float().mean() < 1
+    torch.testing.assert_close(chosen.fine_pha[where], everywhere.fine_pha[where])
+
+
+@torch.no_grad()
+def test_pictures_smaller_than_the_budget_and_without_error_work():
+    model = build(backbone="mobilenetv2", backbone_scale=1.0)
+    src, bgr = torch.rand(1, 3, 32, 36).double(), torch.rand(1, 3, 32, 36).double()
+    assert model(src, bgr)[1].shape == (1, 1, 32, 36)
+    sure = build(backbone="mobilenetv2", refine_mode="thresholding", refine_threshold=2.0)
+    assert not sure.training_outputs(src, bgr).refined.any() and sure(src, bgr)[1].shape == (1, 1, 32, 36)
+
+
+def test_patches_go_out_and_back():
+    x = torch.rand(2, 3, 16, 24)
+    selection = (torch.rand(2, 1, 4, 6) > 0.5).float()
+    where = patches.cells(selection)
+    cut = patches.crop(x, where, 4)
+    assert torch.equal(patches.replace(x, cut, where), x)
+    changed = patches.replace(x, cut + 1, where)
+    assert torch.equal(changed, x + F.interpolate(selection, scale_factor=4))
+    margin = patches.crop(x, where, 4, 2)
+    assert margin.shape[-2:] == (8, 8) and torch.equal(margin[..., 2:-2, 2:-2], cut)
+
+
+def test_the_worst_cells_are_chosen():
+    err = torch.tensor([[[[0.0, 0.3], [0.2, 0.0]]]])
+    assert patches.select_worst(err, 3).sum() == 2 and patches.select_worst(err, 3, only_wrong=False).sum() == 3
+    assert patches.select_worst(err, 1)[0, 0, 0, 1] == 1 and patches.select_worst(err, 99).sum() == 2

@@ -116,7 +116,9 @@ class Refiner(nn.Module):
         if self.cfg.refine_mode == "full":
             edge = 2 * self.full_margin
             fine = self._layers(
-                F.pad(both, (self.half_margin,) * 4), F.pad(pair, (self.full_margin,) * 4), (height + edge, width + edge)
+                F.pad(both, (self.half_margin,) * 4),
+                F.pad(pair, (self.full_margin,) * 4),
+                (height + edge, width + edge),
             )
             return fine, torch.ones_like(pair[:, :1, ::4, ::4])
         chosen = self._select(_at(err, quarter))

@@ -60,7 +60,9 @@ class MobileNetV2(nn.Module):
         for expansion, channels, repeats, stride in _STAGES:
             for i in range(repeats):
                 out = round_channels(channels * width)
-                late = not last_channels and len(blocks) >= _DILATED  # the block that would have strided and those after
+                late = (
+                    not last_channels and len(blocks) >= _DILATED
+                )  # the block that would have strided and those after
                 block = InvertedResidual(
                     c, out, 1 if late or i else stride, expansion, nested=nested,
                     dilation=2 if late and len(blocks) > _DILATED else 1,
