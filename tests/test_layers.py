@@ -16,7 +16,7 @@ ALLOWED = {
     "composite": {"types", "color"},
     "foreground": {"types", "color", "composite"},
     "trimap": {"types"},
-    "losses": {"types"},
+    "losses": set(),
     "nn": set(),
     "models": {"nn"},
     "data": {"types", "color", "composite", "foreground"},

@@ -17,7 +17,7 @@ from koutu.nn.gru import ConvGRU
 from koutu.nn.guided import DeepGuidedFilter, fast_guided_filter
 from koutu.nn.lraspp import LRASPP
 from koutu.nn.mobilenetv3 import MobileNetV3
-from koutu.nn.pixels import check, imagenet, resize
+from koutu.nn.pixels import check, imagenet
 from koutu.nn.resnet import BottleneckResNet
 
 _DECODER = {"mobilenetv3": (80, 40, 32, 16), "resnet50": (128, 64, 32, 16)}

@@ -1,10 +1,12 @@
-"""Training losses as pure functions of predictions and truth; tensors (N, C, H, W) in [0, 1] unless said."""
+"""Losses of matting without hints: MODNet and its self-supervised adaptation, U²-Net."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from koutu.losses.terms import l1
 
 _SIGMA = 0.8  # of the 3×3 Gaussian that softens MODNet's semantic target
 
@@ -48,3 +50,34 @@ def u2net(pred_logits: Sequence[Tensor], true_pha: Tensor) -> Tensor:
     """Binary cross-entropy of U²-Net's fused and side results, each of weight 1, from logits; all (N, 1, H, W)."""
     parts = [F.binary_cross_entropy_with_logits(logits, true_pha) for logits in pred_logits]
     return torch.stack(parts).sum()
+
+
+def modnet_consistency(pred_semantic: Tensor, pred_pha: Tensor) -> Tensor:
+    """Self-supervised adaptation: the coarse and the fine head teach each other what they are sure of.
+
+    100 · (MSE of the semantic head against the softened matte, and the other way round), targets detached and those
+    under 0.01 taken for 0 (Ke et al., AAAI 2022, §3.4).
+    """
+    coarse = coarse_target(pred_pha)
+    matte_says, semantic_says = (x.detach() * (x.detach() > 0.01) for x in (coarse, pred_semantic))
+    return 100 * (F.mse_loss(pred_semantic, matte_says) + F.mse_loss(coarse, semantic_says))
+
+
+def modnet_band(frozen_semantic: Tensor, frozen_pha: Tensor) -> Tensor:
+    """Where the frozen copy sees a boundary, 5 % of the mean side wide; boolean (N, 1, H, W)."""
+    height, width = frozen_pha.shape[-2:]
+    semantic = F.interpolate(frozen_semantic, size=(height, width), mode="bilinear", align_corners=False)
+    person = ((frozen_pha > 0.1) & (semantic > 0.1)).to(frozen_pha.dtype)
+    side = max(3, int((height + width) / 2 * 0.05)) // 2 * 2 + 1
+    grown, shrunk = F.max_pool2d(person, side, 1, side // 2), -F.max_pool2d(-person, side, 1, side // 2)
+    return grown != shrunk
+
+
+def modnet_preservation(
+    pred_detail: Tensor, pred_pha: Tensor, frozen_detail: Tensor, frozen_pha: Tensor, band: Tensor
+) -> Tensor:
+    """Self-supervised adaptation keeps the boundary: mean absolute change of detail and of matte over the band.
+
+    0 where nobody is, and the band is empty; published code divides by zero there.
+    """
+    return l1(pred_detail, frozen_detail, band) + l1(pred_pha, frozen_pha, band)
