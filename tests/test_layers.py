@@ -18,7 +18,7 @@ ALLOWED = {
     "trimap": {"types"},
     "losses": set(),
     "nn": set(),
-    "models": {"nn"},
+    "models": {"nn", "types"},
     "data": {"types", "color", "composite", "foreground"},
     "train": {"data", "losses", "models", "trimap", "types"},
     "runtime": {"types", "color", "composite", "foreground", "zoo"},

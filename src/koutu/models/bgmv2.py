@@ -33,6 +33,13 @@ class Config:
     refine_prevent_oversampling: bool = True  # `sampling` leaves cells without any error alone
 
 
+VARIANTS = {
+    f"{backbone}{suffix}": Config(backbone=backbone, **options)
+    for backbone in ("resnet50", "mobilenetv2", "resnet101")
+    for suffix, options in {"": {}, "_base": {"refine": False}, "_k1": {"refine_kernel_size": 1}}.items()
+}
+
+
 @dataclass(frozen=True)
 class TrainingOutputs:
     """pha, err (N, 1, h, w), fgr (N, 3, h, w) in [0, 1] and hid (N, 32, h, w) of one scale.

@@ -35,6 +35,9 @@ class Config:
     subpixel: bool = False  # last layers at 1/2, four alphas per cell: the full-size layers cost a third of the time
 
 
+VARIANTS = {"published": Config(), "temporal": Config(temporal=True)}
+
+
 @dataclass(frozen=True)
 class TrainingOutputs:
     """semantic: (N, 1, H/16, W/16); detail and pha: (N, 1, H, W); all in [0, 1]. state: the next call's memory."""

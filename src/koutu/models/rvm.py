@@ -29,7 +29,12 @@ class Config:
 
     backbone: Literal["mobilenetv3", "resnet50"] = "mobilenetv3"
     refiner: Literal["deep_guided_filter", "fast_guided_filter"] = "deep_guided_filter"  # the second has no weights
-    downsample_ratio: float = 1.0  # below 1 the network sees the picture so reduced, and the refiner brings it back
+    downsample_ratio: float | None = None  # what the network sees, refined afterwards; None: at most 512 a side
+
+
+VARIANTS = {"mobilenetv3": Config(), "resnet50": Config(backbone="resnet50")} | {
+    f"{name}_fgf": Config(backbone=name, refiner="fast_guided_filter") for name in ("mobilenetv3", "resnet50")
+}
 
 
 @dataclass(frozen=True)
@@ -159,7 +164,8 @@ class RVM(nn.Module):
 
     def initial_state(self, src: Tensor) -> list[Tensor]:
         """Empty memories for pictures the size of src (N, 3, H, W)."""
-        height, width = self._reduced(src)
+        ratio = self._ratio(src)
+        height, width = int(src.shape[2] * ratio), int(src.shape[3] * ratio)
         state = []
         for channels in (*self._outs[2::-1], self._bottleneck):
             height, width = (height + 1) // 2, (width + 1) // 2
@@ -176,14 +182,15 @@ class RVM(nn.Module):
         fgr, pha = self._matte(src, base, hid)
         return TrainingOutputs(fgr, pha, self.project_seg(hid), memory)
 
-    def _reduced(self, src: Tensor) -> tuple[int, int]:
-        return int(src.shape[2] * self.cfg.downsample_ratio), int(src.shape[3] * self.cfg.downsample_ratio)
+    def _ratio(self, src: Tensor) -> float:
+        ratio = self.cfg.downsample_ratio
+        return min(512 / max(int(src.shape[2]), int(src.shape[3])), 1.0) if ratio is None else ratio
 
     def _hidden(self, src: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, list[Tensor]]:
         check(src)
         if len(state) != 4:
             raise ValueError(f"expected 4 state tensors, got {len(state)}; start with initial_state(src)")
-        base, ratio = src, self.cfg.downsample_ratio
+        base, ratio = src, self._ratio(src)
         if ratio != 1:
             base = F.interpolate(
                 src, scale_factor=ratio, mode="bilinear", align_corners=False, recompute_scale_factor=False
@@ -194,7 +201,7 @@ class RVM(nn.Module):
 
     def _matte(self, src: Tensor, base: Tensor, hid: Tensor) -> tuple[Tensor, Tensor]:
         residual = self.project_mat(hid)  # of the foreground colour, then alpha
-        if self.cfg.downsample_ratio != 1:
+        if base is not src:
             guide, fine = (torch.cat([x, x.mean(dim=1, keepdim=True)], dim=1) for x in (base, src))
             if self.cfg.refiner == "deep_guided_filter":
                 residual = self.refiner(guide, residual, fine, hid)

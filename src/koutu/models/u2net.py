@@ -29,6 +29,7 @@ class Config:
 
 
 SMALL = Config(encoder=((16, 64),) * 6, decoder=((16, 64),) * 5)  # U²-Net-p of the paper
+VARIANTS = {"u2net": Config(), "u2netp": SMALL}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,91 @@
+"""The networks by name: what each needs, costs and may be used for; and how to build one.
+
+Listing them imports nothing heavy; building one imports torch.
+"""
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from koutu.types import ModelError
+
+if TYPE_CHECKING:
+    from koutu.models.checkpoint import load_checkpoint as load_checkpoint
+
+
+@dataclass(frozen=True)
+class Card:
+    """A network as published. params and gmacs are of the default variant, gmacs of one frame of (H, W) = `at`."""
+
+    network: str  # "module:Class"
+    paper: str
+    needs: tuple[str, ...]
+    params: int
+    gmacs: float  # thousand millions of multiply-accumulates in convolutions and matrix products
+    at: tuple[int, int]
+    licence: str  # of the published weights
+    weights: str  # where they are
+
+
+_NOT_HERE = "not distributed with koutu; give the published file by --weights"
+_NONE = "none were published; train your own"
+_NC = "CC BY-NC-SA 4.0 (non-commercial)"
+
+MODELS: dict[str, Card] = {
+    "modnet": Card(
+        "koutu.models.modnet:MODNet", "Ke et al., AAAI 2022", (), 6_487_075, 15.47, (512, 512), "Apache-2.0", _NOT_HERE
+    ),
+    "rvm": Card(
+        "koutu.models.rvm:RVM", "Lin et al., WACV 2022", (), 3_748_633, 4.5, (288, 512), "GPL-3.0", _NOT_HERE
+    ),
+    "bgmv2": Card(
+        "koutu.models.bgmv2:BackgroundMattingV2", "Lin et al., CVPR 2021", ("bgr",), 40_247_703, 34.2, (1080, 1920),
+        "MIT", _NOT_HERE,
+    ),
+    "u2net": Card(
+        "koutu.models.u2net:U2Net", "Qin et al., Pattern Recognition 2020", (), 44_009_869, 58.6, (320, 320),
+        "Apache-2.0", _NOT_HERE,
+    ),
+}  # fmt: skip
+
+
+def network(name: str) -> tuple[Any, Any]:
+    """The network's class and the module it lives in; raises ModelError."""
+    if name not in MODELS:
+        raise ModelError(f"expected a network out of {', '.join(MODELS)}, got {name!r}; see `koutu models`")
+    module_name, _, class_name = MODELS[name].network.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as e:
+        if e.name != "torch":
+            raise
+        raise ModelError(f"{name} runs on PyTorch, which is not installed; install it with `pip install torch`") from e
+    return getattr(module, class_name), module
+
+
+def variants(name: str) -> dict[str, Any]:
+    """The published configurations by name, the default first."""
+    _, module = network(name)
+    return getattr(module, "VARIANTS", None) or {"default": module.Config()}
+
+
+def build(name: str, **options: Any) -> Any:
+    """A network with random weights; options: fields of its Config, or `variant`, a name of `variants(name)`."""
+    kind, module = network(name)
+    known = variants(name)
+    variant = options.pop("variant", next(iter(known)))
+    if variant not in known:
+        raise ModelError(f"expected a variant of {name} out of {', '.join(known)}, got {variant!r}; choose one")
+    from dataclasses import replace
+
+    try:
+        return kind(replace(known[variant], **options))
+    except TypeError as e:
+        fields = ", ".join(module.Config.__dataclass_fields__)
+        raise ModelError(f"expected options of {name} out of {fields}, got {', '.join(options)}; correct them") from e
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load_checkpoint":
+        return importlib.import_module("koutu.models.checkpoint").load_checkpoint
+    raise AttributeError(f"module 'koutu.models' has no attribute {name!r}")
