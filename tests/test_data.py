@@ -10,8 +10,9 @@ from koutu.data import light
 from koutu.data.augment import degrade, jitter_colour, motion_blur, recolour_pale
 from koutu.data.history import CASES, corrupt, previous_alpha
 from koutu.data.pack import Entry, Pack, write_pack
-from koutu.data.pseudo import guided_matte, trimap_from_mask
+from koutu.data.pseudo import guided_matte
 from koutu.data.synthesis import Mix, Synthesis
+from koutu.trimap import trimap_from_mask
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +104,8 @@ def test_masks_become_trimaps_and_softer_mattes():
     mask = np.zeros((80, 80), np.float32)
     mask[20:60, 20:60] = 1
     trimap = trimap_from_mask(mask, 4)
-    assert set(np.unique(trimap)) == {0, 0.5, 1} and trimap[40, 40] == 1 and trimap[20, 40] == 0.5 and trimap[0, 0] == 0
+    assert set(np.unique(trimap)) == {0, 128, 255}
+    assert trimap[40, 40] == 255 and trimap[20, 40] == 128 and trimap[0, 0] == 0
     rgb = np.full((80, 80, 3), 30, np.uint8)
     rgb[22:58, 22:58] = 220  # the true edge lies two pixels inside the mask's
     matte = guided_matte(rgb, mask)

@@ -16,13 +16,14 @@ ALLOWED = {
     "composite": {"types", "color"},
     "foreground": {"types", "color", "composite"},
     "trimap": {"types"},
+    "classical": {"types"},
     "losses": set(),
     "nn": set(),
     "models": {"nn", "types"},
-    "data": {"types", "color", "composite", "foreground"},
+    "data": {"types", "color", "composite", "foreground", "classical"},
     "train": {"data", "losses", "models", "trimap", "types"},
-    "runtime": {"types", "color", "composite", "foreground", "zoo"},
-    "zoo": {"runtime", "types"},
+    "runtime": {"types", "color", "composite", "foreground", "classical", "trimap", "zoo"},
+    "zoo": {"classical", "models", "runtime", "types"},
     "export": {"models", "runtime", "types"},
 }
 WIRES = {"cli", "api", "doctor", "progress", "pictures", "__main__", "__init__"}  # may import anything but the cli

@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 from pack_data import read, teacher_mask
 
-from koutu.data.pseudo import closed_form_matte, trimap_from_mask
+from koutu.data.pseudo import closed_form_matte
 from koutu.foreground import decontaminate
+from koutu.trimap import trimap_from_mask
 
 SIZE, RATE, SECONDS = (360, 640), 25, 4
 OUT = Path(__file__).parent.parent / "src" / "koutu" / "sample"

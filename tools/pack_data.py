@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from koutu.data.pack import Entry, write_pack
-from koutu.data.pseudo import closed_form_matte, guided_matte, trimap_from_mask
+from koutu.data.pseudo import closed_form_matte, guided_matte
+from koutu.trimap import trimap_from_mask
 
 LONG_SIDE = 448
 MASKED, PLAIN, ALPHA = ("eg1800", "ccp", "mixed"), ("london", "canada", "generated", "official"), ("rgba",)
@@ -68,7 +69,7 @@ def person(job: tuple[str, Path, str]) -> tuple[Entry, np.ndarray] | None:
         else:
             band = max(4, round(max(rgb.shape) * 0.03))
             trimap = trimap_from_mask(teacher_mask(rgb, teacher), band)
-            if not 0.03 < (trimap == 1).mean() < 0.95 or not (trimap == 0).any():
+            if not 0.03 < (trimap == 255).mean() < 0.95 or not (trimap == 0).any():
                 return None
             alpha = closed_form_matte(rgb, trimap)
         rgba = np.dstack([rgb, alpha])

@@ -1,8 +1,35 @@
-"""Trimaps from alphas: where a pixel is surely foreground, surely background, or to be decided."""
+"""Trimaps: where a pixel is surely foreground, surely background, or to be decided."""
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
+
+
+def trimap_from_mask(mask: NDArray[Any], radius: int, *, sure: float = 0.9, trace: float = 0.1) -> NDArray[np.uint8]:
+    """A mask or alpha (H, W), uint8 or float in [0, 1] → {0, 128, 255}: unknown within `radius` pixels of its edge.
+
+    Dilation of what is over `trace` against erosion of what is over `sure`, both by a disc.
+    """
+    level = mask / 255 if mask.dtype == np.uint8 else mask
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    sure_fgr = cv2.erode((level > sure).astype(np.uint8), disc)
+    maybe_fgr = cv2.dilate((level > trace).astype(np.uint8), disc)
+    trimap = np.where(sure_fgr > 0, FOREGROUND, np.where(maybe_fgr > 0, UNKNOWN, BACKGROUND))
+    return trimap.astype(np.uint8)
+
+
+def snapped(trimap: NDArray[Any]) -> NDArray[np.uint8]:
+    """Any grey picture (H, W) uint8 as a trimap: its darkest and brightest sixth are sure, all else is unknown."""
+    return np.where(trimap < 43, BACKGROUND, np.where(trimap > 212, FOREGROUND, UNKNOWN)).astype(np.uint8)
 
 
 def trimap_from_alpha(pha: Tensor, radius: int, *, sure: float = 0.9, trace: float = 0.0) -> Tensor:
@@ -11,6 +38,9 @@ def trimap_from_alpha(pha: Tensor, radius: int, *, sure: float = 0.9, trace: flo
     Square dilation of pha > `trace` against square erosion of pha ≥ `sure`, as MODNet's author describes
     (issue 108 of the published repository).
     """
+    import torch
+    from torch.nn import functional as F
+
     size = 2 * radius + 1
 
     def dilate(mask: Tensor) -> Tensor:

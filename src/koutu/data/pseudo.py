@@ -4,25 +4,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.classical import solve_alpha
 from koutu.types import Alpha, Rgb
 
 
-def trimap_from_mask(probability: NDArray[np.float32], band: int) -> NDArray[np.float32]:
-    """Foreground 1, background 0 and unknown 0.5 within `band` pixels of where `probability` (H, W) is unsure."""
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * band + 1, 2 * band + 1))
-    sure_fgr = cv2.erode((probability > 0.9).astype(np.uint8), kernel)
-    maybe_fgr = cv2.dilate((probability > 0.1).astype(np.uint8), kernel)
-    return np.where(sure_fgr > 0, 1.0, np.where(maybe_fgr > 0, 0.5, 0.0)).astype(np.float32)
-
-
-def closed_form_matte(rgb: Rgb, trimap: NDArray[np.float32]) -> Alpha:
-    """Alpha by Levin et al., "A Closed-Form Solution to Natural Image Matting", TPAMI 2008; needs `pymatting`.
-
-    rgb: (H, W, 3); trimap: (H, W) in {0, 0.5, 1}. Alphas under 2 % and over 98 % are snapped to the ends.
-    """
-    from pymatting import estimate_alpha_cf  # compiles for a minute when first imported
-
-    alpha = estimate_alpha_cf(rgb.astype(np.float64) / 255, trimap.astype(np.float64))
+def closed_form_matte(rgb: Rgb, trimap: NDArray[np.uint8]) -> Alpha:
+    """The closed-form alpha of (H, W, 3) and a trimap (H, W); under 2 % and over 98 % it is snapped to the ends."""
+    alpha = solve_alpha(rgb, trimap)
     return np.clip((alpha - 0.02) / 0.96 * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
