@@ -92,7 +92,7 @@ def test_a_foreign_network_is_refused(tiny_onnx, tmp_path: Path):
 
 def test_names_are_checked(tiny_onnx, tmp_path: Path, monkeypatch):
     with pytest.raises(ModelError, match="expected a model out of"):
-        load("u2net")
+        load("u2mot")
     with pytest.raises(ModelError, match="expected an engine out of"):
         load(tiny_onnx, engine="tensorrt")
     with pytest.raises(ModelError, match="threads"):

@@ -29,6 +29,7 @@ class Stripe:
     """A backend that sees a person in the middle third, with soft sides."""
 
     name = "stripe"
+    needs, propagates = (), False
 
     def network_size(self, size):
         return size
@@ -36,7 +37,7 @@ class Stripe:
     def initial_state(self, size):
         return 0
 
-    def __call__(self, rgb, state):
+    def __call__(self, rgb, state, **hints):
         x = np.linspace(-1, 1, rgb.shape[1], dtype=np.float32)
         return None, np.tile(np.clip(2 - 4 * abs(x), 0, 1), (rgb.shape[0], 1)), state + 1
 
@@ -44,7 +45,7 @@ class Stripe:
 class Flicker(Stripe):
     """A backend that misses the person in its sixth frame."""
 
-    def __call__(self, rgb, state):
+    def __call__(self, rgb, state, **hints):
         _, pha, after = super().__call__(rgb, state)
         return None, pha * (state != 5), after
 
@@ -210,7 +211,7 @@ def test_an_error_in_any_stage_leaves_nothing(stage, clip, tmp_path, monkeypatch
         raise Boom
 
     class Failing(Stripe):
-        def __call__(self, rgb, state):
+        def __call__(self, rgb, state, **hints):
             return fail() if state == 4 else super().__call__(rgb, state)
 
     where = {"composite": "koutu.runtime.convert.replace", "encode": "koutu.runtime.encode.VideoSink.put"}

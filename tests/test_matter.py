@@ -18,6 +18,7 @@ class Counting:
     """A backend whose alpha is brightness and whose state counts the frames since it was made."""
 
     name = "counting"
+    needs, propagates = (), False
 
     def network_size(self, size):
         return 32, 64
@@ -25,7 +26,7 @@ class Counting:
     def initial_state(self, size) -> int:
         return 0
 
-    def __call__(self, rgb, state):
+    def __call__(self, rgb, state, **hints):
         return None, rgb[..., 1].astype(np.float32) / 255, state + 1
 
 

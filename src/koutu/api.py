@@ -3,21 +3,24 @@
 import os
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from koutu.classical import solve_foreground
 from koutu.composite import Fit, replace
 from koutu.foreground import decontaminate
 from koutu.runtime.backends import Backend
 from koutu.runtime.background import Background, Transparent
 from koutu.runtime.background_spec import Spec, make_background
 from koutu.runtime.convert import Look, Outputs, Progress, Report, convert_video
+from koutu.runtime.hints import Hints
 from koutu.runtime.image import Format, Source, read_image, write_image
 from koutu.runtime.matter import Matter
 from koutu.runtime.writer import EncodeOptions
-from koutu.types import Alpha, Frame, Matte, OutputError, Rgb
-from koutu.zoo import DEFAULT, DEFAULT_ENGINE, load
+from koutu.types import Alpha, Frame, Matte, ModelError, OutputError, Rgb
+from koutu.zoo import DEFAULT, load
 
 PathLike = str | os.PathLike[str]
 
@@ -31,7 +34,7 @@ def convert(
     foreground: PathLike | None = None,
     side_by_side: PathLike | None = None,
     model: str | Path | Backend = DEFAULT,
-    engine: str = DEFAULT_ENGINE,
+    engine: str | None = None,
     device: str = "cpu",
     threads: int = 0,
     fit: Fit = "cover",
@@ -39,6 +42,7 @@ def convert(
     decontaminate: bool = True,
     refine: bool = True,
     smooth: bool = False,
+    hints: Hints | None = None,
     encode: EncodeOptions | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -47,26 +51,28 @@ def convert(
     output: the composite, or with background "transparent" the cut-out with alpha (.mov ProRes 4444, .webm VP9, a
     folder of PNGs). background: an image or video file, a colour, "blur", "green" or "transparent". alpha: a grey
     video; foreground: the person on black; side_by_side: original beside composite. smooth: one-frame-delay smoothing,
-    which adds one frame of delay. Raises a KoutuError that says what was expected, what came and what to do.
+    which adds one frame of delay. hints: what networks other than the default need beside the pictures.
+    Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}
     outputs = Outputs(**{name: Path(path) for name, path in paths.items() if path is not None})
     look = Look(background, fit, loop, decontaminate, refine, smooth)
     _require_background_stays(background, outputs)
     backend = _backend(model, engine, device, threads)
-    return convert_video(source, outputs, look=look, backend=backend, encode=encode, progress=progress)
+    return convert_video(source, outputs, look=look, backend=backend, hints=hints, encode=encode, progress=progress)
 
 
 def matte(
     image: Rgb | Source,
     *,
     model: str | Path | Backend = DEFAULT,
-    engine: str = DEFAULT_ENGINE,
+    engine: str | None = None,
     device: str = "cpu",
     threads: int = 0,
+    hints: Hints | None = None,
 ) -> Matte:
     """The matte of one picture: (H, W, 3) uint8 RGB, a path, the bytes of a file, or an open file."""
-    return Matter(_backend(model, engine, device, threads))(_rgb(image))
+    return Matter(_backend(model, engine, device, threads), hints=hints)(_rgb(image))
 
 
 def convert_image(
@@ -76,31 +82,67 @@ def convert_image(
     background: Spec | Background = "transparent",
     alpha_only: bool = False,
     backend: Backend | None = None,
+    hints: Hints | None = None,
     fit: Fit = "cover",
     format: Format | None = None,
+    multilevel: bool = False,
 ) -> tuple[Rgb, Alpha]:
     """Cut the person out of one image and write it; returns the picture as written (H, W, 3) and its alpha (H, W).
 
     Transparent: colours freed of the old background, with alpha (PNG, WebP, TIFF). `alpha_only`: alpha as grey.
+    `multilevel`: colours by pymatting's multi-level method, slower.
     """
     rgb = _rgb(source)
-    alpha = Matter(backend or load())(rgb).alpha
+    result = Matter(backend or load(), hints=hints)(rgb)
+    alpha = result.alpha
     if alpha_only:
         picture, kept = alpha[..., None].repeat(3, axis=2), None
     else:
-        picture, kept = compose(rgb, alpha, background, fit=fit)
+        fgr = solve_foreground(rgb, alpha) if multilevel else result.foreground
+        picture, kept = compose(rgb, alpha, background, fit=fit, fgr=fgr)
     write_image(target, picture, kept, format=format)
     return picture, alpha
 
 
-def compose(rgb: Rgb, alpha: Alpha, background: Spec | Background, *, fit: Fit = "cover") -> tuple[Rgb, Alpha | None]:
-    """The person of `rgb` before a background, and None; before "transparent" the colours alone, and alpha."""
-    fgr = decontaminate(rgb, alpha)
-    assert not isinstance(fgr, tuple)
+def make_trimap(
+    source: Rgb | Source,
+    target: PathLike | IO[bytes],
+    *,
+    backend: Backend | None = None,
+    hints: Hints | None = None,
+    format: Format | None = None,
+) -> NDArray[Any]:
+    """A trimap (H, W) of 0, 128 and 255, written as a grey picture and returned.
+
+    Of the hints' mask, trimap or clicks; with a `backend` whose network makes trimaps (Semantic Human Matting), of it;
+    without either, of the packaged network's matte.
+    """
+    rgb = _rgb(source)
+    maker = getattr(backend, "trimap", None)
+    if backend is not None and maker is None:
+        raise ModelError(f"expected a network that makes trimaps (shm), got {backend.name}; use it, or a mask")
+    if maker is not None:
+        trimap = maker(rgb)
+    else:
+        trimap = (hints or Hints(mask="auto", guess=Matter(load())))(Frame(rgb), ("trimap",))["trimap"]
+    write_image(target, np.repeat(trimap[..., None], 3, axis=2), format=format)
+    return trimap
+
+
+def compose(
+    rgb: Rgb, alpha: Alpha, background: Spec | Background, *, fit: Fit = "cover", fgr: Rgb | None = None
+) -> tuple[Rgb, Alpha | None]:
+    """The person of `rgb` before a background, and None; before "transparent" the colours alone, and alpha.
+
+    fgr: the person's own colours where they are known; else the old background's light is taken out of the rim.
+    """
+    if fgr is None:
+        fgr = decontaminate(rgb, alpha)  # type: ignore[assignment]
+    assert isinstance(fgr, np.ndarray)
     given = isinstance(background, Background)  # then the caller's to close
     with nullcontext(background) if given else make_background(background, fit=fit) as behind:
         if isinstance(behind, Transparent):
-            return fgr, alpha  # type: ignore[return-value]
+            return fgr, alpha
         return replace(fgr, alpha, behind(Frame(rgb), alpha)), None  # type: ignore[return-value]
 
 
@@ -116,5 +158,5 @@ def _require_background_stays(background: Spec, outputs: Outputs) -> None:
             raise OutputError(f"{path}: expected an output other than the background, got the same file; rename it")
 
 
-def _backend(model: str | Path | Backend, engine: str, device: str, threads: int) -> Backend:
+def _backend(model: str | Path | Backend, engine: str | None, device: str, threads: int) -> Backend:
     return load(model, engine=engine, device=device, threads=threads) if isinstance(model, str | Path) else model

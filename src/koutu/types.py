@@ -69,11 +69,15 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Matte:
-    """A frame with its alpha (H, W) uint8, at the frame's own size. `fresh`: the memory was empty before it."""
+    """A frame with its alpha (H, W) uint8, at the frame's own size. `fresh`: the memory was empty before it.
+
+    foreground: the person's own colours where the network gives them.
+    """
 
     frame: Frame
     alpha: Alpha
     fresh: bool = False
+    foreground: Rgb | None = None
 
 
 class KoutuError(Exception):

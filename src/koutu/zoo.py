@@ -1,10 +1,17 @@
-"""The packaged networks: a literal table from a name to its weights, licence and data."""
+"""What can be loaded by name: the packaged weights, the networks of the field, and matting without a network."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
+from koutu.classical import METHODS, Method
+from koutu.models import MODELS as NETWORKS
+from koutu.models import build, load_checkpoint
 from koutu.runtime.backends import ENGINES, Backend
+from koutu.runtime.solver_backend import SolverBackend
+from koutu.runtime.torch_backend import TorchBackend
 from koutu.types import ModelError
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -36,26 +43,58 @@ MODELS: dict[str, ModelCard] = {
 
 
 def load(
-    model: str | Path = DEFAULT, *, engine: str = DEFAULT_ENGINE, device: str = "cpu", threads: int = 0
+    model: str | Path = DEFAULT,
+    *,
+    engine: str | None = None,
+    device: str = "cpu",
+    threads: int = 0,
+    weights: str | Path | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Backend:
-    """A network ready to run: a name of `koutu models`, or the path of an ONNX file that koutu exported.
+    """A backend ready to run: a name of `koutu models`, or the path of an ONNX file that koutu exported.
 
-    engine: "onnxruntime" or "openvino"; device: "cpu", or what the engine offers ("cuda"; "gpu", "npu"); threads: 0
-    for the engine's choice. Exactly what is asked for runs; ModelError says why it cannot.
+    engine: of packaged weights and ONNX files "onnxruntime" (the default) or "openvino"; networks of the field run on
+    "torch". device: "cpu", or what the engine offers ("cuda"; "gpu", "npu"); threads: 0 for the engine's choice.
+    weights: a published checkpoint of a network of the field, or "random" to try it without; options: fields of its
+    Config, and `variant`. Exactly what is asked for runs; ModelError says why it cannot.
     """
-    if engine not in ENGINES:
-        raise ModelError(f"expected an engine out of {', '.join(ENGINES)}, got {engine!r}; choose one of them")
     if threads < 0:
         raise ModelError(f"expected 0 threads (the engine's choice) or more, got {threads}; give a positive number")
+    if str(model) in NETWORKS:
+        _require_engine(engine, ("torch",))
+        return _network(str(model), device, threads, weights, dict(options or {}))
+    if weights is not None or options:
+        raise ModelError(
+            f"expected weights and options with a network of the field, got them with {model}; leave them out"
+        )
+    if str(model) in METHODS:
+        _require_engine(engine, ("pymatting",))
+        return SolverBackend(cast("Method", str(model)))
+    _require_engine(engine, tuple(ENGINES))
     path = Path(model) if str(model).endswith(".onnx") else packaged(str(model))
-    return ENGINES[engine](path, device=device, threads=threads)
+    return ENGINES[engine or DEFAULT_ENGINE](path, device=device, threads=threads)
+
+
+def _require_engine(engine: str | None, known: tuple[str, ...]) -> None:
+    if engine is not None and engine not in known:
+        raise ModelError(f"expected an engine out of {', '.join(known)}, got {engine!r}; choose one of them")
+
+
+def _network(name: str, device: str, threads: int, weights: str | Path | None, options: dict[str, Any]) -> Backend:
+    if weights is None:
+        raise ModelError(
+            f"the weights of {name} are not distributed with koutu; give the published file with --weights, "
+            "or --weights random to try the network without"
+        )
+    network = build(name, **options) if str(weights) == "random" else load_checkpoint(weights, name, **options)
+    return TorchBackend(network, name, device=device, threads=threads)
 
 
 def packaged(name: str) -> Path:
     """Where the weights of a packaged network lie, checked against the table."""
     card = MODELS.get(name)
     if card is None:
-        known = ", ".join(MODELS)
+        known = ", ".join([*MODELS, *NETWORKS, *METHODS])
         raise ModelError(f"expected a model out of {known} or an .onnx file's path, got {name!r}; see `koutu models`")
     path = WEIGHTS / card.file
     if not path.is_file():

@@ -4,13 +4,11 @@ Listing them imports nothing heavy; building one imports torch.
 """
 
 import importlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from koutu.types import ModelError
-
-if TYPE_CHECKING:
-    from koutu.models.checkpoint import load_checkpoint as load_checkpoint
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,6 @@ def build(name: str, **options: Any) -> Any:
     variant = options.pop("variant", next(iter(known)))
     if variant not in known:
         raise ModelError(f"expected a variant of {name} out of {', '.join(known)}, got {variant!r}; choose one")
-    from dataclasses import replace
-
     try:
         return kind(replace(known[variant], **options))
     except TypeError as e:
@@ -85,7 +81,9 @@ def build(name: str, **options: Any) -> Any:
         raise ModelError(f"expected options of {name} out of {fields}, got {', '.join(options)}; correct them") from e
 
 
-def __getattr__(name: str) -> Any:
-    if name == "load_checkpoint":
-        return importlib.import_module("koutu.models.checkpoint").load_checkpoint
-    raise AttributeError(f"module 'koutu.models' has no attribute {name!r}")
+def load_checkpoint(path: str | Path, name: str, **options: Any) -> Any:
+    """The network `name` with the weights of a published file, as `koutu.models.checkpoint.load` says."""
+    network(name)  # tells of a wrong name, or of PyTorch missing
+    from koutu.models.checkpoint import load
+
+    return load(path, name, **options)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from koutu.nn import patches
 from koutu.nn.aspp import ASPP
 from koutu.nn.mobilenetv2 import MobileNetV2
-from koutu.nn.pixels import check, resize
+from koutu.nn.pixels import at_most, check, resize
 from koutu.nn.resnet import RESNET50, RESNET101, BottleneckResNet
 
 
@@ -177,6 +177,10 @@ class BackgroundMattingV2(nn.Module):
         self.decoder = Decoder(256, skips)
         if cfg.refine:
             self.refiner = Refiner(cfg)
+
+    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Pictures of (H, W) are seen whole, to the nearest multiple of 4."""
+        return at_most(size, max(size), self.stride)
 
     def initial_state(self, src: Tensor) -> list[Tensor]:
         """Nothing is remembered."""

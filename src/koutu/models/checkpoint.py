@@ -23,7 +23,7 @@ _WRAPPERS = ("module.", "_orig_mod.", "model.", "net.", "generator.")
 _PADDLE = {"_mean": "running_mean", "_variance": "running_var"}
 
 
-def load_checkpoint(path: str | Path, name: str, **options: Any) -> nn.Module:
+def load(path: str | Path, name: str, **options: Any) -> nn.Module:
     """The network `name` with the weights of a file, in evaluation mode.
 
     options: fields of the network's Config. Those that change keys or shapes may be left out: the published variant

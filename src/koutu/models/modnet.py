@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from koutu.nn.mobilenetv2 import MobileNetV2
-from koutu.nn.pixels import check
+from koutu.nn.pixels import check, short_side
 from koutu.nn.resnet import ResNet
 from koutu.nn.squeeze import IBNorm, SEBlock
 
@@ -188,6 +188,10 @@ class MODNet(nn.Module):
         self.hr_branch = HighResolutionBranch(cfg, enc2x, enc4x)
         self.f_branch = FusionBranch(cfg)
         self.apply(_initialise)
+
+    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) for pictures of (H, W): the shorter side 512, as published weights were used."""
+        return short_side(size, 512, self.stride)
 
     def initial_state(self, src: Tensor) -> list[Tensor]:
         """Empty memory for pictures the size of src (N, 3, H, W): nobody was there."""

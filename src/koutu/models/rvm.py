@@ -162,6 +162,10 @@ class RVM(nn.Module):
         if cfg.refiner == "deep_guided_filter":
             self.refiner = DeepGuidedFilter(self._outs[3])
 
+    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Pictures of (H, W) are seen whole; `downsample_ratio` reduces them."""
+        return size
+
     def initial_state(self, src: Tensor) -> list[Tensor]:
         """Empty memories for pictures the size of src (N, 3, H, W)."""
         ratio = self._ratio(src)

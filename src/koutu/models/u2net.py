@@ -106,6 +106,10 @@ class U2Net(nn.Module):
             self.add_module(f"side{i}", nn.Conv2d(channels, 1, 3, padding=1))
         self.outconv = nn.Conv2d(len(seen), 1, 1)
 
+    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) for pictures of (H, W): always 320×320, as published weights were trained."""
+        return 320, 320
+
     def initial_state(self, src: Tensor) -> list[Tensor]:
         """Nothing is remembered."""
         return []

@@ -41,6 +41,22 @@ def _reflected(size: int, more: int, like: Tensor) -> Tensor:
     return torch.where(index < size, index, period - index)
 
 
+def short_side(size: tuple[int, int], side: int, stride: int = 1) -> tuple[int, int]:
+    """(h, w) of pictures (H, W) whose shorter side shall be `side`, both multiples of `stride`."""
+    scale = side / min(size)
+    return _whole(size[0] * scale, stride), _whole(size[1] * scale, stride)
+
+
+def at_most(size: tuple[int, int], longest: int, stride: int = 1) -> tuple[int, int]:
+    """(h, w) of pictures (H, W) whose longer side shall not exceed `longest`, both multiples of `stride`."""
+    scale = min(1.0, longest / max(size))
+    return _whole(size[0] * scale, stride), _whole(size[1] * scale, stride)
+
+
+def _whole(side: float, stride: int) -> int:
+    return max(1, round(side / stride)) * stride
+
+
 def check(src: Tensor, stride: int = 1, channels: int = 3, name: str = "src") -> None:
     """Raise ValueError unless src is (N, channels, H, W) with sides that are multiples of `stride`."""
     if src.ndim != 4 or src.shape[1] != channels:

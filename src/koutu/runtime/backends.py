@@ -17,6 +17,8 @@ class Backend(Protocol):
     """A network ready to run. It holds no memory of a stream, so one serves many streams."""
 
     name: str  # what runs, for reports: model, engine, device
+    needs: tuple[str, ...]  # hints it cannot do without: "trimap", "mask", "seg", "bgr"
+    propagates: bool  # its hints belong to a stream's first frame, and it carries them on
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) that the network wants for pictures of (H, W)."""
@@ -26,13 +28,21 @@ class Backend(Protocol):
         """Empty memory for network pictures of (h, w); None or empty for a network without one."""
         ...
 
-    def __call__(self, rgb: Rgb, state: State) -> tuple[NDArray | None, NDArray[np.float32], State]:
-        """rgb (h, w, 3) uint8 → foreground colours or None, alpha (h, w) in [0, 1], the new state."""
+    def __call__(
+        self, rgb: Rgb, state: State, **hints: NDArray[Any]
+    ) -> tuple[NDArray[Any] | None, NDArray[np.float32], State]:
+        """rgb (h, w, 3) uint8 → foreground colours, uint8, or None; alpha (h, w) in [0, 1]; the new state.
+
+        hints: uint8 (h, w), "bgr" (h, w, 3).
+        """
         ...
 
 
 class NetworkShape:
     """What every koutu ONNX file says of itself in its metadata: the size it wants and the names of its memory."""
+
+    needs: tuple[str, ...] = ()
+    propagates = False
 
     def __init__(self, path: Path, metadata: dict[str, str]):
         if "koutu" not in metadata:
@@ -85,7 +95,7 @@ class OnnxBackend(NetworkShape):
         self._session = session
         self.name = f"{self.title} · onnxruntime {ort.__version__} · {device}"
 
-    def __call__(self, rgb: Rgb, state: State) -> tuple[None, NDArray[np.float32], State]:
+    def __call__(self, rgb: Rgb, state: State, **hints: NDArray[Any]) -> tuple[None, NDArray[np.float32], State]:
         inputs = {"rgb": rgb[None], **state}
         pha, *memory = _run(self.name, lambda: self._session.run(["pha", *self._outputs], inputs))
         return None, pha[0, 0], self._next(pha, memory)
@@ -122,7 +132,7 @@ class OpenVinoBackend(NetworkShape):
         self._compiled: dict[tuple[int, ...], Any] = {}
         self.name = f"{self.title} · openvino {ov.__version__.split('-')[0]} · {device}"
 
-    def __call__(self, rgb: Rgb, state: State) -> tuple[None, NDArray[np.float32], State]:
+    def __call__(self, rgb: Rgb, state: State, **hints: NDArray[Any]) -> tuple[None, NDArray[np.float32], State]:
         out = _run(self.name, lambda: self._compiled_for(rgb.shape[:2])({"rgb": rgb[None], **state}))
         named = {name: out[name] for name in {"pha", *self.states.values()}}
         return None, named["pha"][0, 0], {name: named[o] for name, o in self.states.items()}

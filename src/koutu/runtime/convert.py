@@ -10,11 +10,13 @@ from time import perf_counter
 import cv2
 import numpy as np
 
+from koutu.color import rgb_to_yuv
 from koutu.composite import Fit, matte_picture, replace, side_by_side, solid
 from koutu.foreground import decontaminate
 from koutu.runtime.backends import Backend
 from koutu.runtime.background import Background, Transparent
 from koutu.runtime.background_spec import Spec, make_background
+from koutu.runtime.hints import Hints
 from koutu.runtime.mailbox import Mailbox, Stage, stage, stop
 from koutu.runtime.matter import Matter
 from koutu.runtime.sequence import folder_and_pattern, is_sequence
@@ -98,14 +100,15 @@ def convert_video(
     *,
     look: Look | None = None,
     backend: Backend | None = None,
+    hints: Hints | None = None,
     encode: EncodeOptions | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
 
-    backend: what `koutu.load` gives, the packaged network if None. progress: called with the number of frames written
-    and the reader after each. Raises InputError, OutputError or ModelError; what of a damaged file could not be read is
-    told in the report.
+    backend: what `koutu.load` gives, the packaged network if None; hints: what it needs beside the pictures.
+    progress: called with the number of frames written and the reader after each.
+    Raises InputError, OutputError or ModelError; what of a damaged file could not be read is told in the report.
     """
     look, encode = look or Look(), encode or EncodeOptions()
     report, started = Report(outputs=list(outputs.paths().values())), perf_counter()
@@ -119,7 +122,7 @@ def convert_video(
         }
         backend = backend or load()
         report.model, report.added_delay_frames = backend.name, int(look.smooth)
-        stages = _stages(reader, Matter(backend, refine=look.refine), composer, look.smooth)
+        stages = _stages(reader, Matter(backend, refine=look.refine, hints=hints), composer, look.smooth)
         stack.callback(stop, stages)
         encode_seconds = 0.0
         for result in stages[-1].outbox:
@@ -161,7 +164,7 @@ class Composer:
         picture, alpha = _yuv(matte.frame.picture), matte.alpha
         self.fresh_starts += matte.fresh
         pictures: dict[str, Yuv420] = {}
-        fgr = _yuv(decontaminate(picture, alpha)) if self.look.decontaminate else picture
+        fgr = self._colours(matte, picture)
         if "alpha" in self.outputs:
             pictures["alpha"] = matte_picture(alpha, picture.space, picture.depth)
         if "foreground" in self.outputs or self.transparent:
@@ -173,6 +176,14 @@ class Composer:
         if "side_by_side" in self.outputs:
             pictures["side_by_side"] = side_by_side(picture, pictures["composite"])
         return _Result(matte.frame, alpha, pictures)
+
+    def _colours(self, matte: Matte, picture: Yuv420) -> Yuv420:
+        """The person's own colours: the network's if it gives them, else the picture's without the old background."""
+        if not self.look.decontaminate:
+            return picture
+        if matte.foreground is not None:
+            return rgb_to_yuv(matte.foreground, picture.space, picture.depth)
+        return _yuv(decontaminate(picture, matte.alpha))
 
 
 def without_background(picture: Yuv420, alpha: Alpha) -> Yuv420:

@@ -1,0 +1,58 @@
+"""`koutu demo`, `koutu models` and `koutu doctor`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="Folder.")] = Path("koutu-demo"),
+) -> None:
+    """Run the main job on a packaged sample: a composited video, its alpha, and both side by side."""
+    from koutu.api import convert
+    from koutu.pictures import folder
+    from koutu.progress import summary, watch
+    from koutu.zoo import SAMPLE
+
+    results = folder(output)
+    with watch("sample") as progress:
+        report = convert(
+            SAMPLE / "talk.mp4", results / "composite.mp4", background=str(SAMPLE / "lake.jpg"),
+            alpha=results / "alpha.mp4", side_by_side=results / "side-by-side.mp4", progress=progress,
+        )  # fmt: skip
+    for line in summary(report):
+        print(line)
+
+
+def models() -> None:
+    """List what --model takes: packaged weights, networks of the field, and matting without a network."""
+    from koutu.models import MODELS as NETWORKS
+    from koutu.zoo import DEFAULT, MODELS, WEIGHTS
+
+    print("Packaged, ready to run:")
+    for name, card in MODELS.items():
+        size = (WEIGHTS / card.file).stat().st_size / 1e6
+        print(f"  {name}{' (default)' if name == DEFAULT else ''}  {size:.1f} MB")
+        print(f"    {card.summary}\n    licence: {card.licence}\n    data: {card.data}")
+    print("\nNetworks of the field, in PyTorch, with the weights their authors published:")
+    for name, card in NETWORKS.items():
+        needs = " + ".join(("picture", *card.needs))
+        print(f"  {name}  {card.paper}; inputs: {needs}")
+        height, width = card.at
+        print(f"    {card.params:,} parameters, {card.gmacs:g} GMACs at {width}×{height}; licence: {card.licence}")
+        print(f"    weights: {card.weights}")
+    print("\nWithout a network, by pymatting:")
+    print("  closed-form  Levin et al., TPAMI 2008; inputs: picture + trimap\n  knn  Chen et al., TPAMI 2013; same")
+
+
+def doctor() -> None:
+    """Tell what was found on this machine, what will run, and every version."""
+    from koutu.doctor import examine
+
+    healthy = True
+    for line, fine in examine():
+        healthy &= fine
+        print(line)
+    if not healthy:
+        raise typer.Exit(5)

@@ -1,0 +1,116 @@
+"""`koutu image` and `koutu trimap`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from koutu.cli import options
+from koutu.cli.options import load_backend, make_hints
+from koutu.types import KoutuError
+
+Sources = Annotated[list[str], typer.Argument(metavar="IN…", help="Images, or - for standard input.")]
+Output = Annotated[str, typer.Option("--output", "-o", help="A folder, a file for one image, or - for stdout.")]
+
+
+def image(
+    sources: Sources,
+    output: Output,
+    background: Annotated[
+        str, typer.Option("--background", "-b", help="Image, colour, blur[:STRENGTH], green or transparent.")
+    ] = "transparent",
+    alpha_only: Annotated[bool, typer.Option("--alpha-only", help="Write alpha as a grey picture.")] = False,
+    multilevel: Annotated[bool, typer.Option(help="Colours by pymatting's multi-level method, slower.")] = False,
+    model: options.Model = "",
+    weights: options.Weights = "",
+    option: options.Option = [],  # noqa: B006
+    trimap: options.Trimap = None,
+    mask: options.Mask = "",
+    plate: options.Plate = None,
+    plate_fixed: options.Fixed = False,
+    clicks: options.Clicks = "",
+    trimap_radius: options.Radius = -1,
+    engine: options.Engine = "",
+    device: options.Device = "cpu",
+    threads: options.Threads = 0,
+    fit: options.BackgroundFit = options.Fit.cover,
+) -> None:
+    """Cut the person out of images. Into a folder, each is written as STEM.png.
+
+    \b
+    koutu image portrait.jpg -o portrait.png
+    koutu image *.jpg -o cut/ --background white
+    koutu image - -o - < portrait.jpg > portrait.png
+    koutu image portrait.jpg -o cut.png --model closed-form --mask auto
+    koutu image portrait.jpg -o cut.png --model mgmatting --weights latest.pth --clicks "320,200 -20,20"
+    """
+    from koutu.api import convert_image
+    from koutu.pictures import jobs
+    from koutu.runtime.background_spec import make_background
+
+    pairs = jobs(sources, output)
+    backend = load_backend(model, engine, device, threads, weights, option)
+    hints = make_hints(trimap, mask, plate, clicks, trimap_radius, plate_fixed)
+    with make_background(background, fit=fit.value) as behind:
+
+        def cut(picture: Any, target: Any) -> None:
+            convert_image(
+                picture, target, background=behind, alpha_only=alpha_only, backend=backend, hints=hints,
+                format="PNG" if output == "-" else None, multilevel=multilevel,
+            )  # fmt: skip
+
+        _each(pairs, output, cut)
+
+
+def trimap(
+    sources: Sources,
+    output: Output,
+    mask: options.Mask = "",
+    clicks: options.Clicks = "",
+    trimap_radius: options.Radius = -1,
+    model: Annotated[str, typer.Option("--model", "-m", help="shm: by the T-Net of Semantic Human Matting.")] = "",
+    weights: options.Weights = "",
+    option: options.Option = [],  # noqa: B006
+    device: options.Device = "cpu",
+) -> None:
+    """Make trimaps: from a mask, from clicks, from the default network's matte, or by a network made for it.
+
+    \b
+    koutu trimap portrait.jpg -o trimap.png
+    koutu trimap portrait.jpg -o trimap.png --mask coarse.png --trimap-radius 12
+    koutu trimap portrait.jpg -o trimap.png --model shm --weights shm.pth
+    """
+    from koutu.api import make_trimap
+    from koutu.pictures import jobs
+    from koutu.runtime.hints import AUTO
+
+    pairs = jobs(sources, output)
+    backend = load_backend(model, "", device, 0, weights, option) if model else None
+    hints = make_hints(None, mask or ("" if clicks else AUTO), None, clicks, trimap_radius, False)
+
+    def make(picture: Any, target: Any) -> None:
+        make_trimap(picture, target, backend=backend, hints=hints, format="PNG" if output == "-" else None)
+
+    _each(pairs, output, make)
+
+
+def _each(pairs: list[tuple[Any, Any]], output: str, work: Any) -> None:
+    """Run `work` on every picture; of several, a broken one is told and the others are done."""
+    from koutu.pictures import folder
+    from koutu.runtime.image import read_image
+
+    failed = 0
+    for source, target in pairs:
+        try:
+            picture = read_image(source)  # before a folder is made for it
+            if isinstance(target, Path) and target != Path(output):
+                folder(target.parent)
+            work(picture, target)
+        except KoutuError as e:
+            if len(pairs) == 1:
+                raise
+            print(f"koutu: {e}", file=sys.stderr)
+            failed = e.exit_code
+    if failed:
+        raise typer.Exit(failed)

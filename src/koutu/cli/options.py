@@ -1,0 +1,81 @@
+"""Options that several commands share, and what the library makes of them."""
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from koutu.runtime.backends import Backend
+    from koutu.runtime.hints import Hints
+
+
+class Fit(str, Enum):
+    """How a background meets the frame."""
+
+    cover = "cover"
+    contain = "contain"
+    stretch = "stretch"
+
+
+Model = Annotated[str, typer.Option("--model", "-m", help="A name of `koutu models`, or an exported .onnx file.")]
+Engine = Annotated[str, typer.Option(help="onnxruntime, openvino or torch; exactly what is asked for runs.")]
+Device = Annotated[
+    str, typer.Option(help="cpu, or what the engine offers: cuda (onnxruntime, torch), gpu, npu (openvino).")
+]
+Threads = Annotated[int, typer.Option(min=0, help="Threads of the engine; 0 for its own choice.")]
+BackgroundFit = Annotated[Fit, typer.Option("--fit", help="How the background meets the frame.")]
+Weights = Annotated[str, typer.Option(help="Published checkpoint of a network of `koutu models`, or random.")]
+Option = Annotated[list[str], typer.Option("--option", metavar="NAME=VALUE", help="Field of the network's Config.")]
+Trimap = Annotated[Path | None, typer.Option(readable=False, help="Trimap: black, grey, white. Picture or video.")]
+Mask = Annotated[str, typer.Option(help="Coarse mask, picture or video; or auto, by the default network.")]
+Plate = Annotated[Path | None, typer.Option(readable=False, help="The scene without anybody, picture or video.")]
+Fixed = Annotated[bool, typer.Option("--plate-fixed", help="The camera stood still: do not align the plate.")]
+Clicks = Annotated[str, typer.Option(help='Points "x,y x,y -x,y" on the person; a minus marks the background.')]
+Radius = Annotated[int, typer.Option("--trimap-radius", help="Unknown band around a mask's edge, in pixels; -1: 2 %.")]
+
+
+def load_backend(
+    model: str, engine: str, device: str, threads: int, weights: str = "", options: list[str] | None = None
+) -> "Backend":
+    """What the options ask for; the library knows its own defaults."""
+    from koutu.zoo import load
+
+    given: dict[str, Any] = {name: v for name, v in (("model", model), ("engine", engine), ("weights", weights)) if v}
+    return load(**given, device=device, threads=threads, options=parse_options(options or []))
+
+
+def parse_options(words: list[str]) -> dict[str, Any]:
+    """["refine_mode=full", "backbone_scale=0.25"] → a dictionary; values are Python literals, or else words."""
+    import ast
+
+    from koutu.types import ModelError
+
+    options = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name:
+            raise ModelError(f"expected an option NAME=VALUE, got {word!r}; for example refine_mode=full")
+        try:
+            options[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            options[name] = value
+    return options
+
+
+def make_hints(trimap: Path | None, mask: str, plate: Path | None, clicks: str, radius: int, fixed: bool) -> "Hints":
+    """The hints the options name."""
+    from koutu.runtime.clicks import parse_clicks
+    from koutu.runtime.hints import AUTO, Hints
+
+    guess = None
+    if mask == AUTO:
+        from koutu.runtime.matter import Matter
+        from koutu.zoo import load
+
+        guess = Matter(load())
+    return Hints(
+        trimap=trimap, mask=mask or None, plate=plate, clicks=parse_clicks(clicks), guess=guess, fixed=fixed,
+        radius=None if radius < 0 else radius,
+    )  # fmt: skip
