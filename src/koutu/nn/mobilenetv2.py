@@ -29,13 +29,24 @@ def conv_bn(
 class InvertedResidual(nn.Module):
     """Expand by a 1×1, filter each channel by a 3×3, project by a linear 1×1; (N, inp, H, W) → (N, out, H/s, W/s).
 
-    `nested` groups each convolution with its norm, as torchvision's checkpoints have it.
+    `nested` groups each convolution with its norm, as torchvision's checkpoints have it; `always_expand` has the first
+    1×1 even where it does not widen.
     """
 
-    def __init__(self, inp: int, out: int, stride: int, expansion: int, *, dilation: int = 1, nested: bool = False):
+    def __init__(
+        self,
+        inp: int,
+        out: int,
+        stride: int,
+        expansion: int,
+        *,
+        dilation: int = 1,
+        nested: bool = False,
+        always_expand: bool = False,
+    ):
         super().__init__()
         mid = inp * expansion
-        parts = [conv_bn(inp, mid, 1)] if expansion > 1 else []
+        parts = [conv_bn(inp, mid, 1)] if expansion > 1 or always_expand else []
         parts.append(conv_bn(mid, mid, 3, stride=stride, groups=mid, dilation=dilation))
         layers = [nn.Sequential(*part) for part in parts] if nested else [layer for part in parts for layer in part]
         self.conv = nn.Sequential(*layers, *conv_bn(mid, out, 1, act=False))
