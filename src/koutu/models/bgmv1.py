@@ -110,9 +110,7 @@ class BackgroundMatting(nn.Module):
         out = self.training_outputs(src, bgr, seg, motion)
         return src.where(out.pha > SURE, out.fgr.clamp(0, 1)), out.pha
 
-    def training_outputs(
-        self, src: Tensor, bgr: Tensor, seg: Tensor, motion: Tensor | None = None
-    ) -> TrainingOutputs:
+    def training_outputs(self, src: Tensor, bgr: Tensor, seg: Tensor, motion: Tensor | None = None) -> TrainingOutputs:
         """Both heads on the same inputs as `forward`."""
         check(src, self.stride)
         check(bgr, self.stride, name="bgr")
