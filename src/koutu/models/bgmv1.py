@@ -127,9 +127,8 @@ class BackgroundMatting(nn.Module):
         shallow = self.model_enc1(img)
         deep = self.model_enc2(shallow)
         back, rough, moving = self.model_enc_back(bgr), self.model_enc_seg(seg), self.model_enc_multi(motion)
-        pairs = (
-            (self.comb_back, back), (self.comb_seg, rough), (self.comb_multi, back if self.cfg.motion_ignored else moving)
-        )  # fmt: skip
+        third = back if self.cfg.motion_ignored else moving
+        pairs = ((self.comb_back, back), (self.comb_seg, rough), (self.comb_multi, third))
         chosen = [select(torch.cat([deep, prior], dim=1)) for select, prior in pairs]
         x = self.model_res_dec(torch.cat([deep, *chosen], dim=1))
         pha = self.model_al_out(self.model_res_dec_al(x))
