@@ -27,22 +27,46 @@ class Card:
 
 _NOT_HERE = "not distributed with koutu; give the published file by --weights"
 _NONE = "none were published; train your own"
-_NC = "CC BY-NC-SA 4.0 (non-commercial)"
+_NC = "CC BY-NC-SA 4.0: non-commercial"
+_UNSAID = "no licence was given: all rights reserved"
 
 MODELS: dict[str, Card] = {
     "modnet": Card(
         "koutu.models.modnet:MODNet", "Ke et al., AAAI 2022", (), 6_487_075, 15.47, (512, 512), "Apache-2.0", _NOT_HERE
     ),
-    "rvm": Card(
-        "koutu.models.rvm:RVM", "Lin et al., WACV 2022", (), 3_748_633, 4.5, (288, 512), "GPL-3.0", _NOT_HERE
-    ),
+    "rvm": Card("koutu.models.rvm:RVM", "Lin et al., WACV 2022", (), 3_748_633, 4.5, (288, 512), "GPL-3.0", _NOT_HERE),
     "bgmv2": Card(
-        "koutu.models.bgmv2:BackgroundMattingV2", "Lin et al., CVPR 2021", ("bgr",), 40_247_703, 34.2, (1080, 1920),
+        "koutu.models.bgmv2:BackgroundMattingV2", "Lin et al., CVPR 2021", ("bgr",), 40_247_703, 34.21, (1080, 1920),
         "MIT", _NOT_HERE,
     ),
+    "bgmv1": Card(
+        "koutu.models.bgmv1:BackgroundMatting", "Sengupta et al., CVPR 2020", ("bgr", "seg"), 17_908_420, 402.37,
+        (512, 512), _NC, _NOT_HERE,
+    ),
+    "dim": Card(
+        "koutu.models.dim:DIM", "Xu et al., CVPR 2017", ("trimap",), 130_613_698, 78.71, (320, 320),
+        "of re-implementations; the data's licence is non-commercial", _NOT_HERE,
+    ),
+    "mgmatting": Card(
+        "koutu.models.mgmatting:MGMatting", "Yu et al., CVPR 2021", ("mask",), 29_700_587, 57.67, (512, 512),
+        "CC BY-NC 2.0: non-commercial", _NOT_HERE,
+    ),
+    "sim": Card(
+        "koutu.models.sim:SIM", "Sun et al., CVPR 2021", ("trimap",), 46_609_840, 97.37, (320, 320), _UNSAID, _NOT_HERE
+    ),
+    "shm": Card(
+        "koutu.models.shm:SHM", "Chen et al., ACM MM 2018", (), 79_266_506, 139.13, (320, 320), _UNSAID, _NOT_HERE
+    ),
+    "igf": Card("koutu.models.igf:IGF", "Li et al., ICME 2020", ("mask",), 783_249, 1.75, (512, 512), "yours", _NONE),
     "u2net": Card(
         "koutu.models.u2net:U2Net", "Qin et al., Pattern Recognition 2020", (), 44_009_869, 58.6, (320, 320),
         "Apache-2.0", _NOT_HERE,
+    ),
+    "stm": Card(
+        "koutu.models.stm:STM", "Oh et al., ICCV 2019", ("mask",), 38_925_570, 192.61, (480, 864), _NC, _NOT_HERE
+    ),
+    "dvm": Card(
+        "koutu.models.dvm:DVM", "Sun et al., CVPR 2021", ("trimap",), 319_178_764, 292.49, (320, 320), _UNSAID, _NOT_HERE
     ),
 }  # fmt: skip
 

@@ -199,7 +199,10 @@ class BackgroundMattingV2(nn.Module):
         pair = torch.cat([src, bgr], dim=1)
         small = pair
         if self.cfg.refine and self.cfg.backbone_scale != 1:
-            small = _at(pair, tuple(int(side * self.cfg.backbone_scale) for side in pair.shape[2:]))
+            small = F.interpolate(
+                pair, scale_factor=self.cfg.backbone_scale, mode="bilinear", align_corners=False,
+                recompute_scale_factor=True,
+            )  # fmt: skip
         *skips, deep = self.backbone(small)
         x = self.decoder(self.aspp(deep), [*reversed(skips), small])
         pha, residual, err, hid = x[:, :1].clamp(0, 1), x[:, 1:4], x[:, 4:5].clamp(0, 1), x[:, 5:].relu()

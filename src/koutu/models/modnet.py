@@ -173,7 +173,8 @@ class FusionBranch(nn.Module):
 class MODNet(nn.Module):
     """src: (N, 3, H, W) RGB in [0, 1], H and W multiples of 32; state: the previous pha (N, 1, H, W), or none.
 
-    Returns fgr (N, 3, H, W), which is src because the network sees alpha only, pha (N, 1, H, W) and the new state.
+    With memory, a clip may come folded time-major, src (T·N, 3, H, W). Returns fgr, which is src because the network
+    sees alpha only, pha (T·N, 1, H, W) and the new state.
     """
 
     needs: tuple[str, ...] = ()
@@ -198,8 +199,13 @@ class MODNet(nn.Module):
         return [src.new_zeros(len(src), 1, *src.shape[-2:])] if self.cfg.temporal else []
 
     def forward(self, src: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        pha = self._branches(src, state)[-1]
-        return src, pha, *([pha] if self.cfg.temporal else [])
+        if not self.cfg.temporal or len(state) != 1:
+            return src, self._branches(src, state)[-1]
+        phas = []
+        for frame in src.split(len(state[0])):
+            state = (self._branches(frame, state)[-1],)
+            phas.append(state[0])
+        return src, torch.cat(phas), *state
 
     def training_outputs(self, src: Tensor, *state: Tensor) -> TrainingOutputs:
         """All three heads on the same inputs as `forward`."""
