@@ -1,4 +1,4 @@
-"""Deep Video Matting: its published names and counts, its deformable convolution against a slow plain one, its memory."""
+"""Deep Video Matting: published names and counts, deformable convolution against a slow plain one, memory."""
 
 import json
 from pathlib import Path

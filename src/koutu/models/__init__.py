@@ -66,7 +66,8 @@ MODELS: dict[str, Card] = {
         "koutu.models.stm:STM", "Oh et al., ICCV 2019", ("mask",), 38_925_570, 192.61, (480, 864), _NC, _NOT_HERE
     ),
     "dvm": Card(
-        "koutu.models.dvm:DVM", "Sun et al., CVPR 2021", ("trimap",), 319_178_764, 292.49, (320, 320), _UNSAID, _NOT_HERE
+        "koutu.models.dvm:DVM", "Sun et al., CVPR 2021", ("trimap",), 319_178_764, 293.9, (320, 320), _UNSAID,
+        _NOT_HERE,
     ),
 }  # fmt: skip
 

@@ -34,8 +34,8 @@ class Config:
 
 
 VARIANTS = {
-    "published": Config(crossed_padding=True),
     "corrected": Config(),
+    "published": Config(crossed_padding=True),
     "published_unrefined": Config(crossed_padding=True, refine=False),
 }
 
@@ -124,7 +124,7 @@ class _Attention(nn.Module):
 
 
 class _Fusion(nn.Module):
-    """Features of shift + step frames, each (shift + step)·N, → of the last step frames; the deepest are not aligned."""
+    """Features of shift + step frames, (shift + step)·N each, → the last step frames'; the deepest are not aligned."""
 
     def __init__(self, channels: tuple[int, ...], shift: int):
         super().__init__()
@@ -259,6 +259,10 @@ class DVM(nn.Module):
         """shift + step frames of n clips, time-major → the last step frames' alphas; published: two of four."""
         height, width = src.shape[2:]
         x = pad_to(torch.cat([imagenet(src), trimap], dim=1), _STRIDE)
+        if self.cfg.crossed_padding and min(x.shape[2:]) < 7 * _STRIDE:
+            raise ValueError(
+                f"expected sides over 192 with crossed_padding, got {(height, width)}; enlarge the picture"
+            )
         features = self.fusion(self.encoder(x), n)
         present = x[self.cfg.shift * n :]
         raw = self.pred_head(self.decoder(features, present))

@@ -19,7 +19,7 @@ def select_worst(err: Tensor, count: int, *, only_wrong: bool = True) -> Tensor:
     """
     flat = err.flatten(1)
     chosen = flat.topk(min(count, int(err.shape[2]) * int(err.shape[3])), dim=1, sorted=False).indices
-    selection = torch.zeros_like(flat).scatter(1, chosen, torch.ones_like(flat))
+    selection = torch.zeros_like(flat).scatter(1, chosen, torch.ones_like(chosen, dtype=flat.dtype))
     if only_wrong:
         selection = selection * (flat > 0)
     return selection.view_as(err)
