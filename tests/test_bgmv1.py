@@ -46,7 +46,7 @@ def test_without_motion_the_frame_stands_four_times_and_sure_pixels_keep_their_c
     src, bgr, seg = torch.rand(1, 3, 32, 40), torch.rand(1, 3, 32, 40), torch.rand(1, 1, 32, 40)
     grey = 0.299 * src[:, :1] + 0.587 * src[:, 1:2] + 0.114 * src[:, 2:]
     torch.testing.assert_close(model(src, bgr, seg)[1], model(src, bgr, seg, grey.expand(-1, 4, -1, -1))[1])
-    model.model_al_out[-2].bias.fill_(9)
+    model.get_submodule("model_al_out.9").bias.fill_(9)  # type: ignore[operator]
     fgr, pha = model(src, bgr, seg)
     assert (pha > 0.95).all() and torch.equal(fgr, src)
 

@@ -59,6 +59,7 @@ def test_refinement_matches_the_published_code(name, options):
     expected = GOLDEN["fixtures"][f"bgmv2_refine_mbv2_{name}"]
     pairs = {"pha": out.fine_pha, "fgr": out.fine_fgr, "pha_sm": out.pha, "fgr_sm": out.fgr, "err_sm": out.err}
     for key, pred in (pairs | {"ref_sm": out.refined}).items():
+        assert pred is not None
         assert_equals(pred, expected[key])
 
 
@@ -69,6 +70,7 @@ def test_chosen_cells_get_what_full_refinement_gives_them():
     )
     src, bgr = uniform("in:src", 2, 3, 64, 96), uniform("in:bgr", 2, 3, 64, 96)
     everywhere, chosen = full.training_outputs(src, bgr), some.training_outputs(src, bgr)
+    assert chosen.refined is not None and chosen.fine_pha is not None and everywhere.fine_pha is not None
     where = F.interpolate(chosen.refined, scale_factor=4) > 0
     assert 0 < where.float().mean() < 1
     torch.testing.assert_close(chosen.fine_pha[where], everywhere.fine_pha[where])
@@ -80,7 +82,9 @@ def test_pictures_smaller_than_the_budget_and_without_error_work():
     src, bgr = torch.rand(1, 3, 32, 36).double(), torch.rand(1, 3, 32, 36).double()
     assert model(src, bgr)[1].shape == (1, 1, 32, 36)
     sure = build(backbone="mobilenetv2", refine_mode="thresholding", refine_threshold=2.0)
-    assert not sure.training_outputs(src, bgr).refined.any() and sure(src, bgr)[1].shape == (1, 1, 32, 36)
+    refined = sure.training_outputs(src, bgr).refined
+    assert refined is not None and not refined.any()
+    assert sure(src, bgr)[1].shape == (1, 1, 32, 36)
 
 
 def test_patches_go_out_and_back():

@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from hashed import signature  # noqa: E402
+from torch import Tensor  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from koutu.models.dvm import DVM, Config  # noqa: E402
@@ -22,7 +23,7 @@ def test_state_dict_is_the_published_one():
         assert signature(DVM()) == GOLDEN
 
 
-def pixel(plane: torch.Tensor, y: float, x: float) -> float:
+def pixel(plane: Tensor, y: float, x: float) -> float:
     """Bilinear, zeros outside."""
     value = 0.0
     for row in (int(y // 1), int(y // 1) + 1):
@@ -70,6 +71,7 @@ def test_a_clip_is_its_frames_and_the_published_window_its_last_frames():
     assert all(torch.equal(a, b) for a, b in zip(whole[2:], state, strict=True))
     window = model.window(clip[1:], trimap[1:])
     raw = model.training_outputs(clip, *model.initial_state(clip[:1]), trimap=trimap)
+    assert raw.refined is not None
     torch.testing.assert_close(window.refined, raw.refined[3:])
     known = trimap != 0.5
     assert torch.equal(whole[1][known], trimap[known])
@@ -94,5 +96,6 @@ def test_every_parameter_learns():
             torch.nn.init.normal_(module.conv_offset_mask.weight, std=0.1)
     clip, trimap = torch.rand(2, 3, 64, 64), torch.full((2, 1, 64, 64), 0.5)
     out = model.training_outputs(clip, *model.initial_state(clip[:1]), trimap=trimap)
+    assert out.refined is not None
     (out.pha.sum() + out.refined.sum()).backward()
     assert not [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum()]

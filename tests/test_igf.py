@@ -49,6 +49,7 @@ def test_it_learns_an_edge_that_the_mask_misses():
     mask = torch.zeros_like(true)
     mask[..., 4:26, 6:24] = 1
     optimiser = torch.optim.Adam(model.parameters(), 5e-3)
+    pha = mask
     for _ in range(120):
         pha = model.training_outputs(src, mask).pha
         loss = losses.igf_alpha(pha, true) + losses.igf_gabor(pha, true, bank)

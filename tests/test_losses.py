@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from hashed import uniform  # noqa: E402
+from torch import Tensor  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from koutu import losses  # noqa: E402
@@ -15,7 +16,7 @@ from koutu import losses  # noqa: E402
 RVM = json.loads((Path(__file__).parent / "golden" / "rvm.json").read_text())["fixtures"]["rvm_matting_loss"]
 
 
-def clip(name: str, channels: int) -> torch.Tensor:
+def clip(name: str, channels: int) -> Tensor:
     return uniform(name, 4, channels, 64, 96)
 
 
@@ -28,11 +29,11 @@ def test_rvm_matches_the_published_code():
     assert total.item() == pytest.approx(RVM["total"], rel=1e-8)
 
 
-def pha(name: str = "p", size: tuple[int, int] = (48, 64)) -> torch.Tensor:
+def pha(name: str = "p", size: tuple[int, int] = (48, 64)) -> Tensor:
     return uniform(name, 2, 1, *size)
 
 
-def rgb(name: str, size: tuple[int, int] = (48, 64)) -> torch.Tensor:
+def rgb(name: str, size: tuple[int, int] = (48, 64)) -> Tensor:
     return uniform(name, 2, 3, *size)
 
 
@@ -58,7 +59,7 @@ def test_sobel_is_the_slope():
     assert losses.sobel_l1(a, b).item() == pytest.approx(losses.sobel(ramp, eps=0).mean().item())
 
 
-def plain_details(x: torch.Tensor, levels: int = 5) -> list[torch.Tensor]:
+def plain_details(x: Tensor, levels: int = 5) -> list[Tensor]:
     """The binomial Laplacian pyramid by OpenCV, whose reflected border is the same."""
     cv2 = pytest.importorskip("cv2")
     taps = torch.tensor([1, 4, 6, 4, 1], dtype=torch.float64).numpy() / 16
@@ -163,7 +164,7 @@ def test_the_weight_of_dvm_gradient_is_not_followed():
 SMALL = (32, 32)
 
 
-def small(name: str, channels: int = 1) -> torch.Tensor:
+def small(name: str, channels: int = 1) -> Tensor:
     return 0.1 + 0.8 * uniform(name, 2, channels, *SMALL)
 
 

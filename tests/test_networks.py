@@ -134,7 +134,7 @@ def test_every_trainable_parameter_learns(name):
         out = model.training_outputs(src, *model.initial_state(src[:1]), **hints)
     else:
         out = model.training_outputs(src, *model.initial_state(src), **hints)
-    sum((x * torch.rand_like(x)).sum() for x in tensors_of(out)).backward()
+    torch.stack([(x * torch.rand_like(x)).sum() for x in tensors_of(out)]).sum().backward()
     lost = [
         n for n, p in model.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.isfinite().all())
     ]

@@ -83,7 +83,7 @@ def test_a_bank_that_is_not_full_reads_as_the_unbounded_one():
     model = STM(Config(width=4, slots=8, every=1)).eval()
     clip, mask = torch.rand(4, 3, 32, 32), (torch.rand(1, 1, 32, 32) > 0.5).float()
     state = model.initial_state(clip[:1])
-    bank, previous = [], mask
+    bank, previous, expected = [], mask, mask
     for t in range(4):
         hint = {"mask": mask} if t == 0 else {}
         if t:

@@ -130,7 +130,7 @@ class Refiner(nn.Module):
             return fine, torch.ones_like(pair[:, :1, ::4, ::4])
         chosen = self._select(_at(err, quarter))
         fine, where = _at(coarse[:, 32:], (height, width)), patches.cells(chosen)
-        if not torch.jit.is_tracing() and not len(where[0]):
+        if not torch.onnx.is_in_onnx_export() and not len(where[0]):
             return fine, chosen
         side = 4 + 2 * self.full_margin
         cut_half = patches.crop(both, where, 2, self.half_margin)

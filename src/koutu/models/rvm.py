@@ -70,12 +70,12 @@ class _Memory(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.half = channels // 2
-        self.gru = ConvGRU(self.half)
+        self.middle = channels // 2
+        self.gru = ConvGRU(self.middle)
 
     def remember(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        kept, memory = self.gru(x[:, self.half :], memory)
-        return torch.cat([x[:, : self.half], kept], dim=1), memory
+        kept, memory = self.gru(x[:, self.middle :], memory)
+        return torch.cat([x[:, : self.middle], kept], dim=1), memory
 
 
 class _Upsampling(_Memory):

@@ -26,7 +26,7 @@ def pad_to(x: Tensor, stride: int, *, mode: str = "reflect", least: int = 0) -> 
     height, width = x.shape[-2:]
     rows = _missing(height, stride, least)
     columns = _missing(width, stride, least)
-    if mode == "reflect" and not torch.jit.is_tracing() and (rows >= height or columns >= width):
+    if mode == "reflect" and not torch.onnx.is_in_onnx_export() and (rows >= height or columns >= width):
         return x[..., _reflected(height, rows, x), :][..., _reflected(width, columns, x)]
     return F.pad(x, (0, columns, 0, rows), mode=mode)
 

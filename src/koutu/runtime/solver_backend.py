@@ -14,7 +14,7 @@ LONGEST = 800  # side of the picture that is solved; its alpha then follows the 
 class SolverBackend:
     """Closed-form or KNN matting; no memory, needs a trimap."""
 
-    needs = ("trimap",)
+    needs: tuple[str, ...] = ("trimap",)
     propagates = False
 
     def __init__(self, method: Method):

@@ -50,7 +50,7 @@ class TorchBackend:
             colours = (fgr[0].permute(1, 2, 0).clamp(0, 1) * 255).round().byte().cpu().numpy()
         return colours, pha[0, 0].float().cpu().numpy(), state
 
-    def trimap(self, rgb: Rgb) -> NDArray[np.uint8]:
+    def trimap(self, rgb: Rgb) -> NDArray[Any]:
         """What a network that makes trimaps takes each pixel of (H, W, 3) for: (H, W) of 0, 128 and 255."""
         if not hasattr(self._network, "trimap"):
             raise ModelError(f"expected a network that makes trimaps (shm), got {self.name}; use it, or a mask")
