@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,7 +52,7 @@ class Hints:
 
     def __call__(self, frame: Frame, needs: Sequence[str], name: str = "the network") -> dict[str, NDArray[Any]]:
         """The hints a network needs for this frame; raises ModelError saying which one is missing."""
-        makers = {"bgr": self._bgr, "trimap": self._trimap_of, "mask": self._mask_of, "seg": self._mask_of}
+        makers = {"bgr": self._bgr, "trimap": self._trimap_of, "mask": self._mask_of, "seg": self._seg_of}
         hints = {}
         for need in needs:
             hint = makers[need](frame)
@@ -80,6 +81,17 @@ class Hints:
             return None
         radius = self.radius if self.radius is not None else max(2, round(0.02 * min(frame.size)))
         return trimap_from_mask(mask, radius)
+
+    def _seg_of(self, frame: Frame) -> NDArray[Any] | None:
+        """The mask with doubt around its edge, as Background Matting's inference prepares a segmentation of 512²."""
+        mask = self._mask_of(frame)
+        if mask is None:
+            return None
+        scale = max(frame.size) / 512
+        inner, outer, blur = (2 * max(1, round(r * scale)) + 1 for r in (10, 10, 15))
+        mask = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (inner, inner)))
+        mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (outer, outer)))
+        return np.asarray(cv2.GaussianBlur(mask, (blur, blur), 0))
 
     def _mask_of(self, frame: Frame) -> NDArray[Any] | None:
         if self._auto and self._guess is not None:
