@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from hashed import samples, uniform  # noqa: E402
 
-from koutu.nn.guided import box_mean, fast_guided_filter, guided_filter  # noqa: E402
+from koutu.nn.guided import AdaptiveNorm, ConvGuidedFilter, box_mean, fast_guided_filter, guided_filter  # noqa: E402
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "guided.json").read_text())
 
@@ -48,3 +48,29 @@ def test_gradients():
     large = uniform("l", 1, 1, 10, 12).requires_grad_()
     assert torch.autograd.gradcheck(lambda g, t: guided_filter(g, t, 1, 1e-2), (guide, target))
     assert torch.autograd.gradcheck(lambda g, t, x: fast_guided_filter(g, t, x, 1, 1e-2), (guide, target, large))
+
+
+def test_a_learned_filter_with_the_plain_slope_is_the_plain_filter():
+    class PlainSlope(torch.nn.Module):
+        def forward(self, x):
+            covariance, variance = x.split(3, dim=1)
+            return covariance / (variance + 1e-4)
+
+    learned = ConvGuidedFilter(radius=1).double()
+    learned.conv_a = PlainSlope()  # type: ignore[assignment]
+    guide, target, large = (torch.rand(2, 3, *size).double() for size in ((12, 16), (12, 16), (30, 40)))
+    torch.testing.assert_close(learned(guide, target, large), fast_guided_filter(guide, target, large, 1, 1e-4))
+
+
+def test_an_adaptive_norm_begins_as_nothing_and_learns():
+    norm, x = AdaptiveNorm(4), torch.rand(2, 4, 5, 5)
+    assert torch.equal(norm(x), x)
+    ConvGuidedFilter()(torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8), torch.rand(1, 3, 16, 16)).sum().backward()
+    norm(x).sum().backward()
+    assert norm.w_1.grad is not None
+
+
+def test_windows_that_count_what_is_outside_darken_the_border():
+    x = torch.ones(1, 1, 5, 5)
+    assert box_mean(x, 1, count_outside=True)[0, 0, 0, 0] == pytest.approx(4 / 9)
+    assert box_mean(x, 1)[0, 0, 0, 0] == 1
