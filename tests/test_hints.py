@@ -11,6 +11,7 @@ from koutu.runtime.hints import Hints
 from koutu.runtime.image import read_image, write_image
 from koutu.runtime.matter import Matter
 from koutu.runtime.plate import align
+from koutu.runtime.torch_backend import TorchBackend
 from koutu.trimap import snapped, trimap_from_mask
 from koutu.types import Frame, InputError, ModelError
 from koutu.zoo import load
@@ -199,3 +200,26 @@ def test_weights_and_options_must_fit():
         load("rvm", weights="random", engine="openvino")
     with pytest.raises(ModelError, match="device"):
         load("igf", weights="random", device="abacus")
+
+
+def test_only_the_largest_part_stays_where_the_published_code_does_so():
+    torch = pytest.importorskip("torch")
+
+    class TwoParts(torch.nn.Module):
+        needs: tuple[str, ...] = ()
+        largest_above = 0.05
+
+        def network_size(self, size):
+            return size
+
+        def initial_state(self, src):
+            return []
+
+        def forward(self, src):
+            pha = torch.zeros_like(src[:, :1])
+            pha[..., 2:12, 2:12], pha[..., 20:24, 20:24] = 0.8, 1.0
+            return src, pha
+
+    rgb = np.zeros((32, 32, 3), np.uint8)
+    alpha = Matter(TorchBackend(TwoParts(), "two"))(rgb).alpha
+    assert alpha[5, 5] == 204 and not alpha[20:24, 20:24].any()

@@ -76,6 +76,7 @@ class BackgroundMatting(nn.Module):
 
     needs: tuple[str, ...] = ("bgr", "seg")
     stride = 4
+    largest_above = 0.05  # published post-processing: of what is over this alpha, only the largest part stays
 
     def __init__(self, cfg: Config | None = None):
         super().__init__()

@@ -48,7 +48,17 @@ class TorchBackend:
         colours = None
         if fgr is not src:
             colours = (fgr[0].permute(1, 2, 0).clamp(0, 1) * 255).round().byte().cpu().numpy()
-        return colours, pha[0, 0].float().cpu().numpy(), state
+        return colours, self._largest(pha[0, 0].float().cpu().numpy()), state
+
+    def _largest(self, pha: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Only the largest connected part of alpha, for networks published with that step."""
+        threshold = getattr(self._network, "largest_above", None)
+        if threshold is None:
+            return pha
+        count, parts, stats, _ = cv2.connectedComponentsWithStats((pha > threshold).astype(np.uint8))
+        if count <= 2:  # nothing, or one part
+            return pha
+        return np.where(parts == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()), pha, 0).astype(np.float32)
 
     def trimap(self, rgb: Rgb) -> NDArray[Any]:
         """What a network that makes trimaps takes each pixel of (H, W, 3) for: (H, W) of 0, 128 and 255."""
