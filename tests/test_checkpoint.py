@@ -136,3 +136,11 @@ def test_wrong_names_and_options_are_told():
     with pytest.raises(ModelError, match="variant"):
         build("rvm", variant="resnet18")
     assert "rvm" in MODELS
+
+
+def test_a_variant_may_be_named(tmp_path):
+    model = build("shm", variant="light")
+    torch.save(model.state_dict(), tmp_path / "weights.pth")
+    assert load_checkpoint(tmp_path / "weights.pth", "shm", variant="light").cfg == variants("shm")["light"]
+    with pytest.raises(ModelError, match="variant"):
+        load_checkpoint(tmp_path / "weights.pth", "shm", variant="heavy")

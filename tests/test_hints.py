@@ -223,3 +223,47 @@ def test_only_the_largest_part_stays_where_the_published_code_does_so():
     rgb = np.zeros((32, 32, 3), np.uint8)
     alpha = Matter(TorchBackend(TwoParts(), "two"))(rgb).alpha
     assert alpha[5, 5] == 204 and not alpha[20:24, 20:24].any()
+
+
+@pytest.mark.parametrize("kind", ["mask", "trimap"])
+def test_a_hint_on_the_first_frame_is_carried_on_for_another_network(tmp_path, kind):
+    pytest.importorskip("torch")
+    rgb, truth = person()
+    carrier = load("stm", weights="random", options={"width": 4, "variant": kind})
+    given = Hints(mask=truth) if kind == "mask" else Hints(trimap=trimap_from_mask(truth, 4))
+    seen = []
+
+    class Watched:
+        name, needs, propagates = "watched", (kind,), False
+
+        def network_size(self, size):
+            return size
+
+        def initial_state(self, size):
+            return []
+
+        def __call__(self, rgb, state, **hints):
+            seen.append(hints[kind])
+            return None, np.zeros(rgb.shape[:2], np.float32), state
+
+    guess = Matter(carrier, hints=given)
+    hints = Hints(guess=guess, mask="auto") if kind == "mask" else Hints(guess=guess, trimap="auto")
+    matter = Matter(Watched(), hints=hints)  # type: ignore[arg-type]
+    for _ in range(3):
+        matter(rgb)
+    assert len(seen) == 3 and float(guess.state[-1]) == 3  # pyright: ignore[reportOptionalSubscript, reportArgumentType]
+    assert np.abs(seen[0].astype(int) - (truth if kind == "mask" else trimap_from_mask(truth, 4))).mean() < 2
+
+
+def test_sim_is_told_what_its_classifier_sees(tmp_path):
+    torch = pytest.importorskip("torch")
+    from koutu.models.sim_classifier import SIMClassifier
+
+    torch.save({"state_dict": SIMClassifier().state_dict()}, tmp_path / "classifier.pth")
+    rgb, truth = person()
+    hints = Hints(mask=truth)
+    told = load("sim", weights="random", options={"width": 8, "classifier": tmp_path / "classifier.pth"})
+    assert Matter(told, hints=hints)(rgb).alpha.shape == rgb.shape[:2]
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "other.pth")
+    with pytest.raises(ModelError, match="missing"):
+        load("sim", weights="random", options={"width": 8, "classifier": tmp_path / "other.pth"})

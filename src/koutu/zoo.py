@@ -56,7 +56,8 @@ def load(
     engine: of packaged weights and ONNX files "onnxruntime" (the default) or "openvino"; networks of the field run on
     "torch". device: "cpu", or what the engine offers ("cuda"; "gpu", "npu"); threads: 0 for the engine's choice.
     weights: a published checkpoint of a network of the field, or "random" to try it without; options: fields of its
-    Config, and `variant`. Exactly what is asked for runs; ModelError says why it cannot.
+    Config, `variant`, and for "sim" `classifier`, the checkpoint of its classifier. Exactly what is asked for runs;
+    ModelError says why it cannot.
     """
     if threads < 0:
         raise ModelError(f"expected 0 threads (the engine's choice) or more, got {threads}; give a positive number")
@@ -86,7 +87,13 @@ def _network(name: str, device: str, threads: int, weights: str | Path | None, o
             f"the weights of {name} are not distributed with koutu; give the published file with --weights, "
             "or --weights random to try the network without"
         )
+    classifier = options.pop("classifier", None) if name == "sim" else None
     network = build(name, **options) if str(weights) == "random" else load_checkpoint(weights, name, **options)
+    if classifier is not None:
+        from koutu.models.checkpoint import fill
+        from koutu.models.sim_classifier import InformedSIM, SIMClassifier
+
+        network = InformedSIM(network, cast("SIMClassifier", fill(SIMClassifier(), classifier)))
     return TorchBackend(network, name, device=device, threads=threads)
 
 

@@ -32,6 +32,9 @@ Trimap = Annotated[Path | None, typer.Option(readable=False, help="Trimap: black
 Mask = Annotated[str, typer.Option(help="Coarse mask, picture or video; or auto, by the default network.")]
 Plate = Annotated[Path | None, typer.Option(readable=False, help="The scene without anybody, picture or video.")]
 Fixed = Annotated[bool, typer.Option("--plate-fixed", help="The camera stood still: do not align the plate.")]
+Propagate = Annotated[
+    str, typer.Option(metavar="FILE", help="Checkpoint of STM: carries the first frame's mask or trimap on, for MODEL.")
+]
 Clicks = Annotated[str, typer.Option(help='Points "x,y x,y -x,y" on the person; a minus marks the background.')]
 Radius = Annotated[int, typer.Option("--trimap-radius", help="Unknown band around a mask's edge, in pixels; -1: 2 %.")]
 
@@ -64,18 +67,25 @@ def parse_options(words: list[str]) -> dict[str, Any]:
     return options
 
 
-def make_hints(trimap: Path | None, mask: str, plate: Path | None, clicks: str, radius: int, fixed: bool) -> "Hints":
-    """The hints the options name."""
+def make_hints(
+    trimap: Path | None, mask: str, plate: Path | None, clicks: str, radius: int, fixed: bool, propagate: str = ""
+) -> "Hints":
+    """The hints the options name; those of the first frame carried on by STM with the weights `propagate`, if any."""
     from koutu.runtime.clicks import parse_clicks
     from koutu.runtime.hints import AUTO, Hints
+    from koutu.runtime.matter import Matter
+    from koutu.zoo import load
 
-    guess = None
-    if mask == AUTO:
-        from koutu.runtime.matter import Matter
-        from koutu.zoo import load
-
-        guess = Matter(load())
+    width = None if radius < 0 else radius
+    guess = Matter(load()) if mask == AUTO else None
+    said = Hints(
+        trimap=trimap, mask=mask or None, clicks=parse_clicks(clicks), guess=guess, radius=width,
+        plate=None if propagate else plate, fixed=fixed,
+    )  # fmt: skip
+    if not propagate:
+        return said
+    carried = Matter(load("stm", weights=propagate, options={"variant": "trimap" if trimap else "mask"}), hints=said)
     return Hints(
-        trimap=trimap, mask=mask or None, plate=plate, clicks=parse_clicks(clicks), guess=guess, fixed=fixed,
-        radius=None if radius < 0 else radius,
+        trimap=AUTO if trimap else None, mask=None if trimap else AUTO, plate=plate, fixed=fixed, radius=width,
+        guess=carried,
     )  # fmt: skip

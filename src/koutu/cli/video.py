@@ -40,6 +40,7 @@ def video(
     plate_fixed: options.Fixed = False,
     clicks: options.Clicks = "",
     trimap_radius: options.Radius = -1,
+    propagate: options.Propagate = "",
     engine: options.Engine = "",
     device: options.Device = "cpu",
     threads: options.Threads = 0,
@@ -69,7 +70,7 @@ def video(
 
     encode = EncodeOptions(codec=codec.value, preset=preset, crf=crf, depth=depth, audio=audio)
     backend = load_backend(model, engine, device, threads, weights, option)
-    hints = make_hints(trimap, mask, plate, clicks, trimap_radius, plate_fixed)
+    hints = make_hints(trimap, mask, plate, clicks, trimap_radius, plate_fixed, propagate)
     with watch(source.name) as progress:
         report = convert(
             source, output, background=background, alpha=alpha, foreground=foreground, side_by_side=side_by_side,

@@ -26,9 +26,9 @@ _PADDLE = {"_mean": "running_mean", "_variance": "running_var"}
 def load(path: str | Path, name: str, **options: Any) -> nn.Module:
     """The network `name` with the weights of a file, in evaluation mode.
 
-    options: fields of the network's Config. Those that change keys or shapes may be left out: the published variant
-    that fits the file is taken. A file saved by koutu brings its own Config. Raises ModelError naming every key that is
-    missing, unknown or of another shape; pickles that hold anything but weights are refused unread.
+    options: fields of the network's Config, or `variant`. Those that change keys or shapes may be left out: the
+    published variant that fits the file is taken. A file saved by koutu brings its own Config. Raises ModelError naming
+    every key that is missing, unknown or of another shape; pickles that hold anything but weights are refused unread.
     """
     kind, module = network(name)
     content = read(Path(path))
@@ -39,11 +39,19 @@ def load(path: str | Path, name: str, **options: Any) -> nn.Module:
         raise ModelError(f"{path}: expected a checkpoint with weights, got none; is it another kind of file?")
     rename = getattr(module, "rename", None)
     state = rename(state) if rename else state
-    chosen = _best(kind, _candidates(name, module, options), state)
-    model = kind(chosen)
+    return _filled(kind(_best(kind, _candidates(name, module, options), state)), state, path)
+
+
+def fill(model: nn.Module, path: str | Path) -> nn.Module:
+    """A network that is at hand with the weights of a file, as strictly, in evaluation mode."""
+    return _filled(model, weights(read(Path(path))), path)
+
+
+def _filled(model: nn.Module, state: dict[str, Tensor], path: str | Path) -> nn.Module:
     target = model.state_dict()
     state = _completed(state, target)
     if problems := differences(state, target):
+        name = type(model).__name__
         raise ModelError(
             f"{path} does not fit {name}: {'; '.join(problems)}; give another file or the options it needs"
         )
@@ -107,13 +115,17 @@ def differences(state: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> li
 
 
 def _candidates(name: str, module: Any, options: dict[str, Any]) -> list[Any]:
+    options = {key: tuple(v) if isinstance(v, list) else v for key, v in options.items()}
+    known = variants(name)
+    if (variant := options.pop("variant", None)) is not None:
+        if variant not in known:
+            raise ModelError(f"expected a variant of {name} out of {', '.join(known)}, got {variant!r}; choose one")
+        known = {variant: known[variant]}
     try:
-        if options:
-            options = {key: tuple(v) if isinstance(v, list) else v for key, v in options.items()}
-            return [replace(config, **options) for config in variants(name).values()]
+        return [replace(config, **options) for config in known.values()]
     except TypeError as e:
-        raise ModelError(f"expected options of {name}'s Config ({module.Config.__annotations__}), got {options}") from e
-    return list(variants(name).values())
+        fields = ", ".join(module.Config.__dataclass_fields__)
+        raise ModelError(f"expected options of {name} out of {fields}, got {', '.join(options)}; correct them") from e
 
 
 def _best(kind: Any, candidates: list[Any], state: Mapping[str, Tensor]) -> Any:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.models.sim import SIM, mirrored
 from koutu.nn.pixels import check, imagenet, resize
 from koutu.nn.resnet import RESNET50, BottleneckResNet
 
@@ -47,6 +48,19 @@ class SIMClassifier(BottleneckResNet):
         mean = F.adaptive_avg_pool2d(features[-1], 1)
         activation = F.conv2d(features[-1], self.fc.weight[:, :, None, None])
         return Classified(self.fc(mean.flatten(1)), activation, [*features, mean])
+
+
+class InformedSIM(nn.Module):
+    """SIM told by its classifier, as published, what the unknown region is made of. Inputs, outputs: as SIM's."""
+
+    def __init__(self, sim: SIM, classifier: SIMClassifier):
+        super().__init__()
+        self.sim, self.classifier = sim, classifier
+        self.needs, self.stride = sim.needs, sim.stride
+        self.network_size, self.initial_state = sim.network_size, sim.initial_state
+
+    def forward(self, src: Tensor, trimap: Tensor) -> tuple[Tensor, Tensor]:
+        return self.sim(src, trimap, semantic_map(self.classifier, mirrored(src), mirrored(trimap)))
 
 
 @torch.no_grad()

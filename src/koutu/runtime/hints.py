@@ -26,10 +26,10 @@ _OPTIONS["seg"] = _OPTIONS["mask"]
 class Hints:
     """Called with a frame and what a network needs, gives its hints at the frame's size, each uint8.
 
-    trimap, mask, plate: a picture, a video in step with the frames, or an array (H, W[, 3]) uint8; mask "auto" asks
-    `guess`, a Matter of another network. One stands for another where it can: a mask for a trimap (unknown within
-    `radius` pixels of its edge, 2 % of the shorter side if not given), a trimap or clicks for a mask. The plate is
-    aligned with each frame unless `fixed`. Sizes that differ from the frame's are stretched.
+    trimap, mask, plate: a picture, a video in step with the frames, or an array (H, W[, 3]) uint8; a mask or a trimap
+    "auto" is what `guess` finds, a Matter of another network, once a frame. One stands for another where it can: a mask
+    for a trimap (unknown within `radius` pixels of its edge, 2 % of the shorter side if not given), a trimap or clicks
+    for a mask. The plate is aligned with each frame unless `fixed`. Sizes that differ from the frame's are stretched.
     """
 
     def __init__(
@@ -43,12 +43,14 @@ class Hints:
         fixed: bool = False,
         guess: Callable[[Frame], Any] | None = None,
     ):
-        self._auto = isinstance(mask, str) and mask == AUTO
-        if self._auto and guess is None:
-            raise ModelError('a mask "auto" needs a network that guesses it, got none; pass guess=Matter(load())')
-        self._trimap, self._plate = _opened(trimap), _opened(plate)
-        self._mask = None if self._auto else _opened(mask)
+        self._auto_mask, self._auto_trimap = (isinstance(x, str) and x == AUTO for x in (mask, trimap))
+        if (self._auto_mask or self._auto_trimap) and guess is None:
+            raise ModelError('a hint "auto" needs a network that guesses it, got none; pass guess=Matter(load())')
+        self._mask = None if self._auto_mask else _opened(mask)
+        self._trimap = None if self._auto_trimap else _opened(trimap)
+        self._plate = _opened(plate)
         self.clicks, self.radius, self.fixed, self._guess = tuple(clicks), radius, fixed, guess
+        self._guessed: tuple[Frame, Alpha] | None = None
 
     def __call__(self, frame: Frame, needs: Sequence[str], name: str = "the network") -> dict[str, NDArray[Any]]:
         """The hints a network needs for this frame; raises ModelError saying which one is missing."""
@@ -73,7 +75,15 @@ class Hints:
         plate, rgb = _shown(self._plate, frame), to_rgb(frame.picture, frame.size)
         return plate if self.fixed else align(plate, rgb)
 
+    def _guess_of(self, frame: Frame) -> Alpha:
+        if self._guessed is None or self._guessed[0] is not frame:
+            assert self._guess is not None
+            self._guessed = frame, self._guess(frame).alpha
+        return self._guessed[1]
+
     def _trimap_of(self, frame: Frame) -> NDArray[Any] | None:
+        if self._auto_trimap:
+            return snapped(self._guess_of(frame))
         if self._trimap is not None:
             return snapped(_shown(self._trimap, frame)[..., 1])
         mask = self._mask_of(frame)
@@ -94,12 +104,13 @@ class Hints:
         return np.asarray(cv2.GaussianBlur(mask, (blur, blur), 0))
 
     def _mask_of(self, frame: Frame) -> NDArray[Any] | None:
-        if self._auto and self._guess is not None:
-            return self._guess(frame).alpha
+        if self._auto_mask:
+            return self._guess_of(frame)
         if self._mask is not None:
             return np.ascontiguousarray(_shown(self._mask, frame)[..., 1])
-        if self._trimap is not None:
-            return np.where(_shown(self._trimap, frame)[..., 1] >= _MASK_OF_TRIMAP, 255, 0).astype(np.uint8)
+        if self._trimap is not None or self._auto_trimap:
+            trimap = self._guess_of(frame) if self._trimap is None else _shown(self._trimap, frame)[..., 1]
+            return np.where(trimap >= _MASK_OF_TRIMAP, 255, 0).astype(np.uint8)
         if self.clicks:
             return mask_from_clicks(to_rgb(frame.picture, frame.size), self.clicks)
         return None
