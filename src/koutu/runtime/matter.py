@@ -23,8 +23,9 @@ class Matter:
 
     The memory starts afresh on the first frame, on a cut, after a gap of more than a second, when time runs backwards
     and when the size changes; the frame it starts with is shown to the network twice. `refine`: let alpha follow the
-    edges of the full-size picture. `hints` make what the network needs beside the pictures; a network that carries its
-    hints on gets them with the first frame, and its memory then outlives cuts and gaps.
+    edges of the full-size picture. A backend whose `warms_up` or `refines` is False is spared the one or the other.
+    `hints` make what the network needs beside the pictures; a network that carries its hints on gets them with the
+    first frame, and its memory then outlives cuts and gaps.
     """
 
     def __init__(self, backend: Backend, *, refine: bool = True, hints: Hints | None = None):
@@ -50,7 +51,8 @@ class Matter:
         given = self._given(frame, size, hints, fresh)
         if fresh or self.state is None:
             self.state = self.backend.initial_state(size)
-            if self.state and not self.backend.propagates:  # a network with a memory sees more when it looks twice
+            warms_up = getattr(self.backend, "warms_up", not self.backend.propagates)
+            if self.state and warms_up:  # a network with a memory sees more when it looks twice
                 _, _, self.state = self.backend(rgb, self.state, **given)
         fgr, pha, self.state = self.backend(rgb, self.state, **given)
         self._last = frame
@@ -85,7 +87,8 @@ class Matter:
         return float(np.abs(grey - thumbnail).mean()) > CUT_DIFFERENCE
 
     def _full_size(self, pha: NDArray[np.float32], rgb: Rgb, frame: Frame) -> Alpha:
-        if not self.refine or pha.shape[0] >= frame.size[0]:
+        refine = self.refine and getattr(self.backend, "refines", True)
+        if not refine or pha.shape[0] >= frame.size[0]:
             return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
         return guided_upsample(pha, frame.picture)
 
