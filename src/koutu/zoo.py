@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from koutu import peers
 from koutu.classical import METHODS, Method
 from koutu.models import MODELS as NETWORKS
 from koutu.models import build, load_checkpoint
@@ -53,6 +54,8 @@ def load(
 ) -> Backend:
     """A backend ready to run: a name of `koutu models`, or the path of an ONNX file that koutu exported.
 
+    Or the path of a YAML file that describes somebody else's network (docs/peers.md); its own file is `weights` then.
+
     engine: of packaged weights and ONNX files "onnxruntime" (the default) or "openvino"; networks of the field run on
     "torch". device: "cpu", or what the engine offers ("cuda"; "gpu", "npu"); threads: 0 for the engine's choice.
     weights: a published checkpoint of a network of the field, or "random" to try it without; options: fields of its
@@ -64,6 +67,8 @@ def load(
     if str(model) in NETWORKS:
         _require_engine(engine, ("torch",))
         return _network(str(model), device, threads, weights, dict(options or {}))
+    if str(model).endswith((".yaml", ".yml")) or str(model) in peers.names():
+        return _described(str(model), engine, device, threads, weights, options or {})
     if weights is not None or options:
         raise ModelError(
             f"expected weights and options with a network of the field, got them with {model}; leave them out"
@@ -97,12 +102,35 @@ def _network(name: str, device: str, threads: int, weights: str | Path | None, o
     return TorchBackend(network, name, device=device, threads=threads)
 
 
+def _described(
+    model: str,
+    engine: str | None,
+    device: str,
+    threads: int,
+    weights: str | Path | None,
+    options: Mapping[str, Any],
+) -> Backend:
+    from koutu.runtime.described import DescribedBackend
+    from koutu.runtime.description import read_description
+
+    description = read_description(Path(model) if model.endswith((".yaml", ".yml")) else peers.path(model))
+    _require_engine(engine, ("onnxruntime",) if description.format == "onnx" else ("litert",))
+    if weights is None:
+        raise ModelError(
+            f"the file of {model} ({' or '.join(description.files)}) is not distributed with koutu; "
+            f"get it from {description.source} and give it with --weights"
+        )
+    return DescribedBackend(description, Path(weights), device=device, threads=threads, constants=options)
+
+
 def packaged(name: str) -> Path:
     """Where the weights of a packaged network lie, checked against the table."""
     card = MODELS.get(name)
     if card is None:
-        known = ", ".join([*MODELS, *NETWORKS, *METHODS])
-        raise ModelError(f"expected a model out of {known} or an .onnx file's path, got {name!r}; see `koutu models`")
+        known = ", ".join([*MODELS, *NETWORKS, *METHODS, *peers.names()])
+        raise ModelError(
+            f"expected a model out of {known} or an .onnx or .yaml file's path, got {name!r}; see `koutu models`"
+        )
     path = WEIGHTS / card.file
     if not path.is_file():
         raise ModelError(f"the weights of {name} are missing at {path}; reinstall koutu")
