@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import secrets
 import struct
 import threading
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from koutu.color import require_rgb
 from koutu.composite import require_alpha
+from koutu.files import whole_file
 from koutu.types import Alpha, InputError, OutputError, Rgb
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes]
@@ -123,7 +123,7 @@ def write_image(
     whole = io.BytesIO()  # first: libtiff would write past Python, and pipes cannot seek
     try:
         Image.fromarray(rgb).save(whole, format=kind, **options[kind])
-        with _complete(target) as file:
+        with whole_file(target) as file:
             file.write(whole.getbuffer())
     except (OSError, ValueError, RuntimeError) as error:
         raise OutputError(
@@ -186,25 +186,3 @@ def _format_of(target: str | os.PathLike[str] | IO[bytes]) -> str:
         raise OutputError('expected a format for an open file, got none; give format="PNG"')
     suffix = Path(target).suffix.lower()
     return _SUFFIXES.get(suffix, suffix)
-
-
-@contextlib.contextmanager
-def _complete(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
-    """A file to write that takes the target's name when all went well, and is gone otherwise."""
-    if not isinstance(target, str | os.PathLike):
-        yield target
-        return
-    path = Path(target)
-    if path.is_dir() or not path.name:
-        raise IsADirectoryError(f"{path} is a folder")
-    if path.exists() and not path.is_file():  # a pipe or a device: nothing to put in its place
-        with open(path, "wb") as file:
-            yield file
-        return
-    part = path.with_name(f".{secrets.token_hex(4)}.part")
-    try:
-        with open(part, "xb") as file:
-            yield file
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

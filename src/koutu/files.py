@@ -1,0 +1,30 @@
+"""Files that appear whole or not at all."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def whole_file(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
+    """A file to write that takes the target's name when all went well, and is gone otherwise."""
+    if not isinstance(target, str | os.PathLike):
+        yield target
+        return
+    path = Path(target)
+    if path.is_dir() or not path.name:
+        raise IsADirectoryError(f"{path} is a folder")
+    if path.exists() and not path.is_file():  # a pipe or a device: nothing to put in its place
+        with open(path, "wb") as file:
+            yield file
+        return
+    part = path.with_name(f".{secrets.token_hex(4)}.part")
+    try:
+        with open(part, "xb") as file:
+            yield file
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
