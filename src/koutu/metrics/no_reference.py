@@ -66,13 +66,13 @@ def consistent(
     mean difference of their channels ≤ `colour`, of 255. What was hidden before, or moves too fast, is left out.
     """
     there = _lookup(np.asarray(forward, np.float32), backward)
-    error = ((backward + there) ** 2).sum(-1)
-    mask = error < 0.01 * ((backward**2).sum(-1) + (there**2).sum(-1)) + 0.5
+    mask = _dot(backward + there) < 0.01 * (_dot(backward) + _dot(there)) + 0.5
     height, width = mask.shape
     x, y = _places(backward)
     mask &= (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     if previous is not None and current is not None:
-        mask &= np.abs(warp(previous, backward) - current).mean(-1) <= colour
+        difference = cv2.absdiff(warp(previous, backward), current.astype(np.float32))
+        mask &= cv2.transform(difference, np.full((1, 3), 1 / 3, np.float32)) <= colour
     return np.asarray(mask)
 
 
@@ -179,11 +179,11 @@ def halo(src: NDArray[Any], pha: NDArray[Any], *, radius: int = 4) -> float:
     alpha, colours = level(pha), np.asarray(src, np.float32)
     rim, fgr, bgr = _local_colours(colours, alpha, radius)
     axis = fgr - bgr
-    strength = (axis**2).sum(-1)
+    strength = _dot(axis)
     told = rim & (strength > _CONTRAST**2)
     if not told.any():
         return math.nan
-    guess = np.clip(((colours - bgr) * axis).sum(-1) / np.maximum(strength, 1), 0, 1)
+    guess = np.clip(_dot(colours - bgr, axis) / np.maximum(strength, 1), 0, 1)
     return float(np.maximum(0, alpha - guess)[told].mean())
 
 
@@ -206,6 +206,11 @@ def _local_colours(
 
 def _luma(src: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(cv2.cvtColor(src, cv2.COLOR_RGB2GRAY))
+
+
+def _dot(a: NDArray[Any], b: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Σ over the last axis of a · b, of a · a without b; several times as fast as summing products."""
+    return np.einsum("...c,...c", a, a if b is None else b)
 
 
 def _places(flow: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
