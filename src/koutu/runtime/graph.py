@@ -54,7 +54,7 @@ def open_graph(path: Path, kind: str, *, device: str = "cpu", threads: int = 0) 
         raise
     except Exception as e:  # engines raise types of their own
         raise ModelError(
-            f"{path} could not be loaded as a {kind} model ({e}); is it complete, with the weights that lie beside it?"
+            f"{path} could not be loaded as {'an ONNX' if kind == 'onnx' else 'a TFLite'} model ({e}); is it complete, with the weights that lie beside it?"
         ) from e
 
 
