@@ -1,4 +1,4 @@
-"""Other people's networks by description: tiny ONNX and TFLite files of each kind, and what is told when they misfit."""
+"""Other people's networks by description: tiny ONNX and TFLite files of each kind, and what misfits tell."""
 
 from pathlib import Path
 from typing import Any
@@ -238,7 +238,7 @@ def test_alpha_is_scaled_bilinearly_and_nothing_more(tmp_path):
         ({"size": {"rule": "fixed", "at": [16, 16]}}, r"network for \(16, 16\) \(h, w\), got one for \(8, 12\)"),
         ({"inputs": {"x": {"kind": "src", "range": "0-255"}}}, r"alpha in \[0, 1\] in y"),
         ({"constants": {"ratio": 1}}, r"constants \(none\), got ratio"),
-        ({"format": "tflite"}, "tflite"),
+        ({"format": "tflite"}, "as a TFLite model"),
     ],
 )
 def test_a_file_that_does_not_fit_is_told(tmp_path, changes, message):

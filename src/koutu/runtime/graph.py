@@ -53,8 +53,9 @@ def open_graph(path: Path, kind: str, *, device: str = "cpu", threads: int = 0) 
     except ModelError:
         raise
     except Exception as e:  # engines raise types of their own
+        what = {"onnx": "an ONNX", "tflite": "a TFLite"}[kind]
         raise ModelError(
-            f"{path} could not be loaded as {'an ONNX' if kind == 'onnx' else 'a TFLite'} model ({e}); is it complete, with the weights that lie beside it?"
+            f"{path} could not be loaded as {what} model ({e}); is it complete, with the weights that lie beside it?"
         ) from e
 
 
