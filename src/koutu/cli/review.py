@@ -1,0 +1,69 @@
+"""`koutu review`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from koutu.cli import options
+from koutu.cli.options import load_backend
+
+LOST_INPUT = 6  # exit code: finished, but part of the input could not be read
+
+
+def review(
+    source: Annotated[Path, typer.Argument(metavar="IN", readable=False, help="A cut-out with alpha, or any video.")],
+    alpha: Annotated[
+        Path | None, typer.Option(readable=False, help="The alpha of IN: a grey video, or a cut-out made of it.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", readable=False, help="An HTML page.")] = None,
+    json: Annotated[str, typer.Option(metavar="FILE", help="Everything as JSON; - for standard output.")] = "",
+    model: options.Model = "",
+    weights: options.Weights = "",
+    option: options.Option = [],  # noqa: B006
+    engine: options.Engine = "",
+    device: options.Device = "cpu",
+    threads: options.Threads = 0,
+) -> None:
+    """Tell where a cut-out video is bad, why, and which option of `koutu video` to try.
+
+    A video without alpha and without --alpha is matted first, by the default network or --model: the report is then
+    about that matte, and says so. A finished composite is best reviewed by its original and --alpha.
+
+    \b
+    koutu review cut.webm -o review.html
+    koutu review talk.mp4 --alpha alpha.mp4 -o review.html
+    koutu review talk.mp4 --json review.json
+    """
+    from koutu.progress import watch
+    from koutu.review import page, write_text
+    from koutu.review import review as look_through
+    from koutu.runtime.alpha_track import has_alpha
+    from koutu.runtime.matter import Matter
+    from koutu.types import ModelError
+
+    matter = None
+    if alpha is None and not has_alpha(source):
+        backend = load_backend(model, engine, device, threads, weights, option)
+        if backend.needs:
+            raise ModelError(
+                f"expected a network that needs pictures only, got {backend.name}, which needs "
+                f"{' and '.join(backend.needs)}; run koutu video --alpha with it, then review with --alpha"
+            )
+        matter = Matter(backend)
+    with watch(source.name) as progress:
+        found = look_through(source, alpha, matter=matter, progress=progress)
+    if json == "-":
+        print(found.to_json())
+    elif json:
+        write_text(json, found.to_json())
+    if output is not None:
+        write_text(output, page(found))
+    for line in found.summary():
+        print(line, file=sys.stderr if json == "-" else sys.stdout)
+    for path in (output, json if json != "-" else ""):
+        if path:
+            print(f"wrote {path}", file=sys.stderr)
+    if found.lost:
+        raise typer.Exit(LOST_INPUT)

@@ -1,0 +1,171 @@
+"""From numbers a frame to spells of trouble: what stands out of its own shot, and out of what any matte may show.
+
+A value is trouble over max(floor, median + 6 σ) of its shot, σ = 1.4826 · MAD, or over `ceiling` however usual it is.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from koutu.review.record import EMPTY, Series
+
+_SIGMAS = 6.0
+_JOIN = 0.4  # seconds between two spells that are told as one
+_WINDOW = 6.0  # seconds of which the commonest state is taken for the right one
+_SHOT = 12  # frames that a shot needs to be judged by its own median
+_NOISE = 0.01  # of the person's area: smaller unexplained changes are not added up
+_STATE = 0.03  # of the person's area, about a hundredth of the picture: an unexplained gain or loss beyond is trouble
+_CHUNK = 4096
+
+
+class Limit(NamedTuple):
+    """From where on a measure is trouble: never below `floor`, always over `ceiling`."""
+
+    floor: float
+    ceiling: float
+
+
+LIMITS = {
+    "flicker": Limit(0.06, 0.15),
+    "holes": Limit(0.015, 0.06),
+    "islands": Limit(0.003, 0.003),  # a loose part that can be seen is wrong however long it stays
+    "unsure": Limit(0.12, 0.3),
+}
+ORDER = ("empty", "leak", "hole", "flicker", "unsure")  # an earlier sign explains a later one at the same time
+
+
+@dataclass(frozen=True)
+class Spell:
+    """Frames first … last show `sign`, `worst` most; severity: value over limit. also: other signs at that time."""
+
+    sign: str
+    first: int
+    last: int
+    worst: int
+    severity: float
+    value: float
+    also: tuple[str, ...] = ()
+
+
+def spells(series: Series) -> list[Spell]:
+    """All spells of trouble in the order of time."""
+    if not len(series):
+        return []
+    empty = series["area"] < EMPTY
+    disturbed = empty | np.concatenate([[False], empty[:-1]])  # what follows nothing is no flicker
+    gained = _unexplained(series, disturbed)
+    severities = {
+        "empty": (empty * 2.0, empty * 1.0),
+        "leak": _worse(_over(series, "islands"), (np.maximum(gained, 0) / _STATE, np.maximum(gained, 0))),
+        "hole": _worse(_over(series, "holes"), (np.maximum(-gained, 0) / _STATE, np.maximum(-gained, 0))),
+        "flicker": _over(series, "flicker"),
+        "unsure": _over(series, "unsure"),
+    }
+    found: list[Spell] = []
+    for sign in ORDER:
+        severity, value = severities[sign]
+        if sign != "empty":
+            severity = np.where(disturbed, 0, severity)
+        found += _grouped(sign, severity, value, series.seconds)
+    return _absorbed(found)
+
+
+def shots(series: Series) -> list[slice]:
+    """The frames of each shot."""
+    starts = np.flatnonzero(series["cut"] > 0).tolist()
+    ends = [*starts[1:], len(series)]
+    return [slice(a, b) for a, b in zip(starts, ends, strict=True)]
+
+
+def _over(series: Series, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """value / limit of every frame, 0 where untold, and the value."""
+    values, limit = np.nan_to_num(series[name].astype(np.float64)), LIMITS[name]
+    known = np.isfinite(series[name]) & (series["area"] >= EMPTY)
+    severity = np.zeros(len(values))
+    for shot in shots(series):
+        usual = values[shot][known[shot]] if known[shot].sum() >= _SHOT else values[known]
+        median = float(np.median(usual)) if len(usual) else 0.0
+        sigma = 1.4826 * float(np.median(np.abs(usual - median))) if len(usual) else 0.0
+        relative = max(limit.floor, median + _SIGMAS * sigma)
+        severity[shot] = values[shot] / min(relative, limit.ceiling)
+    return severity, values
+
+
+def _unexplained(series: Series, disturbed: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What the person has gained (> 0) or lost without the picture changing, as a share of its usual area.
+
+    Changes add up within a shot; the state that is commonest within some seconds counts as right.
+    """
+    change = np.nan_to_num(series["appeared"].astype(np.float64) - series["vanished"])
+    change[disturbed] = 0
+    state = np.zeros(len(change))
+    for shot in shots(series):
+        usual = float(np.median(series["area"][shot]))
+        if usual < EMPTY:
+            continue
+        part = change[shot] / usual
+        part[np.abs(part) < _NOISE] = 0
+        total = np.cumsum(part)
+        rate = (shot.stop - shot.start) / max(1e-3, series.seconds[shot.stop - 1] - series.seconds[shot.start])
+        state[shot] = total - _running_median(total, 2 * round(_WINDOW * min(rate, 120) / 2) + 1)
+    return state
+
+
+def _running_median(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    if len(values) <= window:
+        return np.full(len(values), np.median(values))
+    half = window // 2
+    padded = np.pad(values, half, mode="reflect")
+    return np.concatenate(
+        [
+            np.median(sliding_window_view(padded[at : at + _CHUNK + 2 * half], window), axis=1)
+            for at in range(0, len(values), _CHUNK)
+        ]
+    )
+
+
+def _worse(
+    a: tuple[NDArray[np.float64], NDArray[np.float64]], b: tuple[NDArray[np.float64], NDArray[np.float64]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of two reasons for one sign, each frame's stronger."""
+    stronger = a[0] >= b[0]
+    return np.where(stronger, a[0], b[0]), np.where(stronger, a[1], b[1])
+
+
+def _grouped(
+    sign: str, severity: NDArray[np.float64], value: NDArray[np.float64], seconds: NDArray[np.float64]
+) -> list[Spell]:
+    frames = np.flatnonzero(severity > 1)
+    if not len(frames):
+        return []
+    breaks = np.flatnonzero(np.diff(seconds[frames]) > _JOIN) + 1
+    found = []
+    for part in np.split(frames, breaks):
+        worst = int(part[np.argmax(severity[part])])
+        if sign == "flicker" and len(part) < 2 and severity[worst] < 2:
+            continue  # one slight tremble is not seen
+        found.append(Spell(sign, int(part[0]), int(part[-1]), worst, float(severity[worst]), float(value[worst])))
+    return found
+
+
+def _absorbed(found: list[Spell]) -> list[Spell]:
+    """Spells of which half or more lies within one of an earlier sign become a word of that one."""
+    kept: list[Spell] = []
+    for spell in found:
+        host = next((i for i, k in enumerate(kept) if _overlap(k, spell) * 2 >= spell.last - spell.first + 1), None)
+        if host is None:
+            kept.append(spell)
+        elif spell.sign not in (kept[host].sign, *kept[host].also):
+            old = kept[host]
+            kept[host] = Spell(
+                old.sign, old.first, old.last, old.worst, old.severity, old.value, (*old.also, spell.sign)
+            )
+    return sorted(kept, key=lambda s: s.first)
+
+
+def _overlap(a: Spell, b: Spell) -> int:
+    """Frames of b that are in a, or at its ends: what begins a trouble flickers too."""
+    return max(0, min(a.last + 2, b.last) - max(a.first - 2, b.first) + 1)

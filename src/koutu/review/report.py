@@ -1,0 +1,152 @@
+"""What a review found: the moments to look at, the measures behind them, and how both are told."""
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.review.causes import Option
+from koutu.review.measure import MEASURES
+from koutu.review.record import Still
+from koutu.runtime.destination import part_of, remove
+from koutu.types import OutputError
+
+_TOLD = 12  # findings of the summary in full
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Frames first … last (start … end, seconds) where `sign` is seen, worst at `frame`; severity 1 is just noticed."""
+
+    sign: str
+    cause: str
+    start: float
+    end: float
+    first: int
+    last: int
+    frame: int
+    severity: float
+    sees: str
+    why: str
+    options: tuple[Option, ...]
+    also: tuple[str, ...] = ()
+    still: Still | None = field(default=None, repr=False)
+
+    @property
+    def when(self) -> str:
+        """`0:03.4–0:05.0`, or one time code if it is that short."""
+        start, end = time_code(self.start), time_code(self.end)
+        return start if start == end else f"{start}–{end}"
+
+
+@dataclass(frozen=True)
+class Review:
+    """The result. times (n,) seconds; measures: name → (n,) float32, NaN where untold; size: (H, W)."""
+
+    source: str
+    alpha: str  # where alpha came from
+    size: tuple[int, int]
+    times: NDArray[np.float64]
+    measures: dict[str, NDArray[np.float32]]
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+    lost: str = ""
+
+    @property
+    def frames(self) -> int:
+        """How many were looked at."""
+        return len(self.times)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing stood out."""
+        return not self.findings
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        if self.clean:
+            return f"{self.source} is clean: nothing stands out in {self.frames} frames"
+        share = sum(f.last - f.first + 1 for f in self.findings) / max(1, self.frames)
+        count = len(self.findings)
+        return (
+            f"{self.source}: {count} moment{'s' if count > 1 else ''} to look at, {min(1.0, share):.0%} of the frames"
+        )
+
+    def summary(self) -> list[str]:
+        """Lines for a terminal, the worst first."""
+        lines = [self.verdict, f"alpha: {self.alpha}"]
+        worst = sorted(self.findings, key=lambda f: -f.severity)
+        for finding in worst[:_TOLD]:
+            also = f" (also: {', '.join(finding.also)})" if finding.also else ""
+            lines += ["", f"{finding.when}  {finding.cause}: {finding.sees}{also}, worst in frame {finding.frame}"]
+            lines.append(f"    why: {finding.why}")
+            lines += [f"    try: {f'{o.flags}: ' if o.flags else ''}{o.why}" for o in finding.options]
+        if len(worst) > _TOLD:
+            lines += ["", f"and {len(worst) - _TOLD} slighter moments, all in the page (-o) and in --json"]
+        lines += [f"note: {note}" for note in self.notes]
+        return [*lines, f"lost: {self.lost}"] if self.lost else lines
+
+    def to_dict(self, *, series: bool = True) -> dict[str, Any]:
+        """Plain values for JSON; with `series` every frame's measures. What is untold is None."""
+        told: dict[str, Any] = {"source": self.source, "alpha": self.alpha, "verdict": self.verdict}
+        told |= {"clean": self.clean, "frames": self.frames, "height": self.size[0], "width": self.size[1]}
+        told["findings"] = [_finding(f) for f in self.findings]
+        told |= {"notes": list(self.notes), "lost": self.lost}
+        told["measures"] = {name: {"is": MEASURES[name], **_spread(v)} for name, v in self.measures.items()}
+        if series:
+            told["times"] = [round(float(t), 4) for t in self.times]
+            told["series"] = {name: [_plain(v) for v in values] for name, values in self.measures.items()}
+        return told
+
+    def to_json(self) -> str:
+        """The same as text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+
+
+def time_code(seconds: float) -> str:
+    """3.42 → 0:03.4; hours only where there are any."""
+    tenths = int(seconds * 10 + 1e-6)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    clock = f"{minutes:02d}:{rest / 10:04.1f}"
+    return f"{hours}:{clock}" if hours else clock.removeprefix("0")
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a report; nothing half-written is left. Raises OutputError."""
+    target = Path(path)
+    part = part_of(Path(os.path.realpath(target)))
+    if target.is_dir():
+        raise OutputError(f"{target}: expected a file to write the report to, got a folder; add a file name")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, os.path.realpath(target))
+    except OSError as error:
+        remove(part)
+        reason = error.strerror or error
+        raise OutputError(f"{target}: the report could not be written ({reason}); choose another place") from error
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    told = {k: v for k, v in vars(finding).items() if k not in ("still", "options")}
+    told |= {"also": list(finding.also), "severity": round(finding.severity, 3), "when": finding.when}
+    told |= {"start": round(finding.start, 4), "end": round(finding.end, 4)}
+    return told | {"options": [asdict(option) for option in finding.options]}
+
+
+def _spread(values: NDArray[np.float32]) -> dict[str, float | None]:
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return {"median": None, "p95": None, "max": None}
+    marks = np.percentile(known, [50, 95, 100])
+    return {name: _plain(v) for name, v in zip(("median", "p95", "max"), marks, strict=True)}
+
+
+def _plain(value: float) -> float | None:
+    return round(float(value), 5) if math.isfinite(value) else None
