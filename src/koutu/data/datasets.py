@@ -1,0 +1,125 @@
+"""Data sets of the field as they lie on disk: found by what is there, read one example at a time, nothing skipped."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from koutu.data import video_folder
+from koutu.data.example import Broken, Clip, DataSet, Example, Frames
+from koutu.data.layouts import GENERAL, LAYOUTS, Form
+from koutu.data.pairs import Content, content, present
+from koutu.data.tree import PICTURES, VIDEOS, Tree
+from koutu.types import InputError
+
+__all__ = ["Broken", "Clip", "DataSet", "Example", "Frames", "layout_names", "open_dataset", "open_splits"]
+
+AUTO = "auto"
+_TOPS = 30  # folders in the root, at most, for one of them to be the set's own
+
+Splits: TypeAlias = Mapping[str, Callable[[], Content]]
+
+
+def open_dataset(root: str | os.PathLike[str], layout: str = AUTO, split: str = AUTO) -> DataSet:
+    """The split of the data set in a folder (or of a video file); docs/datasets.md lists layouts and their splits.
+
+    layout: found by what is there. split: of those that are there the first test split, or else the first; a word
+    that several begin with, such as "test", takes the first of them. Only names are read. Raises InputError with what
+    was looked for and what was found.
+    """
+    name, splits = _found(Path(root), layout)
+    if split == AUTO:
+        split = next(iter(splits))
+    chosen = next((s for s in splits if s == split), None) or next((s for s in splits if s.startswith(f"{split}-")), "")
+    if not chosen:
+        raise InputError(f"{root}: expected the split {split} of {name}, got {', '.join(splits)}; choose one of them")
+    return _opened(Path(root), name, chosen, splits)
+
+
+def open_splits(root: str | os.PathLike[str], layout: str = AUTO) -> list[DataSet]:
+    """Every split that is there; raises InputError as `open_dataset`."""
+    name, splits = _found(Path(root), layout)
+    return [_opened(Path(root), name, split, splits) for split in splits]
+
+
+def layout_names() -> list[str]:
+    """What `layout` may be."""
+    return [
+        *(name for name in LAYOUTS if name not in GENERAL),
+        *_SPECIAL,
+        *(name for name in LAYOUTS if name in GENERAL),
+    ]
+
+
+def _opened(root: Path, layout: str, split: str, splits: Splits) -> DataSet:
+    held = splits[split]()
+    if not held.clips:
+        few = "".join(f"\n  {item.name}: {item.reason}" for item in held.broken[:3])
+        raise InputError(f"{root}: expected complete examples of {layout} ({split}), got none{few}")
+    name = Path(os.path.abspath(root)).name
+    return DataSet(
+        name if len(splits) == 1 else f"{name}-{split}", layout, split, root, held.clips, held.broken, held.cutouts
+    )
+
+
+def _found(root: Path, layout: str) -> tuple[str, Splits]:
+    """The layout and its splits that are there."""
+    if not root.exists():
+        raise InputError(f"{root}: expected a data set, got nothing of this name; check the path")
+    names = layout_names()
+    if layout not in (AUTO, *names):
+        raise InputError(f"expected a layout out of {', '.join(names)}, got {layout!r}; choose one, or auto")
+    if root.is_file():
+        return "video", video_folder.single(root)
+    tree = Tree(root)
+    trees = [tree, *(Tree(root / top) for top in (tree.folders() if len(tree.folders()) <= _TOPS else []))]
+    groups = (
+        [[layout]] if layout != AUTO else [[n for n in names if n not in GENERAL], [n for n in names if n in GENERAL]]
+    )
+    for group in groups:
+        for candidate in trees:
+            for name in group:
+                if splits := _splits(candidate, name):
+                    return name, splits
+    raise InputError(_explained(tree, names if layout == AUTO else [layout]))
+
+
+def _splits(tree: Tree, layout: str) -> Splits:
+    if layout in _SPECIAL:
+        return _SPECIAL[layout].splits(tree)
+    found: dict[str, Callable[[], Content]] = {}
+    for split, forms in LAYOUTS[layout].items():
+        there = next((form for form in forms if present(tree, form)), None)
+        if there is not None and not (layout == "folder" and split == "pictures" and found):
+            found[split] = lambda form=there: content(tree, form)
+    return found
+
+
+def _explained(tree: Tree, layouts: list[str]) -> str:
+    """What lies there, and for each layout what would have to."""
+    here = [*(f"{name}/" for name in tree.folders()), *tree.files()]
+    lines = [
+        f"{tree.root}: expected a data set, got {', '.join(here[:8]) or 'an empty folder'}{', …' * (len(here) > 8)}"
+    ]
+    for layout in layouts:
+        if layout in _SPECIAL:
+            lines.append(f"  {layout}: looked for {_SPECIAL[layout].LOOKED_FOR}, found none")
+            continue
+        forms = [form for forms in LAYOUTS[layout].values() for form in forms]
+        shown = forms if len(layouts) == 1 else [max(forms, key=lambda form: len(_there(tree, form)))]
+        lines += [f"  {layout}: looked for {_described(tree, form)}" for form in shown]
+    return "\n".join([*lines, "give --layout and the set's own top folder; docs/datasets.md shows what each expects"])
+
+
+def _there(tree: Tree, form: Form) -> list[str]:
+    endings = VIDEOS if form.videos else PICTURES
+    return [role for role in form.required if next(tree.matches(form.parts[role], endings), None)]
+
+
+def _described(tree: Tree, form: Form) -> str:
+    found = _there(tree, form)
+    parts = (f"{role} at {form.parts[role]} ({'found' if role in found else 'none'})" for role in form.required)
+    return " and ".join(parts)
+
+
+_SPECIAL = {"video": video_folder}
