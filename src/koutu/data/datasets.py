@@ -1,11 +1,13 @@
 """Data sets of the field as they lie on disk: found by what is there, read one example at a time, nothing skipped."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from koutu.data import video_folder
+from koutu.data import video_folder, videomatting108
+from koutu.data.annotated import COCO_FILES, YOUTUBE_VIS_FILES, coco_splits, youtube_vis_splits
 from koutu.data.example import Broken, Clip, DataSet, Example, Frames
 from koutu.data.layouts import GENERAL, LAYOUTS, Form
 from koutu.data.pairs import Content, content, present
@@ -73,20 +75,18 @@ def _found(root: Path, layout: str) -> tuple[str, Splits]:
         return "video", video_folder.single(root)
     tree = Tree(root)
     trees = [tree, *(Tree(root / top) for top in (tree.folders() if len(tree.folders()) <= _TOPS else []))]
-    groups = (
-        [[layout]] if layout != AUTO else [[n for n in names if n not in GENERAL], [n for n in names if n in GENERAL]]
-    )
-    for group in groups:
+    tried = names if layout == AUTO else [layout]
+    for group in ([n for n in tried if n not in GENERAL], [n for n in tried if n in GENERAL]):
         for candidate in trees:
             for name in group:
                 if splits := _splits(candidate, name):
                     return name, splits
-    raise InputError(_explained(tree, names if layout == AUTO else [layout]))
+    raise InputError(_explained(tree, tried))
 
 
 def _splits(tree: Tree, layout: str) -> Splits:
     if layout in _SPECIAL:
-        return _SPECIAL[layout].splits(tree)
+        return _SPECIAL[layout][1](tree)
     found: dict[str, Callable[[], Content]] = {}
     for split, forms in LAYOUTS[layout].items():
         there = next((form for form in forms if present(tree, form)), None)
@@ -103,7 +103,7 @@ def _explained(tree: Tree, layouts: list[str]) -> str:
     ]
     for layout in layouts:
         if layout in _SPECIAL:
-            lines.append(f"  {layout}: looked for {_SPECIAL[layout].LOOKED_FOR}, found none")
+            lines.append(f"  {layout}: looked for {_SPECIAL[layout][0]}, found none")
             continue
         forms = [form for forms in LAYOUTS[layout].values() for form in forms]
         shown = forms if len(layouts) == 1 else [max(forms, key=lambda form: len(_there(tree, form)))]
@@ -118,8 +118,19 @@ def _there(tree: Tree, form: Form) -> list[str]:
 
 def _described(tree: Tree, form: Form) -> str:
     found = _there(tree, form)
-    parts = (f"{role} at {form.parts[role]} ({'found' if role in found else 'none'})" for role in form.required)
+    parts = (f"{role} at {_short(form.parts[role])} ({'found' if role in found else 'none'})" for role in form.required)
     return " and ".join(parts)
 
 
-_SPECIAL = {"video": video_folder}
+def _short(template: str) -> str:
+    """Long lists of words cut."""
+    return re.sub(r"\(((?:[^|)]*\|){3})[^)]*\)", r"(\1…)", template)
+
+
+# Layouts that no table describes: what they look for, and how.
+_SPECIAL: dict[str, tuple[str, Callable[[Tree], Splits]]] = {
+    "videomatting108": (videomatting108.LOOKED_FOR, videomatting108.splits),
+    "coco": (COCO_FILES, coco_splits),
+    "youtube-vis": (YOUTUBE_VIS_FILES, youtube_vis_splits),
+    "video": (video_folder.LOOKED_FOR, video_folder.splits),
+}

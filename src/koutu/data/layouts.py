@@ -31,10 +31,15 @@ class Form:
 Splits = Mapping[str, tuple[Form, ...]]  # those that "auto" prefers come first; of the forms the first that is there
 
 
-def form(optional: str = "", *, inside: str = "", videos: bool = False, **parts: str) -> Form:
+def form(optional: str = "", *, inside: str = "", **parts: str) -> Form:
     """A form whose templates lie in the folder `inside`."""
     lead = f"{inside}/" if inside else ""
-    return Form({role: lead + path for role, path in parts.items()}, frozenset(optional.split()), videos)
+    return Form({role: lead + path for role, path in parts.items()}, frozenset(optional.split()))
+
+
+def videos(fgr: str, pha: str) -> Form:
+    """Cut-outs whose colours and alphas are a video each."""
+    return Form({"fgr": fgr, "pha": pha}, videos=True)
 
 
 def _composition_1k(folder: str) -> tuple[Form, ...]:
@@ -60,7 +65,7 @@ def _distinctions_646(folder: str) -> tuple[Form, ...]:
 def _videomatte240k(folder: str) -> tuple[Form, ...]:
     return (
         form(inside=folder, fgr="fgr/{clip}/{frame}", pha="pha/{clip}/{frame}"),
-        form(inside=folder, fgr="fgr/{clip}", pha="pha/{clip}", videos=True),
+        videos(f"{folder}/fgr/{{clip}}", f"{folder}/pha/{{clip}}"),
     )
 
 
@@ -70,16 +75,19 @@ def _alphamatting() -> dict[str, tuple[Form, ...]]:
         middle = f"{'training_' if part == 'train' else ''}{size}res"
         for number in (1, 2, 3) if part == "test" else (1, 2):
             name = f"Trimap{number}"
-            splits[f"{part}-{'highres-' if size == 'high' else ''}{name}"] = (
-                form("pha", src=f"input_{middle}/{{id}}", trimap=f"trimap_{middle}/{name}/{{id}}", pha=f"gt_{middle}/{{id}}"),
-            )  # fmt: skip
+            parts = {
+                "src": f"input_{middle}/{{id}}",
+                "trimap": f"trimap_{middle}/{name}/{{id}}",
+                "pha": f"gt_{middle}/{{id}}",
+            }
+            splits[f"{part}-{'highres-' if size == 'high' else ''}{name}"] = (form("pha", **parts),)
     return splits
 
 
 def _dvm(part: str) -> dict[str, tuple[Form, ...]]:
     inside = f"fg/image/{part}"
     return {
-        f"{part}-video": (form(inside=f"fg/video/{part}", fgr="{clip}/f", pha="{clip}/a", videos=True),),
+        f"{part}-video": (videos(f"fg/video/{part}/{{clip}}/f", f"fg/video/{part}/{{clip}}/a"),),
         f"{part}-image": (form("trimap", inside=inside, fgr="fg/{id}", pha="alpha/{id}", trimap="trimap/{id}"),),
     }
 
@@ -138,7 +146,7 @@ LAYOUTS: dict[str, Splits] = {
         "train": _videomatte240k("train"),
         "all": (
             form(fgr="fgr/{take}/{frame}", pha="pha/{take}/{frame}"),
-            form(fgr="fgr/{take}", pha="pha/{take}", videos=True),
+            videos("fgr/{take}", "pha/{take}"),
         ),
     },
     "photomatte": {

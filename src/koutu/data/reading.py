@@ -26,8 +26,8 @@ Found = dict[str, Any]
 def example_or_broken(name: str, parts: Mapping[str, Path]) -> Example | Broken:
     """The example whose parts lie in these files, by role; or why it cannot be used.
 
-    Roles: src, fgr, bgr: colours. pha: a matte. mask: a mask. truth: whichever it looks like. rgba: colours and alpha of
-    a cut-out. channel3: the alpha of a picture that has one. trimap. detail: where details are measured. flow: as
+    Roles: src, fgr, bgr: colours. pha: a matte. mask: a mask. truth: whichever it looks like. rgba: colours and alpha
+    of a cut-out. channel3: the alpha of a picture that has one. trimap. detail: where details are measured. flow: as
     VideoMatting108 stores it. Without src, but with fgr, pha and bgr, src is composed.
     """
     try:

@@ -1,7 +1,6 @@
-"""Clips out of video files: cut-outs with an alpha track, videos beside a grey video of their alpha, or videos alone."""
+"""Clips out of video files: cut-outs with an alpha track, videos beside a grey video of alpha, or videos alone."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -53,19 +52,15 @@ class VideoFrames:
             yield Broken(self.name, f"{self.path}: expected {len(self)} frames, got {at}; fetch or export it again")
 
     def _decoded(self) -> Iterator[tuple[Frame, Alpha | None]]:
-        with ExitStack() as stack:
-            if self.alpha is None:
-                for frame in stack.enter_context(open_video(self.path)):
-                    yield frame, None
-            elif self.alpha == self.path:
-                reader = stack.enter_context(CutOutReader(self.path))
+        with CutOutReader(self.path) if self.alpha == self.path else open_video(self.path) as reader:
+            if self.alpha is None or isinstance(reader, CutOutReader):
                 for frame in reader:
-                    yield frame, reader.alpha
+                    yield frame, reader.alpha if isinstance(reader, CutOutReader) else None
             else:
-                reader = stack.enter_context(open_video(self.path))
-                yield from beside(reader, stack.enter_context(AlphaReader(self.alpha)))
-            if self.alpha is not None and (lost := str(reader.lost)):
-                raise InputError(f"{self.path}: expected a whole video, got one where {lost}; fetch it again")
+                with AlphaReader(self.alpha) as alphas:
+                    yield from beside(reader, alphas)
+            if reader.lost:
+                raise InputError(f"{self.path}: expected a whole video, got one where {reader.lost}; fetch it again")
 
     def _example(self, frame: Frame, alpha: Alpha | None, at: int) -> Example:
         rgb = yuv_to_rgb(frame.picture) if isinstance(frame.picture, Yuv420) else frame.picture
