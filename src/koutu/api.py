@@ -14,7 +14,7 @@ from koutu.foreground import decontaminate
 from koutu.runtime.backends import Backend
 from koutu.runtime.background import Background, Transparent
 from koutu.runtime.background_spec import Spec, make_background
-from koutu.runtime.convert import Look, Outputs, Progress, Report, convert_video
+from koutu.runtime.convert import Look, Observe, Outputs, Progress, Report, convert_video
 from koutu.runtime.hints import Hints
 from koutu.runtime.image import Format, Source, read_image, write_image
 from koutu.runtime.matter import Matter
@@ -45,13 +45,15 @@ def convert(
     hints: Hints | None = None,
     encode: EncodeOptions | None = None,
     progress: Progress | None = None,
+    observe: Observe | None = None,
 ) -> Report:
     """Cut the person out of the video `source` and write what is asked for; sound, timing and colour are kept.
 
     output: the composite, or with background "transparent" the cut-out with alpha (.mov ProRes 4444, .webm VP9, a
     folder of PNGs). background: an image or video file, a colour, "blur", "green" or "transparent". alpha: a grey
     video; foreground: the person on black; side_by_side: original beside composite. smooth: one-frame-delay smoothing,
-    which adds one frame of delay. hints: what networks other than the default need beside the pictures.
+    which adds one frame of delay. hints: what networks other than the default need beside the pictures. observe: is
+    given every matte in order, for example a `koutu.review.Reviewer`.
     Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}
@@ -59,7 +61,9 @@ def convert(
     look = Look(background, fit, loop, decontaminate, refine, smooth)
     _require_background_stays(background, outputs)
     backend = _backend(model, engine, device, threads)
-    return convert_video(source, outputs, look=look, backend=backend, hints=hints, encode=encode, progress=progress)
+    return convert_video(
+        source, outputs, look=look, backend=backend, hints=hints, encode=encode, progress=progress, observe=observe
+    )
 
 
 def matte(

@@ -55,6 +55,33 @@ class Meter:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
+class Steps:
+    """The same for work that goes from one named thing to the next: called with those done, all, and the one now."""
+
+    def __init__(self, title: str):
+        self.title, self.terminal = title, sys.stderr.isatty()
+        self.started = self.shown = monotonic()
+
+    def __enter__(self) -> "Steps":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def __call__(self, done: int, total: int, name: str) -> None:
+        now = monotonic()
+        if now - self.shown < (0.2 if self.terminal else QUIET_SECONDS):
+            return
+        self.shown = now
+        left = int((total - done) * (now - self.started) / done + 0.5) if done else 0
+        full = BAR * done // max(1, total)
+        bar = "█" * full + "─" * (BAR - full)
+        line = f"{self.title} {bar} {done}/{total}  {left // 60}:{left % 60:02d} left  {name[:40]}"
+        start, end = ("\r\x1b[K", "") if self.terminal else ("", "\n")
+        print(f"{start}{line}", end=end, file=sys.stderr, flush=True)
+
+
 def summary(report: "Report") -> list[str]:
     """The closing lines of a run: what ran, how fast, stage by stage, and what a user must know."""
     stages = " · ".join(f"{name} {ms:.1f}" for name, ms in report.stage_ms.items())

@@ -81,6 +81,12 @@ def load(
     return ENGINES[engine or DEFAULT_ENGINE](path, device=device, threads=threads)
 
 
+def load_named(spec: str, **options: Any) -> Backend:
+    """`load` for "NAME", or "NAME=FILE" with the weights that the network runs with; options: as of `load`."""
+    name, given, weights = spec.partition("=")
+    return load(name, weights=weights, **options) if given else load(spec, **options)
+
+
 def _require_engine(engine: str | None, known: tuple[str, ...]) -> None:
     if engine is not None and engine not in known:
         raise ModelError(f"expected an engine out of {', '.join(known)}, got {engine!r}; choose one of them")

@@ -9,7 +9,9 @@ import typer
 
 from koutu import __version__
 from koutu.cli.about import demo, doctor, models
+from koutu.cli.evaluation import compose, evaluate
 from koutu.cli.image import image, trimap
+from koutu.cli.review import review
 from koutu.cli.video import video
 from koutu.types import KoutuError
 
@@ -43,8 +45,12 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-for command in (video, image, trimap, demo, models, doctor):
+for command in (video, image, trimap, review, demo, models, doctor):
     app.command()(command)
+app.command("eval")(evaluate)
+data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets: compose test sets from cut-outs.")
+data.command()(compose)
+app.add_typer(data, name="data")
 
 
 def _leave(*_: object) -> None:

@@ -19,14 +19,16 @@ class Fit(str, Enum):
     stretch = "stretch"
 
 
-Model = Annotated[str, typer.Option("--model", "-m", help="A name of `koutu models`, or an exported .onnx file.")]
+Model = Annotated[
+    str, typer.Option("--model", "-m", help="A name of `koutu models`, an exported .onnx file, or a .yaml description.")
+]
 Engine = Annotated[str, typer.Option(help="onnxruntime, openvino or torch; exactly what is asked for runs.")]
 Device = Annotated[
     str, typer.Option(help="cpu, or what the engine offers: cuda (onnxruntime, torch), gpu, npu (openvino).")
 ]
 Threads = Annotated[int, typer.Option(min=0, help="Threads of the engine; 0 for its own choice.")]
 BackgroundFit = Annotated[Fit, typer.Option("--fit", help="How the background meets the frame.")]
-Weights = Annotated[str, typer.Option(help="Published checkpoint of a network of `koutu models`, or random.")]
+Weights = Annotated[str, typer.Option(help="Published checkpoint or file of a network of `koutu models`, or random.")]
 Option = Annotated[list[str], typer.Option("--option", metavar="NAME=VALUE", help="Field of the network's Config.")]
 Trimap = Annotated[Path | None, typer.Option(readable=False, help="Trimap: black, grey, white. Picture or video.")]
 Mask = Annotated[str, typer.Option(help="Coarse mask, picture or video; or auto, by the default network.")]

@@ -37,12 +37,15 @@ def review(
     koutu review talk.mp4 --json review.json
     """
     from koutu.progress import watch
-    from koutu.review import page, write_text
+    from koutu.review import page, require_writable, write_text
     from koutu.review import review as look_through
     from koutu.runtime.alpha_track import has_alpha
     from koutu.runtime.matter import Matter
     from koutu.types import ModelError
 
+    for path in (output, json):
+        if path and path != "-":
+            require_writable(path, source, *([alpha] if alpha else []))
     matter = None
     if alpha is None and not has_alpha(source):
         backend = load_backend(model, engine, device, threads, weights, option)

@@ -31,6 +31,7 @@ def video(
     alpha: Annotated[Path | None, typer.Option(readable=False, help="Also write alpha as a grey video.")] = None,
     foreground: Annotated[Path | None, typer.Option(readable=False, help="Also write the person on black.")] = None,
     side_by_side: Annotated[Path | None, typer.Option(readable=False, help="Also write original | composite.")] = None,
+    review: Annotated[Path | None, typer.Option(readable=False, help="Also a page: where it is bad, and why.")] = None,
     model: options.Model = "",
     weights: options.Weights = "",
     option: options.Option = [],  # noqa: B006
@@ -66,18 +67,24 @@ def video(
     """
     from koutu.api import convert
     from koutu.progress import summary, watch
+    from koutu.review import Reviewer, page, write_text
     from koutu.runtime.writer import EncodeOptions
 
     encode = EncodeOptions(codec=codec.value, preset=preset, crf=crf, depth=depth, audio=audio)
     backend = load_backend(model, engine, device, threads, weights, option)
     hints = make_hints(trimap, mask, plate, clicks, trimap_radius, plate_fixed, propagate)
+    reviewer = Reviewer(source.name) if review else None
     with watch(source.name) as progress:
         report = convert(
             source, output, background=background, alpha=alpha, foreground=foreground, side_by_side=side_by_side,
             model=backend, hints=hints, fit=fit.value, loop=not hold, smooth=smooth, refine=refine,
-            decontaminate=decontaminate, encode=encode, progress=progress,
+            decontaminate=decontaminate, encode=encode, progress=progress, observe=reviewer,
         )  # fmt: skip
     for line in summary(report):
         print(line, file=sys.stderr)
+    if review and reviewer:
+        found = reviewer.finish(lost=str(report.lost))
+        write_text(review, page(found))
+        print("\n".join([*found.summary(), f"wrote {review}"]), file=sys.stderr)
     if report.lost:
         raise typer.Exit(LOST_INPUT)

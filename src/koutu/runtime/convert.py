@@ -29,6 +29,7 @@ from koutu.zoo import load
 WAITING = 3  # frames between two stages: enough to overlap them, little enough to forget
 
 Progress = Callable[[int, VideoReader], None]
+Observe = Callable[[Matte], None]
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,12 @@ def convert_video(
     hints: Hints | None = None,
     encode: EncodeOptions | None = None,
     progress: Progress | None = None,
+    observe: Observe | None = None,
 ) -> Report:
     """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
 
     backend: what `koutu.load` gives, the packaged network if None; hints: what it needs beside the pictures.
-    progress: called with the number of frames written and the reader after each.
+    progress: called with the number of frames written and the reader after each; observe: with every matte, in order.
     Raises InputError, OutputError or ModelError; what of a damaged file could not be read is told in the report.
     """
     look, encode = look or Look(), encode or EncodeOptions()
@@ -115,7 +117,7 @@ def convert_video(
     with ExitStack() as stack:
         reader = stack.enter_context(open_video(source))
         background = stack.enter_context(make_background(look.background, fit=look.fit, loop=look.loop))
-        composer = Composer(outputs, look, background)
+        composer = Composer(outputs, look, background, observe)
         writers = {
             name: stack.enter_context(_open_writer(name, path, reader, composer, encode))
             for name, path in outputs.paths().items()
@@ -149,8 +151,8 @@ def convert_video(
 class Composer:
     """Matte → the pictures of all outputs."""
 
-    def __init__(self, outputs: Outputs, look: Look, background: Background):
-        self.outputs, self.look, self.background = outputs.paths(), look, background
+    def __init__(self, outputs: Outputs, look: Look, background: Background, observe: Observe | None = None):
+        self.outputs, self.look, self.background, self.observe = outputs.paths(), look, background, observe
         self.transparent = isinstance(background, Transparent)
         self.fresh_starts = 0
         if self.transparent and "side_by_side" in self.outputs:
@@ -163,6 +165,8 @@ class Composer:
     def __call__(self, matte: Matte) -> _Result:
         picture, alpha = _yuv(matte.frame.picture), matte.alpha
         self.fresh_starts += matte.fresh
+        if self.observe:
+            self.observe(matte)
         pictures: dict[str, Yuv420] = {}
         fgr = self._colours(matte, picture)
         if "alpha" in self.outputs:

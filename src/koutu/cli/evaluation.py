@@ -1,0 +1,159 @@
+"""`koutu eval`, and `koutu data compose`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from koutu.types import InputError
+
+if TYPE_CHECKING:
+    from koutu.data.datasets import DataSet
+
+Backgrounds = Annotated[
+    Path | None, typer.Option(readable=False, help="Folder of pictures or videos to compose cut-outs on.")
+]
+Seed = Annotated[int, typer.Option(help="Of what is drawn when cut-outs are composed.")]
+Frames = Annotated[int, typer.Option(min=1, help="Frames of a composed clip; 1 for stills.")]
+Cause = Annotated[str, typer.Option(help="Compose for one difficulty, or all: see `koutu data compose --help`.")]
+Layout = Annotated[str, typer.Option(help="Layout of the data set, if it is not to be guessed.")]
+Split = Annotated[str, typer.Option(help="Part of the data set, if it has several.")]
+Size = Annotated[str, typer.Option(metavar="WxH", help="Canvas of composed pictures; the cut-out's own if not given.")]
+
+
+def evaluate(
+    things: Annotated[
+        list[str],
+        typer.Argument(metavar="MODEL... DATA", help="Names of `koutu models`, .onnx or .yaml files; then a data set."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="Folder.")] = Path("koutu-eval"),
+    layout: Layout = "auto",
+    split: Split = "auto",
+    backgrounds: Backgrounds = None,
+    seed: Seed = 0,
+    frames: Frames = 1,
+    cause: Cause = "",
+    size: Size = "",
+    limit: Annotated[int, typer.Option(min=0, help="Only the first so many clips; 0 for all.")] = 0,
+    perceptual: Annotated[bool, typer.Option(help="Measure Gradient and Connectivity too.")] = True,
+    mask: Annotated[str, typer.Option(help="auto: networks that need a mask get the default network's.")] = "",
+    trimap_radius: Annotated[int, typer.Option(min=1, help="Of trimaps made from truths where the set has none.")] = 25,
+    device: Annotated[str, typer.Option(help="cpu, cuda, …")] = "cpu",
+    threads: Annotated[int, typer.Option(min=0, help="Threads of the engine; 0 for its own choice.")] = 0,
+) -> None:
+    """Measure networks on a data set: a table, results.csv, .json and .xlsx, and report.html to look at.
+
+    Published weights and files of described peers are given as NAME=FILE. A run that was stopped goes on where it was.
+
+    \b
+    koutu eval modnet-small PPM-100 -o ppm
+    koutu eval modnet-small rvm=rvm_mobilenetv3.pth u2net=u2net_human_seg.pth AIM-500 -o aim
+    koutu eval modnet-small portraits/ --backgrounds places/ --frames 100 --cause all -o hard
+    """
+    from koutu.evaluation.cards import card
+    from koutu.evaluation.measure import Settings
+    from koutu.evaluation.report import page
+    from koutu.evaluation.run import evaluate as run_evaluation
+    from koutu.evaluation.table import save, sum_up, text, write
+    from koutu.evaluation.testset import Recipe
+    from koutu.pictures import folder
+    from koutu.progress import Steps
+    from koutu.runtime.matter import Matter
+    from koutu.zoo import load, load_named
+
+    if len(things) < 2:
+        raise InputError(f"expected one or more models and then a data set, got only {things[0]}; name the other")
+    models = _names(things[:-1])
+    backends = {name: load_named(spec, device=device, threads=threads) for name, spec in models.items()}
+    guess = Matter(load()) if mask == "auto" else None
+    settings = Settings(perceptual=perceptual, trimap_radius=trimap_radius)
+    recipe = Recipe(seed=seed, frames=frames, cause=cause, size=_size(size))
+    for data in _sets(Path(things[-1]), layout, split, backgrounds, recipe, limit):
+        where = folder(output / (data.name if cause == "all" else "."))
+        with Steps(data.name) as progress:
+            run = run_evaluation(backends, data, where, settings=settings, guess=guess, progress=progress)
+        table = sum_up(run)
+        paths = write(table, run, where)
+        cards = {name: card(spec.partition("=")[0]) for name, spec in models.items()}
+        save(where / "report.html", page(table, run, cards).encode())
+        print(f"{data.name}: {len(data.clips)} clips of {data.root}")
+        for line in [*text(table, run), *(f"wrote {path}" for path in [*paths, where / "report.html"])]:
+            print(line)
+
+
+def compose(
+    cutouts: Annotated[Path, typer.Argument(readable=False, help="A data set of cut-outs: foregrounds and alphas.")],
+    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="Folder, which must not exist.")],
+    backgrounds: Backgrounds = None,
+    layout: Layout = "auto",
+    split: Split = "auto",
+    seed: Seed = 0,
+    frames: Frames = 1,
+    cause: Cause = "",
+    size: Size = "",
+    limit: Annotated[int, typer.Option(min=0, help="Only the first so many clips; 0 for all.")] = 0,
+) -> None:
+    """Write a test set composed from cut-outs, as RVM's evaluation lays it out: SET/CLIP/com, pha, fgr, bgr.
+
+    Causes: plain, backlight, low-light, entering (clips only), hair, props, two-people, motion-blur, compression; all.
+
+    \b
+    koutu data compose PhotoMatte85 -o test --backgrounds places/ --seed 10
+    koutu data compose VideoMatte240K --split test -o hard --backgrounds clips/ --frames 100 --cause all --size 512x288
+    """
+    from koutu.evaluation.testset import Recipe, save_set
+    from koutu.progress import Steps
+
+    if backgrounds is None:
+        raise InputError("expected a folder of backgrounds, got none; give --backgrounds")
+    recipe = Recipe(seed=seed, frames=frames, cause=cause, size=_size(size))
+    for data in _sets(cutouts, layout, split, backgrounds, recipe, limit):
+        with Steps(data.name) as progress:
+            broken = save_set(data, output / data.name, progress)
+        print(f"wrote {len(data.clips) - len(broken)} clips to {output / data.name}")
+        for item in broken:
+            print(f"koutu: {item.name}: {item.reason}", file=sys.stderr)
+
+
+def _sets(root: Path, layout: str, split: str, backgrounds: Path | None, recipe, limit: int) -> "list[DataSet]":  # type: ignore[no-untyped-def]
+    """The set as it lies there, or composed: once, or for every cause that stills or clips can show."""
+    from dataclasses import replace
+
+    from koutu.data.datasets import open_dataset
+    from koutu.evaluation.causes import CAUSES, MOVING
+    from koutu.evaluation.testset import backgrounds_in, compose
+
+    data = open_dataset(root, layout, split)
+    if limit:
+        data = replace(data, clips=list(data.clips)[:limit])
+    if not data.cutouts:
+        if backgrounds is not None or recipe.cause:
+            raise InputError(f"{root} holds composed pictures ({data.layout}); leave --backgrounds and --cause out")
+        return [data]
+    if backgrounds is None:
+        raise InputError(f"{root} holds cut-outs ({data.layout}) and nothing to matte; give --backgrounds FOLDER")
+    found = backgrounds_in(backgrounds)
+    wanted = [c for c in CAUSES if recipe.frames > 1 or c not in MOVING] if recipe.cause == "all" else [recipe.cause]
+    return [compose(data, found, replace(recipe, cause=name)) for name in wanted]
+
+
+def _names(specs: list[str]) -> dict[str, str]:
+    """Network → what was asked for; two files of one network go by the network's name and theirs."""
+    plain = [spec.partition("=")[0] if "=" in spec else Path(spec).name for spec in specs]
+    names = {
+        f"{name} {Path(spec.partition('=')[2]).stem}".strip() if plain.count(name) > 1 else name: spec
+        for name, spec in zip(plain, specs, strict=True)
+    }
+    if len(names) < len(specs):
+        raise InputError(f"expected different models, got {', '.join(specs)}; name each once")
+    return names
+
+
+def _size(text: str) -> tuple[int, int] | None:
+    if not text:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise InputError(f"expected a size WIDTHxHEIGHT, got {text!r}; for example 1280x720")
+    return int(height), int(width)

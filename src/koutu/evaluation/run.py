@@ -1,0 +1,202 @@
+"""Several networks over a data set, clip by clip, in bounded memory; finished clips survive an interruption."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from koutu.data.datasets import Broken, Clip, DataSet, Example
+from koutu.evaluation.gallery import Gallery
+from koutu.evaluation.measure import Scorer, Settings, badness
+from koutu.files import whole_file
+from koutu.pictures import folder as make_folder
+from koutu.runtime.backends import Backend
+from koutu.runtime.hints import Hints
+from koutu.runtime.matter import Matter
+from koutu.trimap import trimap_from_mask
+from koutu.types import Frame, InputError, KoutuError, OutputError
+
+ROWS = "rows.jsonl"
+RATE = Fraction(1, 30)
+
+Progress = Callable[[int, int, str], None]  # clips done, clips in all, the clip now
+
+
+@dataclass
+class ClipResult:
+    """One network on one clip: a row of figures a frame, what was broken, and why the network failed, if it did."""
+
+    model: str
+    clip: str
+    still: bool
+    names: list[str] = field(default_factory=list)
+    rows: list[dict[str, float]] = field(default_factory=list)
+    broken: list[dict[str, str]] = field(default_factory=list)
+    error: str = ""
+    matting_seconds: float = 0.0
+    picture: str = ""  # of the worst frame, in the run's folder, if it is among the worst of all
+    worst: int = -1  # its index in rows
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was evaluated: networks by the names they go by, the set, the settings; and every result."""
+
+    models: dict[str, str]  # name → what ran
+    data: dict[str, Any]
+    settings: Settings
+    results: list[ClipResult]
+    folder: Path
+
+
+def evaluate(
+    models: Mapping[str, Backend],
+    data: DataSet,
+    folder: Path,
+    *,
+    settings: Settings | None = None,
+    guess: Callable[[Frame], Any] | None = None,
+    progress: Progress = lambda done, total, clip: None,
+) -> Run:
+    """Run every network on every clip as `Matter` does for users, and write a line a clip and network to the folder.
+
+    A folder that holds part of the same run is taken up where it ended; one of another run raises InputError. guess:
+    a Matter whose alpha stands for masks that networks need (`Hints`). A network that fails on a clip gets its error as
+    result, a broken file is listed with its clip; neither stops the run.
+    """
+    settings = settings or Settings()
+    head = {
+        "koutu": 1, "models": {name: backend.name for name, backend in models.items()}, "settings": asdict(settings),
+        "data": {"name": data.name, "layout": data.layout, "split": data.split, "root": str(data.root),
+                 "clips": len(data.clips), "broken": [asdict(b) for b in data.broken]},
+    }  # fmt: skip
+    make_folder(folder)
+    results = _taken_up(folder / ROWS, head)
+    gallery = Gallery(folder)
+    for result in results:
+        gallery.known(result)
+    done = {(r.model, r.clip) for r in results}
+    for i, clip in enumerate(data.clips):
+        progress(i, len(data.clips), clip.name)
+        pending = {name: backend for name, backend in models.items() if (name, clip.name) not in done}
+        for result in _on_clip(pending, clip, settings, guess, gallery):
+            _append(folder / ROWS, asdict(result))
+            results.append(result)
+    progress(len(data.clips), len(data.clips), "")
+    return Run(head["models"], head["data"], settings, results, folder)
+
+
+def _on_clip(
+    models: Mapping[str, Backend],
+    clip: Clip,
+    settings: Settings,
+    guess: Callable[[Frame], Any] | None,
+    gallery: Gallery,
+) -> list[ClipResult]:
+    """The clip is read once for all networks."""
+    stages = [_Stage(name, backend, clip, settings, guess) for name, backend in models.items()]
+    if not stages:
+        return []
+    for at, item in enumerate(clip.examples()):
+        for stage in stages:
+            stage(item, at)
+    for stage in stages:
+        stage.finish(gallery)
+    return [stage.result for stage in stages]
+
+
+class _Stage:
+    """One network on one clip."""
+
+    def __init__(self, name: str, backend: Backend, clip: Clip, settings: Settings, guess: Any):
+        self.result = ClipResult(name, clip.name, clip.still)
+        self.matter = Matter(backend, hints=Hints(mask="auto", guess=guess) if guess else None)
+        self.scorer = Scorer(settings, clip.still, overwrites="trimap" in backend.needs)
+        self.settings = settings
+        self.worst: tuple[Example, np.ndarray] | None = None
+
+    def __call__(self, item: Example | Broken, at: int) -> None:
+        if isinstance(item, Broken):
+            self.result.broken.append(asdict(item))
+            self.matter.reset()
+            return
+        if self.result.error:
+            return
+        if item.src is None:
+            self.result.error = "the set has cut-outs only, nothing to look at; compose them first"
+            return
+        try:
+            frame, hints = Frame(item.src, at, RATE), self._hints(item)
+            started = perf_counter()
+            matte = self.matter(frame, **hints)
+            self.result.matting_seconds += perf_counter() - started
+            row = self.scorer(item, matte.alpha, matte.foreground)
+        except KoutuError as e:
+            self.result.error = f"{item.name}: {e}"
+            return
+        self.result.names.append(item.name)
+        self.result.rows.append(row)
+        worst = self.result.worst
+        if worst < 0 or badness(row) > badness(self.result.rows[worst]):
+            self.result.worst, self.worst = len(self.result.rows) - 1, (item, matte.alpha)
+
+    def finish(self, gallery: Gallery) -> None:
+        if self.worst is not None:
+            gallery.offer(self.result, *self.worst)
+
+    def _hints(self, example: Example) -> dict[str, np.ndarray]:
+        """What the set knows of the frame: its trimap, or one made of the truth; its background."""
+        needs, hints = self.matter.backend.needs, {}
+        if "trimap" in needs and example.trimap is not None:
+            hints["trimap"] = example.trimap
+        elif "trimap" in needs and example.pha is not None:
+            hints["trimap"] = trimap_from_mask(example.pha, self.settings.trimap_radius, sure=0.999, trace=0.001)
+        if "bgr" in needs and example.bgr is not None:
+            hints["bgr"] = example.bgr
+        return hints
+
+
+def _taken_up(path: Path, head: dict[str, Any]) -> list[ClipResult]:
+    """The finished clips of a run begun before; the file is begun if there is none, its torn last line dropped."""
+    try:
+        lines = path.read_text().splitlines() if path.exists() else []
+        parsed = list(_whole(lines))
+        if not parsed:
+            path.write_text(json.dumps(head) + "\n")
+            return []
+        if parsed[0] != json.loads(json.dumps(head)):
+            changed = [key for key in head if parsed[0].get(key) != json.loads(json.dumps(head[key]))]
+            raise InputError(
+                f"expected {path} to hold a part of this run, got one with other {', '.join(changed)}; "
+                "name another folder, or remove this one"
+            )
+        whole = "".join(json.dumps(line) + "\n" for line in parsed)
+        if len(parsed) != len(lines):
+            with whole_file(path) as file:
+                file.write(whole.encode())
+    except OSError as e:
+        raise OutputError(f"{path} could not be read or written: {e.strerror}; choose another folder") from e
+    return [ClipResult(**line) for line in parsed[1:]]
+
+
+def _whole(lines: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:  # the run was stopped while it wrote this line
+            return
+
+
+def _append(path: Path, line: dict[str, Any]) -> None:
+    try:
+        with path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+    except OSError as e:
+        raise OutputError(
+            f"{path} could not be written: {e.strerror}; make room, then give the same command: it goes on here"
+        ) from e

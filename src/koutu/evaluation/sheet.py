@@ -1,0 +1,44 @@
+"""A run as a workbook: overall, a row a clip, and a sheet a column with a row a clip and a column a frame."""
+
+from typing import Any
+
+from koutu.evaluation.measure import COLUMNS
+from koutu.evaluation.run import Run
+from koutu.evaluation.table import Table, clip_means
+
+_TITLE = 31  # characters of a sheet's title, at most
+_COLUMNS = 16_000  # of a sheet, at most
+
+
+def workbook(table: Table, run: Run) -> Any:
+    """An openpyxl Workbook, not saved."""
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("overall")
+    sheet.append(["model", *(f"{c}{part}" for c in table.columns for part in ("", " low", " high")), "what ran"])
+    for name, cells in table.rows.items():
+        figures = [x for c in table.columns for x in _figures(cells.get(c))]
+        sheet.append([name, *figures, run.models[name]])
+    sheet = book.create_sheet("clips")
+    sheet.append(["model", "clip", "frames", "error", *table.columns])
+    for r in run.results:
+        means = clip_means(r)
+        sheet.append([r.model, r.clip, len(r.rows), r.error, *(means.get(c) for c in table.columns)])
+    for column in table.columns:
+        _frames(book.create_sheet(column[:_TITLE]), column, run)
+    sheet = book.create_sheet("what the columns are")
+    for column in table.columns:
+        sheet.append([column, COLUMNS[column]])
+    return book
+
+
+def _frames(sheet: Any, column: str, run: Run) -> None:
+    longest = min(_COLUMNS, max((len(r.rows) for r in run.results), default=0))
+    sheet.append(["model", "clip", *range(longest)])
+    for r in run.results:
+        sheet.append([r.model, r.clip, *(row.get(column) for row in r.rows[:longest])])
+
+
+def _figures(cell: Any) -> tuple[float | None, ...]:
+    return (cell.mean, cell.low, cell.high) if cell else (None, None, None)
