@@ -11,7 +11,7 @@ from koutu.review.record import Series
 DARK = 45.0  # median brightness of 255 below which noise is as strong as contours
 _BACKLIT = 2.2, 130.0, 90.0  # surroundings over person; surroundings at least; person at most
 _AFTER_CUT = 0.3  # seconds in which a network is still finding its memory
-_BLUR = 0.65, 0.008  # sharpness against the shot's usual one; sides of the picture a frame
+_BLUR = 0.75, 0.008  # sharpness against the shot's usual one; sides of the picture a frame
 _SINGLE = 0.3  # share of the jumps that smoothing must undo to be worth a try
 
 
@@ -62,7 +62,9 @@ def cause_of(spell: Spell, series: Series) -> tuple[str, str]:
     facts = {name: _median(series[name][shot]) for name in ("light", "behind")}
     facts["exposure"] = _median(series["exposure"][part])
     usual = _median(series["sharpness"][shot])
-    facts["sharp"] = _least(series["sharpness"][part]) / usual if usual > 0 else 1.0
+    around = slice(max(shot.start, spell.first - 2), min(shot.stop, spell.last + 3))
+    facts["sharp"] = _least(series["sharpness"][around]) / usual if usual > 0 else 1.0
+    speed = float(np.nan_to_num(series["motion"][around]).max(initial=0))
     cause = spell.sign
     ratio, bright, dim = _BACKLIT
     since_cut = series.seconds[spell.first] - series.seconds[shot.start]
@@ -72,7 +74,7 @@ def cause_of(spell: Spell, series: Series) -> tuple[str, str]:
         cause = "backlight"
     elif shot.start > 0 and since_cut <= _AFTER_CUT:
         cause = "cut"
-    elif spell.sign != "empty" and _blurred(facts["sharp"], series, spell):
+    elif spell.sign != "empty" and facts["sharp"] < _BLUR[0] and speed > _BLUR[1]:
         cause = "motion blur"
     return cause, WHY[cause].format(**facts)
 
@@ -95,11 +97,6 @@ def options_for(spell: Spell, cause: str, series: Series) -> tuple[Option, ...]:
             "unsure": (_GUIDED, _PLATE),
         }[cause]
     )
-
-
-def _blurred(sharp: float, series: Series, spell: Spell) -> bool:
-    motion = np.nan_to_num(series["motion"][max(0, spell.first - 2) : spell.last + 3])
-    return sharp < _BLUR[0] and float(motion.max(initial=0)) > _BLUR[1]
 
 
 def _median(values: np.ndarray) -> float:

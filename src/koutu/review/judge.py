@@ -3,7 +3,7 @@
 A value is trouble over max(floor, median + 6 σ) of its shot, σ = 1.4826 · MAD, or over `ceiling` however usual it is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +34,7 @@ LIMITS = {
     "islands": Limit(0.003, 0.003),  # a loose part that can be seen is wrong however long it stays
     "unsure": Limit(0.12, 0.3),
 }
-ORDER = ("empty", "leak", "hole", "flicker", "unsure")  # an earlier sign explains a later one at the same time
+ORDER = ("empty", "leak", "hole", "unsure", "flicker")  # an earlier sign explains a later one at the same time
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def spells(series: Series) -> list[Spell]:
         if sign != "empty":
             severity = np.where(disturbed, 0, severity)
         found += _grouped(sign, severity, value, series.seconds)
-    return _absorbed(found)
+    return [_flickering(spell, *severities["flicker"]) for spell in _absorbed(found)]
 
 
 def shots(series: Series) -> list[slice]:
@@ -159,11 +159,25 @@ def _absorbed(found: list[Spell]) -> list[Spell]:
         if host is None:
             kept.append(spell)
         elif spell.sign not in (kept[host].sign, *kept[host].also):
-            old = kept[host]
-            kept[host] = Spell(
-                old.sign, old.first, old.last, old.worst, old.severity, old.value, (*old.also, spell.sign)
-            )
+            kept[host] = replace(kept[host], also=(*kept[host].also, spell.sign))
     return sorted(kept, key=lambda s: s.first)
+
+
+def _flickering(spell: Spell, severity: NDArray[np.float64], value: NDArray[np.float64]) -> Spell:
+    """What is too large and too small by turns is neither: it flickers."""
+    if not {"leak", "hole", "flicker"} <= {spell.sign, *spell.also}:
+        return spell
+    worst = spell.first + int(np.argmax(severity[spell.first : spell.last + 1]))
+    also = tuple(dict.fromkeys(sign for sign in ("leak", "hole", *spell.also) if sign != "flicker"))
+    return Spell(
+        "flicker",
+        spell.first,
+        spell.last,
+        worst,
+        float(severity[worst]),
+        float(value[worst]),
+        also,
+    )
 
 
 def _overlap(a: Spell, b: Spell) -> int:

@@ -30,7 +30,8 @@ body { margin: 0 auto; max-width: 62rem; padding: 2rem 1.25rem 4rem; background:
   font: 1rem/1.55 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; line-height: 1.25; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; margin-top: 2.5rem; }
 h3 { font-size: 1rem; margin: 0; } p, li { max-width: 46rem; }
-a { color: var(--curve); } a:focus-visible, summary:focus-visible { outline: 3px solid var(--edge); outline-offset: 2px; }
+a { color: var(--curve); }
+a:focus-visible, summary:focus-visible { outline: 3px solid var(--edge); outline-offset: 2px; }
 article { border-top: 1px solid var(--line); padding: 1.25rem 0; } article:target { background: var(--mark); }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: .5rem; margin: .75rem 0; }
 figure { margin: 0; } figure img { width: 100%; height: auto; display: block; border: 1px solid var(--line); }
@@ -52,7 +53,8 @@ def page(review: Review) -> str:
     notes = [*review.notes, *([f"Lost: {review.lost}"] if review.lost else [])]
     parts = [
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body><main>',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<style>{_STYLE}</style></head><body><main>",
         f"<h1>{escape(review.verdict)}</h1>",
         f"<p>{review.frames} frames, {review.size[1]}×{review.size[0]}; alpha {escape(review.alpha)}.</p>",
         "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>" if notes else "",
@@ -96,7 +98,8 @@ def _pictures(still: Still | None) -> str:
 
 def _figure(name: str, data: bytes, frame: int) -> str:
     source = f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}"
-    return f'<figure><img src="{source}" alt="Frame {frame}, {name}"><figcaption>{name}, frame {frame}</figcaption></figure>'
+    caption = f"{name}, frame {frame}"
+    return f'<figure><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
 
 
 def on_green(still: Still) -> bytes:
@@ -121,8 +124,8 @@ def _curve(name: str, review: Review) -> str:
         return (seconds - float(times[0])) / duration * _WIDTH
 
     marks = "".join(
-        f'<a href="#moment-{i}"><rect x="{x(f.start):.1f}" width="{max(3.0, x(f.end) - x(f.start)):.1f}" height="{_HEIGHT}">'
-        f"<title>{escape(f.when)} {escape(f.cause)}</title></rect></a>"
+        f'<a href="#moment-{i}"><rect x="{x(f.start):.1f}" width="{max(3.0, x(f.end) - x(f.start)):.1f}" '
+        f'height="{_HEIGHT}"><title>{escape(f.when)} {escape(f.cause)}</title></rect></a>'
         for i, f in enumerate(review.findings)
     )
     at = _HEIGHT * (1 - limit / top)

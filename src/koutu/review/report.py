@@ -81,12 +81,12 @@ class Review:
     def summary(self) -> list[str]:
         """Lines for a terminal, the worst first."""
         lines = [self.verdict, f"alpha: {self.alpha}"]
-        worst = sorted(self.findings, key=lambda f: -f.severity)
+        worst, seen = sorted(self.findings, key=lambda f: -f.severity), set[Option]()
         for finding in worst[:_TOLD]:
             also = f" (also: {', '.join(finding.also)})" if finding.also else ""
             lines += ["", f"{finding.when}  {finding.cause}: {finding.sees}{also}, worst in frame {finding.frame}"]
             lines.append(f"    why: {finding.why}")
-            lines += [f"    try: {f'{o.flags}: ' if o.flags else ''}{o.why}" for o in finding.options]
+            lines += [f"    try: {_told_once(option, seen)}" for option in finding.options]
         if len(worst) > _TOLD:
             lines += ["", f"and {len(worst) - _TOLD} slighter moments, all in the page (-o) and in --json"]
         lines += [f"note: {note}" for note in self.notes]
@@ -118,19 +118,40 @@ def time_code(seconds: float) -> str:
     return f"{hours}:{clock}" if hours else clock.removeprefix("0")
 
 
+def require_writable(path: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
+    """Raise OutputError, before hours of work, if a report cannot be written there or would replace what is read."""
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise OutputError(f"{path}: expected a file to write the report to, got a folder; add a file name")
+    if not target.parent.is_dir():
+        raise OutputError(f"{path}: expected a folder that exists, got {target.parent}; make it first")
+    if not os.access(target.parent, os.W_OK):
+        raise OutputError(f"{path}: the folder {target.parent} may not be written to; choose another")
+    if any(target.exists() and os.path.exists(x) and os.path.samefile(x, target) for x in inputs):
+        raise OutputError(f"{path}: expected another file than those that are reviewed; choose another name")
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a report; nothing half-written is left. Raises OutputError."""
-    target = Path(path)
-    part = part_of(Path(os.path.realpath(target)))
-    if target.is_dir():
-        raise OutputError(f"{target}: expected a file to write the report to, got a folder; add a file name")
+    require_writable(path)
+    target = Path(os.path.realpath(path))
+    part = part_of(target)
     try:
         part.write_text(text, encoding="utf-8")
-        os.replace(part, os.path.realpath(target))
+        os.replace(part, target)
     except OSError as error:
-        remove(part)
         reason = error.strerror or error
-        raise OutputError(f"{target}: the report could not be written ({reason}); choose another place") from error
+        raise OutputError(f"{path}: the report could not be written ({reason}); choose another place") from error
+    finally:
+        remove(part)
+
+
+def _told_once(option: Option, seen: set[Option]) -> str:
+    """The option's flags, and what it would do where it has not been told yet."""
+    if option in seen and option.flags:
+        return option.flags
+    seen.add(option)
+    return f"{option.flags}: {option.why}" if option.flags else option.why
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

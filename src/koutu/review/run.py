@@ -10,7 +10,7 @@ import numpy as np
 
 from koutu.color import shrink, to_rgb
 from koutu.review.causes import cause_of, options_for
-from koutu.review.judge import Spell, shots, spells
+from koutu.review.judge import LIMITS, Spell, shots, spells
 from koutu.review.measure import MEASURES, Observer, small
 from koutu.review.record import EMPTY, Gallery, Series
 from koutu.review.report import Finding, Review, time_code
@@ -25,8 +25,9 @@ Progress = Callable[[int, VideoReader], None]
 
 _FLAT = 2.5  # standard deviation of colour, of 255, below which a background is one colour
 _SEES = {
-    "empty": "nobody is found, though somebody was there a moment before or after",
+    "empty": "nobody is found",
     "leak": "background is taken for the person, {value:.1%} of the person's area",
+    "loose": "a loose part beside the person is taken for it, {value:.1%} of the person's area",
     "hole": "a part of the person is missing, {value:.1%} of its area",
     "flicker": "the edge flickers, by {value:.2f} of alpha in a frame",
     "unsure": "alpha is unsure over a wide part, {value:.0%} of the person's area",
@@ -82,9 +83,20 @@ class Reviewer:
         still = self._gallery.find(spell.sign, spell.first, spell.last, spell.worst)
         return Finding(
             spell.sign, cause, float(seconds[spell.first]), float(seconds[spell.last]), spell.first, spell.last,
-            spell.worst, spell.severity, _SEES[spell.sign].format(value=spell.value), why,
+            spell.worst, spell.severity, self._sees(spell), why,
             options_for(spell, cause, self._series), spell.also, still,
         )  # fmt: skip
+
+    def _sees(self, spell: Spell) -> str:
+        series = self._series
+        loose = spell.sign == "leak" and series["islands"][spell.worst] >= LIMITS["islands"].floor
+        enclosed = spell.sign == "hole" and series["holes"][spell.worst] >= LIMITS["holes"].floor
+        sees = _SEES["loose" if loose else spell.sign].format(value=spell.value)
+        shot = next(s for s in shots(series) if s.start <= spell.worst < s.stop)
+        at_an_end = spell.first <= shot.start + 1 or spell.last >= shot.stop - 2
+        if spell.sign in ("leak", "hole") and at_an_end and not loose and not enclosed:
+            sees += ", or it is the rest of the shot that is wrong"  # which state is commoner is told by one side only
+        return sees
 
 
 def review(
@@ -130,7 +142,8 @@ def _opened(source: Path, alpha: PathLike | None, matter: Matter | None, stack: 
         mattes = (Matte(frame, found) for frame, found in beside(reader, alphas))
         return _Given(reader, mattes, Reviewer(name, alpha=f"from {Path(alpha).name}"), lost)
     if has_alpha(source):
-        cut_out = stack.enter_context(CutOutReader(source))
+        cut_out = CutOutReader(source)
+        stack.callback(cut_out.close)
         mattes = (Matte(frame, cut_out.alpha) for frame in cut_out)
         reviewer = Reviewer(name, alpha="its own alpha track", scene=False)
         return _Given(cut_out, mattes, reviewer, {name: lambda: str(cut_out.lost)}, (_NO_SCENE.format(name),))
@@ -156,7 +169,7 @@ def _abrupt(spell: Spell, series: Series) -> bool:
     """Whether the person is gone or back from one frame to the next, within a shot: nobody walks so fast."""
     area = series["area"]
     shot = next(s for s in shots(series) if s.start <= spell.worst < s.stop)
-    if bool((area[shot] < EMPTY).all()) and shot.start == 0 and shot.stop == len(area):
+    if (area < EMPTY).mean() > 0.9:
         return True  # nobody in the whole video: something is wrong
     before = area[max(shot.start, spell.first - 2) : spell.first]
     after = area[spell.last + 1 : min(shot.stop, spell.last + 3)]
