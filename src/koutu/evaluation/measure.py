@@ -28,7 +28,10 @@ COLUMNS = {
     "iou": "intersection over union at ½",
     "fgr_mad": "mean |F̂ − F| × 1000 where true alpha > 0",
     "fgr_mse": "mean (F̂ − F)² × 1000 where true alpha > 0",
+    "unknown_mad": "mean |p − g| × 1000 in the trimap's unknown region",
     "dtssd": "dtSSD × 100, whole picture, mean over pairs of frames",
+    "ssda": "√Σ (p − g)² in the trimap's unknown region",
+    "dtssd_sum": "dtSSD of TCVOM: √Σ in the trimap's unknown region",
     "messddt": "MESSDdt / 1000, in the trimap's unknown region or all",
     "flicker": "motion-compensated change of alpha × 1000, no truth needed",
     "band_flicker": "the same in the transition band, whose size it does not depend on",
@@ -97,6 +100,7 @@ class Scorer:
         row = {
             "unknown_sad": metrics.sad(pred, true, region) / 1e3,
             "unknown_mse": metrics.mse(pred, true, region) * 1e3,
+            "unknown_mad": metrics.mad(pred, true, region) * 1e3,
         }
         if self.settings.perceptual:
             row["unknown_grad"] = metrics.gradient(pred, true, region) / 1e3
@@ -113,8 +117,11 @@ class Scorer:
         if example.pha is not None and last.pha is not None and not example.binary:
             pairs = last_alpha, _as_levels(last.pha), alpha, _as_levels(example.pha)
             row["dtssd"] = metrics.dtssd(*pairs) * 1e2
-            if last.flow is not None:
-                region = None if last.trimap is None else metrics.between(last.trimap)
+            region = None if last.trimap is None else metrics.between(last.trimap)
+            if region is not None and region.any():
+                row["ssda"] = metrics.ssda(*pairs[:2], region)
+                row["dtssd_sum"] = metrics.dtssd_sum(*pairs, region)
+            if last.flow is not None and (region is None or region.any()):
                 row["messddt"] = metrics.messddt(*pairs, last.flow, region) / 1e3
         return row
 

@@ -10,6 +10,7 @@ from koutu import __version__
 from koutu.evaluation.curves import chart
 from koutu.evaluation.gallery import PANELS
 from koutu.evaluation.measure import COLUMNS, HIGHER, badness
+from koutu.evaluation.published import PUBLISHED
 from koutu.evaluation.run import ClipResult, Run
 from koutu.evaluation.table import Table, best
 
@@ -32,7 +33,14 @@ svg{max-width:100%;height:auto}dt{font-weight:600}code{overflow-wrap:anywhere}
 def page(table: Table, run: Run, cards: Mapping[str, str]) -> str:
     """The HTML of a run; cards: network → what a reader should know of it, one paragraph."""
     title = f"koutu eval · {run.data['name']}"
-    parts = [*_head(table, run), *_worst(run), *_curves(run), *_cards(run, cards), *_broken(run)]
+    parts = [
+        *_head(table, run),
+        *_published(run.data["layout"]),
+        *_worst(run),
+        *_curves(run),
+        *_cards(run, cards),
+        *_broken(run),
+    ]
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{_escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head>'
@@ -63,6 +71,19 @@ def _head(table: Table, run: Run) -> Iterator[str]:
 
 def _failed(clips: int) -> str:
     return f"<small>failed on {clips}</small>" if clips else ""
+
+
+def _published(layout: str) -> Iterator[str]:
+    quoted = PUBLISHED.get(layout)
+    if quoted is None:
+        return
+    yield f"<h2>Published on {_escape(layout)}, not measured here</h2><p>{_escape(quoted.protocol)}.</p>"
+    heads = "".join(f'<th scope="col">{column}</th>' for column in quoted.columns)
+    yield f'<div class="wide"><table><thead><tr><th scope="col">method</th>{heads}</tr></thead><tbody>'
+    for row in quoted.rows:
+        values = "".join(f"<td>{'–' if value is None else f'{value:g}'}</td>" for value in row.values)
+        yield f"<tr><td>{_escape(row.method)}<small>{_escape(row.source)}</small></td>{values}</tr>"
+    yield "</tbody></table></div>"
 
 
 def _cell(table: Table, name: str, column: str) -> str:
