@@ -134,6 +134,7 @@ def test_trimaps_come_from_the_set_or_from_the_truth(portraits, tmp_path):
         if layout == "folder":
             (portraits / "original").rename(portraits / "image")
             (portraits / "mask").rename(portraits / "alpha")
+            (portraits / "trimap").rename(tmp_path / "elsewhere")
         backend, settings = Says("m", needs=("trimap",)), Settings(trimap_radius=2)
         run = evaluate({"m": backend}, open_dataset(portraits, layout), tmp_path / layout, settings=settings)
         corner = backend.seen[0]["trimap"][0, 0]

@@ -228,7 +228,7 @@ def test_memory_is_bounded():
         score = 1.0 if frame == 1234 else 0.1
         gallery.offer(frame, row | {"flicker": score}, **small)
         series.append(row, frame / 25)
-    assert len(gallery._kept) <= 48 * 6 and len(series) == 2000
+    assert len(gallery._kept) <= 48 * 7 and len(series) == 2000
     still = gallery.find("flicker", 1200, 1300, 1234)
     assert still is not None and still.frame == 1234
     assert gallery.find("flicker", 3000, 3001, 3000) is None

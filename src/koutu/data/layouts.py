@@ -111,9 +111,14 @@ _AS_MASK = "(_mask|-mask|_seg|-seg|_label|-label)"
 
 def _folder(inside: str) -> tuple[Form, ...]:
     beside = "" if not inside else f"{inside}/"
+    trimap = "(trimap|trimaps)/{path}(_trimap|-trimap)?"
     return (
-        form(inside=inside, src=f"{_PICTURES}/{{path}}", pha=f"{_ALPHAS}/{{path}}{_AS_ALPHA}?"),
-        form(inside=inside, src=f"{_PICTURES}/{{path}}", truth=f"{_MASKS}/{{path}}{_AS_MASK}?"),
+        form(
+            "trimap", inside=inside, src=f"{_PICTURES}/{{path}}", pha=f"{_ALPHAS}/{{path}}{_AS_ALPHA}?", trimap=trimap
+        ),
+        form(
+            "trimap", inside=inside, src=f"{_PICTURES}/{{path}}", truth=f"{_MASKS}/{{path}}{_AS_MASK}?", trimap=trimap
+        ),
         form(inside=inside, fgr=f"{_FOREGROUNDS}/{{path}}", pha=f"{_ALPHAS}/{{path}}{_AS_ALPHA}?"),
         form(inside=inside, fgr=f"{_FOREGROUNDS}/{{path}}", pha=f"{_MASKS}/{{path}}{_AS_MASK}?"),
         *(
@@ -136,8 +141,8 @@ LAYOUTS: dict[str, Splits] = {
         )
     },
     "composition-1k": {
-        "test": _composition_1k("(Test_set|test)"),
-        "train": _composition_1k("(Training_set|train)"),
+        "test": _composition_1k("Test_set"),
+        "train": _composition_1k("Training_set"),
     },
     "distinctions-646": {"test": _distinctions_646("Test"), "train": _distinctions_646("Train")},
     "videomatte240k": {

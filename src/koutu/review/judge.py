@@ -21,6 +21,14 @@ _STATE = 0.03  # of the person's area, about a hundredth of the picture: an unex
 _CHUNK = 4096
 
 
+class Evidence(NamedTuple):
+    """Of one sign by one measure: value over limit for every frame, and the value. `by` may name what is derived."""
+
+    by: str
+    severity: NDArray[np.float64]
+    value: NDArray[np.float64]
+
+
 class Limit(NamedTuple):
     """From where on a measure is trouble: never below `floor`, always over `ceiling`."""
 
@@ -33,15 +41,20 @@ LIMITS = {
     "holes": Limit(0.015, 0.06),
     "islands": Limit(0.003, 0.003),  # a loose part that can be seen is wrong however long it stays
     "unsure": Limit(0.12, 0.3),
+    "edge": Limit(0.03, 0.2),
 }
 ORDER = ("empty", "leak", "hole", "unsure", "flicker")  # an earlier sign explains a later one at the same time
 
 
 @dataclass(frozen=True)
 class Spell:
-    """Frames first … last show `sign`, `worst` most; severity: value over limit. also: other signs at that time."""
+    """Frames first … last show `sign`, `worst` most; severity: value over limit. also: other signs at that time.
+
+    by: what told, a measure, or "state" for a gain or loss of area that the picture does not explain.
+    """
 
     sign: str
+    by: str
     first: int
     last: int
     worst: int
@@ -57,20 +70,19 @@ def spells(series: Series) -> list[Spell]:
     empty = series["area"] < EMPTY
     disturbed = empty | np.concatenate([[False], empty[:-1]])  # what follows nothing is no flicker
     gained = _unexplained(series, disturbed)
-    severities = {
-        "empty": (empty * 2.0, empty * 1.0),
-        "leak": _worse(_over(series, "islands"), (np.maximum(gained, 0) / _STATE, np.maximum(gained, 0))),
-        "hole": _worse(_over(series, "holes"), (np.maximum(-gained, 0) / _STATE, np.maximum(-gained, 0))),
-        "flicker": _over(series, "flicker"),
-        "unsure": _over(series, "unsure"),
+    gain, loss = (Evidence("state", part / _STATE, part) for part in (np.maximum(gained, 0), np.maximum(-gained, 0)))
+    outside, inside = _off_the_edge(series)
+    evidence = {
+        "empty": [Evidence("area", empty * 2.0, series["area"].astype(np.float64))],
+        "leak": [_over(series, "islands"), gain, outside],
+        "hole": [_over(series, "holes"), loss, inside],
+        "unsure": [_over(series, "unsure")],
+        "flicker": [_over(series, "flicker")],
     }
     found: list[Spell] = []
     for sign in ORDER:
-        severity, value = severities[sign]
-        if sign != "empty":
-            severity = np.where(disturbed, 0, severity)
-        found += _grouped(sign, severity, value, series.seconds)
-    return [_flickering(spell, *severities["flicker"]) for spell in _absorbed(found)]
+        found += _grouped(sign, evidence[sign], series.seconds, empty if sign == "empty" else ~disturbed)
+    return [_flickering(spell, evidence["flicker"][0]) for spell in _absorbed(found)]
 
 
 def shots(series: Series) -> list[slice]:
@@ -80,8 +92,8 @@ def shots(series: Series) -> list[slice]:
     return [slice(a, b) for a, b in zip(starts, ends, strict=True)]
 
 
-def _over(series: Series, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """value / limit of every frame, 0 where untold, and the value."""
+def _over(series: Series, name: str) -> Evidence:
+    """A measure against its limit; 0 where untold."""
     values, limit = np.nan_to_num(series[name].astype(np.float64)), LIMITS[name]
     known = np.isfinite(series[name]) & (series["area"] >= EMPTY)
     severity = np.zeros(len(values))
@@ -91,7 +103,15 @@ def _over(series: Series, name: str) -> tuple[NDArray[np.float64], NDArray[np.fl
         sigma = 1.4826 * float(np.median(np.abs(usual - median))) if len(usual) else 0.0
         relative = max(limit.floor, median + _SIGMAS * sigma)
         severity[shot] = values[shot] / min(relative, limit.ceiling)
-    return severity, values
+    return Evidence(name, severity, values)
+
+
+def _off_the_edge(series: Series) -> tuple[Evidence, Evidence]:
+    """Alpha's edge off the picture's edges: outside of the person where the area is larger than usual, else inside."""
+    off, large = _over(series, "edge"), np.zeros(len(series), bool)
+    for shot in shots(series):
+        large[shot] = series["area"][shot] >= np.median(series["area"][shot])
+    return off._replace(severity=off.severity * large), off._replace(severity=off.severity * ~large)
 
 
 def _unexplained(series: Series, disturbed: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -127,27 +147,23 @@ def _running_median(values: NDArray[np.float64], window: int) -> NDArray[np.floa
     )
 
 
-def _worse(
-    a: tuple[NDArray[np.float64], NDArray[np.float64]], b: tuple[NDArray[np.float64], NDArray[np.float64]]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of two reasons for one sign, each frame's stronger."""
-    stronger = a[0] >= b[0]
-    return np.where(stronger, a[0], b[0]), np.where(stronger, a[1], b[1])
-
-
 def _grouped(
-    sign: str, severity: NDArray[np.float64], value: NDArray[np.float64], seconds: NDArray[np.float64]
+    sign: str, evidence: list[Evidence], seconds: NDArray[np.float64], counted: NDArray[np.bool_]
 ) -> list[Spell]:
+    """The spells of one sign, by whichever evidence is strongest."""
+    strengths = np.stack([e.severity for e in evidence]) * counted
+    severity = strengths.max(axis=0)
     frames = np.flatnonzero(severity > 1)
     if not len(frames):
         return []
-    breaks = np.flatnonzero(np.diff(seconds[frames]) > _JOIN) + 1
     found = []
-    for part in np.split(frames, breaks):
+    for part in np.split(frames, np.flatnonzero(np.diff(seconds[frames]) > _JOIN) + 1):
         worst = int(part[np.argmax(severity[part])])
         if sign == "flicker" and len(part) < 2 and severity[worst] < 2:
             continue  # one slight tremble is not seen
-        found.append(Spell(sign, int(part[0]), int(part[-1]), worst, float(severity[worst]), float(value[worst])))
+        by = evidence[int(np.argmax(strengths[:, worst]))]
+        value = float(by.value[worst])
+        found.append(Spell(sign, by.by, int(part[0]), int(part[-1]), worst, float(severity[worst]), value))
     return found
 
 
@@ -163,21 +179,14 @@ def _absorbed(found: list[Spell]) -> list[Spell]:
     return sorted(kept, key=lambda s: s.first)
 
 
-def _flickering(spell: Spell, severity: NDArray[np.float64], value: NDArray[np.float64]) -> Spell:
+def _flickering(spell: Spell, flicker: Evidence) -> Spell:
     """What is too large and too small by turns is neither: it flickers."""
     if not {"leak", "hole", "flicker"} <= {spell.sign, *spell.also}:
         return spell
-    worst = spell.first + int(np.argmax(severity[spell.first : spell.last + 1]))
+    worst = spell.first + int(np.argmax(flicker.severity[spell.first : spell.last + 1]))
     also = tuple(dict.fromkeys(sign for sign in ("leak", "hole", *spell.also) if sign != "flicker"))
-    return Spell(
-        "flicker",
-        spell.first,
-        spell.last,
-        worst,
-        float(severity[worst]),
-        float(value[worst]),
-        also,
-    )
+    severity, value = float(flicker.severity[worst]), float(flicker.value[worst])
+    return Spell("flicker", "flicker", spell.first, spell.last, worst, severity, value, also)
 
 
 def _overlap(a: Spell, b: Spell) -> int:

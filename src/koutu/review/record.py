@@ -78,7 +78,8 @@ class Gallery:
     def find(self, sign: str, first: int, last: int, worst: int) -> Still | None:
         """The picture of that trouble in frames first … last, the worst if it was kept; None if none was."""
         inside = [(k, s) for (k, _), s in self._kept.items() if first <= s.frame <= last]
-        fitting = [s for k, s in inside if k == sign] or [s for _, s in inside]
+        fitting = [s for k, s in inside if k == sign and abs(s.frame - worst) <= self._length]
+        fitting = fitting or [s for _, s in inside]
         return min(fitting, key=lambda s: (abs(s.frame - worst), -s.score), default=None)
 
     def _bucket(self, frame: int) -> int:
@@ -111,6 +112,7 @@ def _scores(row: dict[str, float]) -> dict[str, float]:
         "empty": float(row["area"] < EMPTY),
         "leak": max(_told(row["islands"]), _told(row["appeared"])),
         "hole": max(_told(row["holes"]), _told(row["vanished"])),
+        "edge": _told(row["edge"]),
         "flicker": _told(row["flicker"]),
         "unsure": _told(row["unsure"]),
     }

@@ -10,7 +10,7 @@ import numpy as np
 
 from koutu.color import shrink, to_rgb
 from koutu.review.causes import cause_of, options_for
-from koutu.review.judge import LIMITS, Spell, shots, spells
+from koutu.review.judge import Spell, shots, spells
 from koutu.review.measure import MEASURES, Observer, small
 from koutu.review.record import EMPTY, Gallery, Series
 from koutu.review.report import Finding, Review, time_code
@@ -25,12 +25,15 @@ Progress = Callable[[int, VideoReader], None]
 
 _FLAT = 2.5  # standard deviation of colour, of 255, below which a background is one colour
 _SEES = {
-    "empty": "nobody is found",
-    "leak": "background is taken for the person, {value:.1%} of the person's area",
-    "loose": "a loose part beside the person is taken for it, {value:.1%} of the person's area",
-    "hole": "a part of the person is missing, {value:.1%} of its area",
-    "flicker": "the edge flickers, by {value:.2f} of alpha in a frame",
-    "unsure": "alpha is unsure over a wide part, {value:.0%} of the person's area",
+    ("empty", "area"): "nobody is found",
+    ("leak", "islands"): "a loose part beside the person is taken for it, {value:.1%} of the person's area",
+    ("leak", "state"): "background is taken for the person, {value:.1%} of the person's area",
+    ("leak", "edge"): "alpha is larger than usual and its edge leaves the picture's edges",
+    ("hole", "holes"): "a part inside the person is missing, {value:.1%} of its area",
+    ("hole", "state"): "a part of the person is missing, {value:.1%} of its area",
+    ("hole", "edge"): "alpha is smaller than usual and its edge leaves the picture's edges",
+    ("flicker", "flicker"): "the edge flickers, by {value:.2f} of alpha in a frame",
+    ("unsure", "unsure"): "alpha is unsure over a wide part, {value:.0%} of the person's area",
 }
 
 
@@ -89,12 +92,9 @@ class Reviewer:
 
     def _sees(self, spell: Spell) -> str:
         series = self._series
-        loose = spell.sign == "leak" and series["islands"][spell.worst] >= LIMITS["islands"].floor
-        enclosed = spell.sign == "hole" and series["holes"][spell.worst] >= LIMITS["holes"].floor
-        sees = _SEES["loose" if loose else spell.sign].format(value=spell.value)
+        sees = _SEES[spell.sign, spell.by].format(value=spell.value)
         shot = next(s for s in shots(series) if s.start <= spell.worst < s.stop)
-        at_an_end = spell.first <= shot.start + 1 or spell.last >= shot.stop - 2
-        if spell.sign in ("leak", "hole") and at_an_end and not loose and not enclosed:
+        if spell.by == "state" and (spell.first <= shot.start + 1 or spell.last >= shot.stop - 2):
             sees += ", or it is the rest of the shot that is wrong"  # which state is commoner is told by one side only
         return sees
 
