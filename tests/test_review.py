@@ -163,6 +163,24 @@ def test_darkness():
     assert only(found)[:2] == ("hole", "low light") and "--no-refine" in flags(found)
 
 
+def test_a_fade_to_black_is_no_fault():
+    def damage(index, rgb, alpha):
+        return (rgb * np.clip((COUNT - index) / 20, 0, 1)).astype(np.uint8), alpha
+
+    found = reviewed(damage)
+    assert found.clean, found.summary()
+
+
+def test_alpha_that_clings_to_nothing():
+    def damage(index, rgb, alpha):  # fades to a wider outline, and back, too slowly for any frame to stand out
+        wide = cv2.dilate(alpha, np.ones((31, 31), np.uint8))
+        weight = np.clip(1.5 - abs(index - 50) / 10, 0, 1)
+        return rgb, np.rint(alpha + (wide.astype(float) - alpha) * weight).astype(np.uint8)
+
+    found = reviewed(damage, count=100)
+    assert {f.sign for f in found.findings} <= {"leak", "unsure"} and "leak" in {f.sign for f in found.findings}
+
+
 def test_backlight():
     def damage(index, rgb, alpha):
         weight = alpha[..., None] / 255

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from koutu.review.judge import Spell, shots
+from koutu.review.judge import DARK, Spell, shots
 from koutu.review.record import Series
 
-DARK = 45.0  # median brightness of 255 below which noise is as strong as contours
 _BACKLIT = 2.2, 130.0, 90.0  # surroundings over person; surroundings at least; person at most
 _AFTER_CUT = 0.3  # seconds in which a network is still finding its memory
 _BLUR = 0.75, 0.008  # sharpness against the shot's usual one; sides of the picture a frame

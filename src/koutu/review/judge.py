@@ -3,6 +3,7 @@
 A value is trouble over max(floor, median + 6 σ) of its shot, σ = 1.4826 · MAD, or over `ceiling` however usual it is.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from koutu.review.record import EMPTY, Series
 
+DARK = 45.0  # median brightness of 255 below which noise is as strong as contours
+_FADED = 0.8  # of a shot's usual brightness
 _SIGMAS = 6.0
 _JOIN = 0.4  # seconds between two spells that are told as one
 _WINDOW = 6.0  # seconds of which the commonest state is taken for the right one
@@ -41,7 +44,7 @@ LIMITS = {
     "holes": Limit(0.015, 0.06),
     "islands": Limit(0.003, 0.003),  # a loose part that can be seen is wrong however long it stays
     "unsure": Limit(0.12, 0.3),
-    "edge": Limit(0.03, 0.2),
+    "edge": Limit(0.03, math.inf),  # a plain picture has none to lie on
 }
 ORDER = ("empty", "leak", "hole", "unsure", "flicker")  # an earlier sign explains a later one at the same time
 
@@ -70,10 +73,10 @@ def spells(series: Series) -> list[Spell]:
     empty = series["area"] < EMPTY
     disturbed = empty | np.concatenate([[False], empty[:-1]])  # what follows nothing is no flicker
     gained = _unexplained(series, disturbed)
-    gain, loss = (Evidence("state", part / _STATE, part) for part in (np.maximum(gained, 0), np.maximum(-gained, 0)))
+    gain, loss = (Evidence("state", part / _STATE, part) for part in (_positive(gained), _positive(-gained)))
     outside, inside = _off_the_edge(series)
     evidence = {
-        "empty": [Evidence("area", empty * 2.0, series["area"].astype(np.float64))],
+        "empty": [Evidence("area", np.where(empty, 2.0, 0.0), series["area"].astype(np.float64))],
         "leak": [_over(series, "islands"), gain, outside],
         "hole": [_over(series, "holes"), loss, inside],
         "unsure": [_over(series, "unsure")],
@@ -106,11 +109,18 @@ def _over(series: Series, name: str) -> Evidence:
     return Evidence(name, severity, values)
 
 
+def _positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(values > 0, values, 0.0)
+
+
 def _off_the_edge(series: Series) -> tuple[Evidence, Evidence]:
     """Alpha's edge off the picture's edges: outside of the person where the area is larger than usual, else inside."""
     off, large = _over(series, "edge"), np.zeros(len(series), bool)
+    lit = series["exposure"] >= DARK  # in the dark, and in a fade, the picture's own edges go first
     for shot in shots(series):
         large[shot] = series["area"][shot] >= np.median(series["area"][shot])
+        lit[shot] &= series["exposure"][shot] >= _FADED * np.median(series["exposure"][shot])
+    off = off._replace(severity=off.severity * lit)
     return off._replace(severity=off.severity * large), off._replace(severity=off.severity * ~large)
 
 
