@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ _WINDOW = 6.0  # seconds of which the commonest state is taken for the right one
 _SHOT = 12  # frames that a shot needs to be judged by its own median
 _NOISE = 0.01  # of the person's area: smaller unexplained changes are not added up
 _STATE = 0.03  # of the person's area, about a hundredth of the picture: an unexplained gain or loss beyond is trouble
+_RESIDUE = 0.25  # of the largest excursion around
 _CHUNK = 4096
 
 
@@ -140,8 +142,15 @@ def _unexplained(series: Series, disturbed: NDArray[np.bool_]) -> NDArray[np.flo
         part[np.abs(part) < _NOISE] = 0
         total = np.cumsum(part)
         rate = (shot.stop - shot.start) / max(1e-3, series.seconds[shot.stop - 1] - series.seconds[shot.start])
-        state[shot] = total - _running_median(total, 2 * round(_WINDOW * min(rate, 120) / 2) + 1)
+        window = 2 * round(_WINDOW * min(rate, 120) / 2) + 1
+        state[shot] = _settled(total - _running_median(total, window), window)
     return state
+
+
+def _settled(state: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    """Without what an excursion leaves behind because its end was not counted quite as its beginning was."""
+    largest = cv2.dilate(np.abs(state)[None], np.ones((1, window), np.uint8), borderType=cv2.BORDER_REPLICATE)[0]
+    return np.where(np.abs(state) > _RESIDUE * largest, state, 0.0)
 
 
 def _running_median(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
