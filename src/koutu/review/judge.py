@@ -48,7 +48,7 @@ LIMITS = {
     "unsure": Limit(0.12, 0.3),
     "edge": Limit(0.03, math.inf),  # a plain picture has none to lie on
 }
-ORDER = ("empty", "leak", "hole", "unsure", "flicker")  # an earlier sign explains a later one at the same time
+ORDER = ("empty", "leak", "hole", "unsure", "flicker", "edge")  # an earlier sign explains a later one at the same time
 
 
 @dataclass(frozen=True)
@@ -76,18 +76,18 @@ def spells(series: Series) -> list[Spell]:
     disturbed = empty | np.concatenate([[False], empty[:-1]])  # what follows nothing is no flicker
     gained = _unexplained(series, disturbed)
     gain, loss = (Evidence("state", part / _STATE, part) for part in (_positive(gained), _positive(-gained)))
-    outside, inside = _off_the_edge(series)
     evidence = {
         "empty": [Evidence("area", np.where(empty, 2.0, 0.0), series["area"].astype(np.float64))],
-        "leak": [_over(series, "islands"), gain, outside],
-        "hole": [_over(series, "holes"), loss, inside],
+        "leak": [_over(series, "islands"), gain],
+        "hole": [_over(series, "holes"), loss],
         "unsure": [_over(series, "unsure")],
         "flicker": [_over(series, "flicker")],
+        "edge": [_off_the_edge(series)],
     }
     found: list[Spell] = []
     for sign in ORDER:
         found += _grouped(sign, evidence[sign], series.seconds, empty if sign == "empty" else ~disturbed)
-    return [_flickering(spell, evidence["flicker"][0]) for spell in _absorbed(found)]
+    return [_named(_flickering(spell, evidence["flicker"][0]), series["area"]) for spell in _absorbed(found)]
 
 
 def shots(series: Series) -> list[slice]:
@@ -115,15 +115,12 @@ def _positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(values > 0, values, 0.0)
 
 
-def _off_the_edge(series: Series) -> tuple[Evidence, Evidence]:
-    """Alpha's edge off the picture's edges: outside of the person where the area is larger than usual, else inside."""
-    off, large = _over(series, "edge"), np.zeros(len(series), bool)
-    lit = series["exposure"] >= DARK  # in the dark, and in a fade, the picture's own edges go first
+def _off_the_edge(series: Series) -> Evidence:
+    """Alpha's edge off the picture's edges, where the picture is as bright as usual and so has its own."""
+    off, lit = _over(series, "edge"), series["exposure"] >= DARK
     for shot in shots(series):
-        large[shot] = series["area"][shot] >= np.median(series["area"][shot])
         lit[shot] &= series["exposure"][shot] >= _FADED * np.median(series["exposure"][shot])
-    off = off._replace(severity=off.severity * lit)
-    return off._replace(severity=off.severity * large), off._replace(severity=off.severity * ~large)
+    return off._replace(severity=off.severity * lit)
 
 
 def _unexplained(series: Series, disturbed: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -193,7 +190,7 @@ def _absorbed(found: list[Spell]) -> list[Spell]:
         host = next((i for i, k in enumerate(kept) if _overlap(k, spell) * 2 >= spell.last - spell.first + 1), None)
         if host is None:
             kept.append(spell)
-        elif spell.sign not in (kept[host].sign, *kept[host].also):
+        elif spell.sign not in ("edge", kept[host].sign, *kept[host].also):
             kept[host] = replace(kept[host], also=(*kept[host].also, spell.sign))
     return sorted(kept, key=lambda s: s.first)
 
@@ -206,6 +203,13 @@ def _flickering(spell: Spell, flicker: Evidence) -> Spell:
     also = tuple(dict.fromkeys(sign for sign in ("leak", "hole", *spell.also) if sign != "flicker"))
     severity, value = float(flicker.severity[worst]), float(flicker.value[worst])
     return Spell("flicker", "flicker", spell.first, spell.last, worst, severity, value, also)
+
+
+def _named(spell: Spell, area: NDArray[np.float32]) -> Spell:
+    """An edge that is off the picture's lies outside of the person if the area is larger than usual, else inside."""
+    if spell.sign != "edge":
+        return spell
+    return replace(spell, sign="leak" if area[spell.worst] >= np.median(area) else "hole")
 
 
 def _overlap(a: Spell, b: Spell) -> int:

@@ -28,10 +28,10 @@ _SEES = {
     ("empty", "area"): "nobody is found",
     ("leak", "islands"): "a loose part beside the person is taken for it, {value:.1%} of the person's area",
     ("leak", "state"): "background is taken for the person, {value:.1%} of the person's area",
-    ("leak", "edge"): "alpha is larger than usual and its edge leaves the picture's edges",
+    ("leak", "edge"): "alpha's edge leaves the picture's edges, its area is larger than usual",
     ("hole", "holes"): "a part inside the person is missing, {value:.1%} of its area",
     ("hole", "state"): "a part of the person is missing, {value:.1%} of its area",
-    ("hole", "edge"): "alpha is smaller than usual and its edge leaves the picture's edges",
+    ("hole", "edge"): "alpha's edge leaves the picture's edges, its area is smaller than usual",
     ("flicker", "flicker"): "the edge flickers, by {value:.2f} of alpha in a frame",
     ("unsure", "unsure"): "alpha is unsure over a wide part, {value:.0%} of the person's area",
 }
@@ -83,7 +83,7 @@ class Reviewer:
     def _finding(self, spell: Spell) -> Finding:
         seconds = self._series.seconds
         cause, why = cause_of(spell, self._series)
-        still = self._gallery.find(spell.sign, spell.first, spell.last, spell.worst)
+        still = self._gallery.find("edge" if spell.by == "edge" else spell.sign, spell.first, spell.last, spell.worst)
         return Finding(
             spell.sign, cause, float(seconds[spell.first]), float(seconds[spell.last]), spell.first, spell.last,
             spell.worst, spell.severity, self._sees(spell), why,
