@@ -16,7 +16,7 @@ from koutu.review.record import Still, decoded, encoded
 from koutu.review.report import Finding, Option, Review, time_code
 
 _GREEN = (0, 177, 64)
-_CURVES = ("area", "flicker", "holes", "islands", "unsure", "light", "sharpness", "motion")
+_CURVES = ("area", "flicker", "holes", "islands", "unsure", "edge", "light", "sharpness", "motion")
 _POINTS = 600  # a curve's; of more frames, the largest value of each stretch is drawn
 _WIDTH, _HEIGHT = 900, 90
 
@@ -133,7 +133,7 @@ def _curve(name: str, review: Review) -> str:
     label = escape(f"{name}: {MEASURES[name]}")
     return (
         f"<figure><figcaption>{label}; at most {float(known.max()):.3g}</figcaption>"
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT + 18}" role="img" aria-label="{label}">{marks}{rule}'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT + 18}" role="group" aria-label="{label}">{marks}{rule}'
         f'<line x1="0" x2="{_WIDTH}" y1="{_HEIGHT}" y2="{_HEIGHT}"/><path d="{_path(values, times, top)}"/>'
         f'<text x="0" y="{_HEIGHT + 14}">{time_code(float(times[0]))}</text>'
         f'<text x="{_WIDTH}" y="{_HEIGHT + 14}" text-anchor="end">{time_code(float(times[-1]))}</text></svg></figure>'
