@@ -1,4 +1,4 @@
-"""Peak memory against length: python bench/memory.py [--seconds 10 600 7200], which should not matter.
+"""Peak memory against length, which should not matter: python bench/memory.py [--seconds 10 600 7200] [--json F].
 
 Each length is converted in a process of its own: a synthetic clip, 160×90, one frame a second with sound, so that two
 hours are 7200 frames.
@@ -15,9 +15,13 @@ import av
 import numpy as np
 
 from koutu.api import convert
+from koutu.bench.run import about_run, save
+from koutu.machine import peak_mb
+
+SIZE = (90, 160)
 
 
-def make_clip(path: Path, seconds: int, size: tuple[int, int] = (90, 160)) -> None:
+def make_clip(path: Path, seconds: int, size: tuple[int, int] = SIZE) -> None:
     """`seconds` frames of a moving pattern, one a second, and a tone."""
     pattern = np.random.default_rng(0).integers(0, 256, (size[0], 4 * size[1], 3), np.uint8)
     tone = (0.1 * np.sin(np.arange(8000) / 8)).astype(np.float32)[None]
@@ -35,12 +39,6 @@ def make_clip(path: Path, seconds: int, size: tuple[int, int] = (90, 160)) -> No
         out.mux(audio.encode(None))
 
 
-def peak_mb() -> float:
-    """Most resident megabytes of this process so far; Linux. (getrusage would count the parent's before the exec.)"""
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
-
-
 def peak(seconds: int, model: str | None = None) -> float:
     """Peak resident megabytes of a process that converts a clip of that length."""
     with tempfile.TemporaryDirectory() as folder:
@@ -53,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, nargs="*", default=[10, 600, 7200])
     parser.add_argument("--model")
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
@@ -60,8 +59,12 @@ def main() -> None:
         convert(args.child / "in.mp4", args.child / "out.mp4", background="blur", alpha=args.child / "a.mp4", **chosen)
         print(peak_mb())
         return
+    result = about_run() | {"size": SIZE, "peak_mb": {}}
     for seconds in args.seconds:
-        print(f"{seconds:6} s, as many frames: {peak(seconds, args.model):6.0f} MB", flush=True)
+        found = result["peak_mb"][str(seconds)] = peak(seconds, args.model)
+        print(f"{seconds:6} s, as many frames: {found:6.0f} MB", flush=True)
+    if args.json:
+        save(result, args.json)
 
 
 if __name__ == "__main__":

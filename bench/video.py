@@ -8,8 +8,6 @@ medians over the rounds, and ratios are medians of the rounds' own ratios. Peak 
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -23,12 +21,13 @@ import av
 import cv2
 
 sys.path.insert(0, str(Path(__file__).parent))
-from memory import peak_mb
 from peers import MediaPipeBackend, RvmBackend, nv21_to_planes, planes_to_nv21
 
+from koutu.bench.run import about_run, save
 from koutu.color import rgb_to_yuv, to_rgb
 from koutu.composite import fit, replace
 from koutu.foreground import decontaminate
+from koutu.machine import peak_mb
 from koutu.runtime.convert import Look, Outputs, convert_video
 from koutu.runtime.image import read_image
 from koutu.runtime.mailbox import Mailbox, stage
@@ -163,9 +162,12 @@ def main() -> None:
     args = parser.parse_args()
     if args.child:
         return child(args.child)
-    machine = f"{os.cpu_count()} cores, {cpu_name()}, {platform.system()}"
-    result: dict = {"machine": machine, "frames": args.frames, "rounds": args.rounds, "sizes": {}}
-    print(f"{machine}; x264 {ENCODE.preset} crf {ENCODE.crf}; medians of {args.rounds} rounds", flush=True)
+    result: dict = about_run() | {"frames": args.frames, "rounds": args.rounds, "sizes": {}}
+    machine = result["machine"]
+    print(
+        f"{machine['cores']} cores, {machine['cpu']}, {machine['system']}; x264 {ENCODE.preset} crf {ENCODE.crf}; medians of {args.rounds} rounds",
+        flush=True,
+    )
     with tempfile.TemporaryDirectory() as folder:
         for size in SIZES:
             table = result["sizes"][f"{size[1]}x{size[0]}"] = measure(size, args, Path(folder))
@@ -174,16 +176,10 @@ def main() -> None:
                 ratios = " ".join(f"{v:.2f}× {k}" for k, v in row["times"].items())
                 memory = f"{row['peak_mb']:.0f} MB" if "peak_mb" in row else ""
                 print(f"{size[1]}×{size[0]} {name:20} {row['fps']:6.1f} fps  {ratios}  [{stages}] {memory}", flush=True)
-    result["camera 640×640 NV21, ms"] = camera_view(args.engines, args.rounds)
-    print("camera 640×640 NV21 → NV21, ms a frame:", result["camera 640×640 NV21, ms"])
+    camera = result["camera 640×640 NV21, ms"] = camera_view(args.engines, args.rounds)
+    print("camera 640×640 NV21 → NV21, ms a frame:", camera)
     if args.json:
-        args.json.write_text(json.dumps(result, indent=1))
-
-
-def cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+        save(result, args.json)
 
 
 if __name__ == "__main__":

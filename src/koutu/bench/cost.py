@@ -12,8 +12,10 @@ Shapes = Mapping[str | int, Shape]  # of inputs, by name or place; only for the 
 # Where a convolution's weights (M, C/group, …) are among its inputs; of a transposed one (C, M/group, …).
 _KERNEL = {"Conv": 1, "ConvInteger": 1, "FusedConv": 1, "QLinearConv": 3, "ConvTranspose": 1}
 _PRODUCTS = {"MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3, "Gemm": 1, "FusedMatMul": 1, "FusedGemm": 1}
+_PLACE = _KERNEL | _PRODUCTS
 _UNCOUNTED = {"LSTM", "GRU", "RNN", "Einsum", "Attention", "MultiHeadAttention", "DeformConv"}  # work of another shape
 _WEIGHTS = {1: "fp32", 10: "fp16", 16: "bf16", 11: "fp64", 2: "int8", 3: "int8"}  # onnx.TensorProto's types
+_TYPES = {f"tensor({name})": kind for name, kind in (("float", "float32"), ("float16", "float16"), ("uint8", "uint8"))}
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,15 @@ def onnx_cost(path: Path, shapes: Shapes, at: tuple[int, int] | None = None) -> 
     beside = {entry.value for t in tensors for entry in t.external_data if entry.key == "location"}
     size = path.stat().st_size + sum((path.parent / name).stat().st_size for name in beside)
     params = sum(prod(t.dims) for t in tensors)
-    macs = count_macs(model, shapes)
+    macs = count_macs(model, shapes, path.parent if beside else None)
     return Cost(path.name, size, params, macs, at if macs is not None else None, _precision(tensors), "graph")
 
 
-def count_macs(model: Any, shapes: Shapes) -> int | None:
-    """Multiply-accumulates of an onnx.ModelProto, its inputs `shapes` set first; None where a shape stays unknown."""
+def count_macs(model: Any, shapes: Shapes, folder: Path | None = None) -> int | None:
+    """Multiply-accumulates of an onnx.ModelProto, its inputs `shapes` set first; None where a shape stays unknown.
+
+    Shapes that ONNX's inference leaves open are seen in a run on zeros; folder: of weights that lie beside the file.
+    """
     import onnx
     from onnx import inliner, shape_inference
 
@@ -56,15 +61,45 @@ def count_macs(model: Any, shapes: Shapes) -> int | None:
         model = inliner.inline_local_functions(model)
     _fix_inputs(model.graph, shapes)
     try:
-        graph = shape_inference.infer_shapes(model, data_prop=True).graph
-    except (onnx.shape_inference.InferenceError, RuntimeError):
+        model = shape_inference.infer_shapes(model, data_prop=True)
+        known = _known(model.graph)
+        counted = [node for node in model.graph.node if node.op_type in _PLACE]
+        names = {name for node in counted for name in (node.output[0], *_factors(node))}
+        if missing := names - set(known):
+            known |= _seen(model, sorted(missing), folder)
+    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
         return None
+    counts = [_of(node, known) for node in model.graph.node]
+    return None if None in counts else sum(count for count in counts if count is not None)
+
+
+def _known(graph: Any) -> dict[str, Shape]:
     known: dict[str, Shape] = {t.name: tuple(t.dims) for t in graph.initializer}
     for value in [*graph.input, *graph.value_info, *graph.output]:
         if (shape := _shape(value)) is not None:
             known[value.name] = shape
-    counts = [_of(node, known) for node in graph.node]
-    return None if None in counts else sum(count for count in counts if count is not None)
+    return known
+
+
+def _seen(model: Any, names: Sequence[str], folder: Path | None) -> dict[str, Shape]:
+    """Shapes that tensors have in a run; raises RuntimeError or ValueError where the network cannot be run on zeros."""
+    import numpy as np
+    import onnx
+    import onnxruntime
+
+    if folder is not None:
+        onnx.load_external_data_for_model(model, str(folder))
+    present = {value.name for value in model.graph.output}
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in present)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        feeds = {i.name: np.zeros(i.shape, _TYPES[i.type]) for i in session.get_inputs()}
+        return {name: np.asarray(out).shape for name, out in zip(names, session.run(list(names), feeds), strict=True)}
+    except Exception as e:  # the engine raises types of its own
+        raise RuntimeError(f"the network could not be run on zeros: {e}") from e
 
 
 def _of(node: Any, known: Mapping[str, Shape]) -> int | None:
@@ -72,10 +107,9 @@ def _of(node: Any, known: Mapping[str, Shape]) -> int | None:
     kind = node.op_type
     if kind in _UNCOUNTED or any(a.HasField("g") for a in node.attribute):
         return None  # a branch may or may not run, a loop any number of times
-    if kind not in _KERNEL and kind not in _PRODUCTS:
+    if kind not in _PLACE:
         return 0
-    places = (0, (_KERNEL | _PRODUCTS)[kind])
-    first, second = (known.get(node.input[at]) for at in places)
+    first, second = (known.get(name) for name in _factors(node))
     out = known.get(node.output[0])
     if first is None or second is None or out is None:
         return None
@@ -85,6 +119,11 @@ def _of(node: Any, known: Mapping[str, Shape]) -> int | None:
         return prod(out) * prod(second[1:])
     turned = any(a.name == "transA" and a.i for a in node.attribute)
     return prod(out) * (first[-2] if turned else first[-1])
+
+
+def _factors(node: Any) -> tuple[str, str]:
+    """The names of what is multiplied."""
+    return node.input[0], node.input[_PLACE[node.op_type]]
 
 
 def _fix_inputs(graph: Any, shapes: Shapes) -> None:
