@@ -10,7 +10,7 @@ import argparse
 import statistics
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -31,7 +31,8 @@ def by_labelling(pred: NDArray[Any], true: NDArray[Any]) -> float:
     p, g = pred / 255, true / 255
     last = np.full(p.shape, -1.0)
     for i in range(1, 11):
-        labels, count = ndimage.label((p >= i * 0.1) & (g >= i * 0.1))
+        both = (p >= i * 0.1) & (g >= i * 0.1)
+        labels, count = cast("tuple[NDArray[Any], int]", ndimage.label(both))
         areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
         largest = labels == 1 + areas.argmax() if count else np.zeros(p.shape, bool)
         last[(last < 0) & ~largest] = (i - 1) * 0.1

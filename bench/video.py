@@ -164,10 +164,8 @@ def main() -> None:
         return child(args.child)
     result: dict = about_run() | {"frames": args.frames, "rounds": args.rounds, "sizes": {}}
     machine = result["machine"]
-    print(
-        f"{machine['cores']} cores, {machine['cpu']}, {machine['system']}; x264 {ENCODE.preset} crf {ENCODE.crf}; medians of {args.rounds} rounds",
-        flush=True,
-    )
+    where = f"{machine['cores']} cores, {machine['cpu']}, {machine['system']}"
+    print(f"{where}; x264 {ENCODE.preset} crf {ENCODE.crf}; medians of {args.rounds} rounds", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for size in SIZES:
             table = result["sizes"][f"{size[1]}x{size[0]}"] = measure(size, args, Path(folder))
