@@ -14,7 +14,7 @@ def lines(content: dict[str, Any]) -> Iterator[str]:
     machine = content["machine"]
     rounds = content["plan"]["rounds"]
     yield f"{machine['cores']} cores, {machine['cpu']}, {machine['system']}; medians of {rounds} rounds"
-    yield "milliseconds a frame of the matting stage; spread: of the middle half; network: its share of the median"
+    yield "milliseconds a frame of the matting stage; spread: of the middle half; network: median in it"
     for (size, threads), rows in groupby(content["rows"], key=lambda row: (tuple(row["size"]), row["threads"])):
         yield ""
         yield f"{size_text(size)}, {thread_text(threads)}"
