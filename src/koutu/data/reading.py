@@ -68,6 +68,13 @@ def _colours(role: str) -> Callable[[Path], Found]:
     return lambda path: {role: read_image(path)}
 
 
+def _foreground(path: Path) -> Found:
+    """Colours as they are under an alpha channel too, which `read_image` would put on white."""
+    if not has_alpha_channel(path):
+        return {"fgr": read_image(path)}
+    return {"fgr": np.ascontiguousarray(np.asarray(_open(path).convert("RGBA"))[..., :3])}
+
+
 def _matte(path: Path) -> Found:
     return {"pha": _alpha(_open(path), path)}
 
@@ -155,7 +162,7 @@ def _flow(path: Path) -> Found:
 
 
 READERS: dict[str, Callable[[Path], Found]] = {
-    "src": _colours("src"), "fgr": _colours("fgr"), "bgr": _colours("bgr"), "pha": _matte, "mask": _mask,
+    "src": _colours("src"), "fgr": _foreground, "bgr": _colours("bgr"), "pha": _matte, "mask": _mask,
     "truth": _truth, "rgba": _cutout, "channel3": _fourth, "trimap": _trimap, "detail": _detail, "flow": _flow,
 }  # fmt: skip
 
