@@ -9,6 +9,8 @@ import typer
 
 from koutu import __version__
 from koutu.cli.about import demo, doctor, models
+from koutu.cli.bench import bench
+from koutu.cli.data import app as data
 from koutu.cli.evaluation import compose, evaluate
 from koutu.cli.image import image, trimap
 from koutu.cli.review import review
@@ -45,10 +47,9 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-for command in (video, image, trimap, review, demo, models, doctor):
+for command in (video, image, trimap, review, bench, demo, models, doctor):
     app.command()(command)
 app.command("eval")(evaluate)
-data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets: compose test sets from cut-outs.")
 data.command()(compose)
 app.add_typer(data, name="data")
 

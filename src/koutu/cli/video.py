@@ -67,12 +67,14 @@ def video(
     """
     from koutu.api import convert
     from koutu.progress import summary, watch
-    from koutu.review import Reviewer, page, write_text
+    from koutu.review import Reviewer, page, require_writable, write_text
     from koutu.runtime.writer import EncodeOptions
 
     encode = EncodeOptions(codec=codec.value, preset=preset, crf=crf, depth=depth, audio=audio)
     backend = load_backend(model, engine, device, threads, weights, option)
     hints = make_hints(trimap, mask, plate, clicks, trimap_radius, plate_fixed, propagate)
+    if review:
+        require_writable(review, source)
     reviewer = Reviewer(source.name) if review else None
     with watch(source.name) as progress:
         report = convert(
