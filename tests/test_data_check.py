@@ -107,6 +107,15 @@ def test_against_finds_the_same_picture_in_another_set_of_the_same_name(tmp_path
     assert "one/set" in line and "two/set" in line
 
 
+def test_a_picture_that_splits_share_is_not_double(tmp_path):
+    grow(tmp_path, "input_lowres/doll.png c, trimap_lowres/Trimap1/doll.png t, trimap_lowres/Trimap2/doll.png t")
+    found = check_sets(open_splits(tmp_path))
+    assert len(found.summaries) == 2 and found.duplicates == []
+    save(tmp_path / "input_lowres/copy.png", COLOUR)
+    save(tmp_path / "trimap_lowres/Trimap2/copy.png", HARD)
+    assert len(check_sets(open_splits(tmp_path)).duplicates) == 1
+
+
 def test_a_wrong_folder_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="data set"):
         run(tmp_path)

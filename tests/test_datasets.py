@@ -3,15 +3,17 @@
 import json
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from media import make_clip
 from PIL import Image
 
-from koutu.api import convert
 from koutu.data.datasets import Broken, DataSet, Example, layout_names, open_dataset, open_splits
-from koutu.types import InputError
+from koutu.runtime.video import open_video
+from koutu.runtime.writer import open_writer
+from koutu.types import InputError, Yuv420
 
 PYCOCOTOOLS = "ignore:__array__ implementation:DeprecationWarning"  # its own affair with NumPy 2
 SIZE = 24, 32
@@ -381,22 +383,70 @@ def test_youtube_vis_clips_have_a_mask_a_frame(tmp_path):
     assert len(hidden.clips) == 2 and all(example.pha is None for example in read(hidden))
 
 
-def test_videos_with_alpha_tracks_are_cut_outs(tmp_path, tiny_onnx):
-    clip, folder = make_clip(tmp_path / "clip.mp4", frames=5, size=(64, 96)), tmp_path / "set"
+def cut_out(path: Path, clip: Path, alpha: np.ndarray) -> Path:
+    """The clip with this alpha (H, W) on every frame, as koutu writes it."""
+    with open_video(clip) as reader, open_writer(path, reader, alpha=True) as writer:
+        for frame in reader:
+            assert isinstance(frame.picture, Yuv420)
+            writer.write(frame.picture, frame, alpha)
+    return path
+
+
+def quicktime(path: Path, codec: str, kind: str, alpha: np.ndarray, frames: int) -> Path:
+    """RGBA pictures in a .mov."""
+    rgba = np.dstack([np.full((*alpha.shape, 3), (200, 100, 50), np.uint8), alpha])
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width, stream.pix_fmt = *alpha.shape, kind
+        for _ in range(frames):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(rgba, format="rgba").reformat(format=kind)))
+        out.mux(stream.encode(None))
+    return path
+
+
+def test_videos_with_alpha_tracks_are_cut_outs(tmp_path):
+    clip, folder = make_clip(tmp_path / "clip.mp4", frames=5, size=(48, 64)), tmp_path / "set"
     folder.mkdir()
-    for name in ("a.webm", "b.mov"):
-        convert(clip, folder / name, alpha=tmp_path / "alpha.mp4", background="transparent", model=tiny_onnx)
+    alpha = np.linspace(0, 255, 64).astype(np.uint8)[None].repeat(48, 0)
+    cut_out(folder / "a.webm", clip, alpha)
+    cut_out(folder / "b.mov", clip, alpha)
+    quicktime(folder / "c.mov", "qtrle", "argb", alpha, 5)
+    quicktime(folder / "d.mov", "png", "rgba", alpha, 5)
     data = open_dataset(folder)
-    assert data.layout == "video" and data.cutouts and [c.name for c in data.clips] == ["a", "b"]
-    assert [len(c) for c in data.clips] == [5, 5] and not data.clips[0].still
+    assert data.layout == "video" and data.cutouts and [c.name for c in data.clips] == ["a", "b", "c", "d"]
+    assert [len(c) for c in data.clips] == [5] * 4 and not data.clips[0].still
     examples = read(data)
-    assert [example.name for example in examples[:2]] == ["a/00000", "a/00001"] and len(examples) == 10
+    assert [example.name for example in examples[:2]] == ["a/00000", "a/00001"] and len(examples) == 20
     for example in examples:
-        assert example.src is None and example.fgr is not None and example.fgr.shape == (64, 96, 3)
-        assert example.pha is not None and example.pha.shape == (64, 96) and (example.pha < 1).any()
+        assert example.src is None and example.fgr is not None and example.fgr.shape == (48, 64, 3)
+        assert example.pha is not None and np.abs(example.pha * 255 - alpha).mean() < 3, example.name
+    assert np.abs(examples[10].fgr.astype(int) - (200, 100, 50)).max() < 4  # pyright: ignore
     assert [item.name for item in data.clips[1].examples(2, 4)] == ["b/00002", "b/00003"]
     one = open_dataset(folder / "a.webm")
     assert one.cutouts and len(read(one)) == 5
+
+
+def test_a_video_without_alpha_among_cut_outs_and_one_with_two_alphas_are_told(tmp_path):
+    clip, folder = make_clip(tmp_path / "clip.mp4", frames=2), tmp_path / "set"
+    folder.mkdir()
+    cut_out(folder / "a.mov", clip, np.full((48, 64), 9, np.uint8))
+    cut_out(folder / "b.mov", clip, np.full((48, 64), 9, np.uint8))
+    make_clip(folder / "b_alpha.mp4", frames=2)
+    make_clip(folder / "c.mp4", frames=2)
+    make_clip(folder / "d_alpha.mp4", frames=2)
+    data = open_dataset(folder)
+    assert [clip.name for clip in data.clips] == ["a"]
+    assert sorted(item.name for item in data.broken) == ["b", "c", "d_alpha.mp4"]
+
+
+def test_a_video_that_breaks_off_is_told_after_its_frames(tmp_path):
+    make_clip(tmp_path / "a.mkv", frames=30, options={"qp": "0", "g": "5"})
+    whole = (tmp_path / "a.mkv").read_bytes()
+    (tmp_path / "a.mkv").write_bytes(whole[: len(whole) * 2 // 3])
+    items = list(open_dataset(tmp_path).clips[0].examples())
+    assert 5 < len(items) < 30 and isinstance(items[0], Example)
+    assert isinstance(items[-1], Broken) and "missing" in items[-1].reason
 
 
 @pytest.mark.parametrize("ending", ["_alpha", "-alpha"])

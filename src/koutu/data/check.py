@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class Seen:
     soft: float | None
     covered: float | None
     mark: Mark | None  # of a picture, or of a clip's first frame
+    file: Path | None = None  # that it came from: splits may share pictures and differ in trimaps
 
     @property
     def odd(self) -> bool:
@@ -115,12 +117,23 @@ def check_sets(
         summary.broken.sort(key=lambda broken: broken.name)
     names = [data.name for data in sets]
     labels = [data.name if names.count(data.name) == 1 else f"{data.root} {data.split}" for data in sets]
-    marks = [
-        (label, seen) for label, summary in zip(labels, summaries, strict=True)
-        for seen in summary.seen if seen.mark is not None
-    ]  # fmt: skip
-    groups = alike([seen.mark for _, seen in marks if seen.mark is not None])
-    return Findings(summaries, [[(marks[i][0], marks[i][1].name) for i in group] for group in groups])
+    return Findings(summaries, _duplicates(dict(zip(labels, summaries, strict=True))))
+
+
+def _duplicates(summaries: dict[str, Summary]) -> list[list[tuple[str, str]]]:
+    """Groups of (set, name); a file that several splits hold is taken once."""
+    names: list[tuple[str, str]] = []
+    marks: list[Mark] = []
+    files: set[Path] = set()
+    for label, summary in summaries.items():
+        for seen in summary.seen:
+            if seen.mark is None or seen.file in files:
+                continue
+            if seen.file is not None:
+                files.add(seen.file)
+            names.append((label, seen.name))
+            marks.append(seen.mark)
+    return [[names[i] for i in group] for group in alike(marks)]
 
 
 Item = Broken | tuple[Seen, Cell | None]
@@ -153,19 +166,19 @@ def _clip(clip: Clip, stop: threading.Event, cells: bool) -> list[Item]:
             found.append(item)
             continue
         picture = _shown(item)
-        seen = _seen(item, picture if first else None)
+        seen = _seen(item, picture if first else None, getattr(clip.frames, "first_file", None))
         found.append((seen, make_cell(item.name, picture, item.pha) if first and cells else None))
         first = False
     return found
 
 
-def _seen(example: Example, picture: Rgb | None) -> Seen:
+def _seen(example: Example, picture: Rgb | None, file: Path | None) -> Seen:
     pha = example.pha
     height, width = next(x for x in (example.src, example.fgr, pha) if x is not None).shape[:2]
     soft = None if pha is None else float(((pha > 0) & (pha < 1)).mean())
     covered = None if pha is None else float(pha.mean(dtype=np.float64))
     look = None if picture is None else mark(picture)
-    return Seen(example.name, (height, width), example.binary, soft, covered, look)
+    return Seen(example.name, (height, width), example.binary, soft, covered, look, file)
 
 
 def _shown(example: Example) -> Rgb:

@@ -74,6 +74,11 @@ class MaskedFrames:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def first_file(self) -> Path:
+        """What the first picture is read from."""
+        return self.rows[0][1]
+
     def read(self, start: int, stop: int) -> Iterator[Example | Broken]:
         """Those from `start` to before `stop`."""
         for name, path, truth in self.rows[start:stop]:

@@ -38,6 +38,11 @@ class PictureFrames:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def first_file(self) -> Path:
+        """What the first picture is read from."""
+        return self.root / self.rows[0][1][0]
+
     def read(self, start: int, stop: int) -> Iterator[Example | Broken]:
         """Those from `start` to before `stop`."""
         for name, paths in self.rows[start:stop]:
