@@ -273,6 +273,14 @@ def test_trees_that_are_no_data_set_are_explained(tmp_path):
         open_dataset(tmp_path, "aim-500")
 
 
+def test_several_sets_in_a_folder_are_not_one(tmp_path):
+    grow(tmp_path, "places/a.jpg c, rooms/b.jpg c")
+    with pytest.raises(InputError, match=r"several: places \(folder\), rooms \(folder\)"):
+        open_dataset(tmp_path)
+    (tmp_path / "rooms/b.jpg").unlink()
+    assert [clip.name for clip in open_dataset(tmp_path).clips] == ["a"]
+
+
 def test_videomatting108_composes_by_its_list_and_reads_flow(tmp_path):
     root = tmp_path / "set"
     grow(root, "FG_done/cat/00000.png r, FG_done/cat/00001.png r, FG_done/dog/00000.png r, BG_done/sea/00004.png b")

@@ -74,14 +74,22 @@ def _found(root: Path, layout: str) -> tuple[str, Splits]:
     if root.is_file():
         return "video", video_folder.single(root)
     tree = Tree(root)
-    trees = [tree, *(Tree(root / top) for top in (tree.folders() if len(tree.folders()) <= _TOPS else []))]
+    tops = tree.folders() if len(tree.folders()) <= _TOPS else []
     tried = names if layout == AUTO else [layout]
     for group in ([n for n in tried if n not in GENERAL], [n for n in tried if n in GENERAL]):
-        for candidate in trees:
-            for name in group:
-                if splits := _splits(candidate, name):
-                    return name, splits
+        if found := _first(tree, group):
+            return found
+        inside = {top: found for top in tops if (found := _first(Tree(root / top), group))}
+        if len(inside) > 1:
+            few = ", ".join(f"{top} ({name})" for top, (name, _) in inside.items())
+            raise InputError(f"{root}: expected one data set, got several: {few}; name one of the folders")
+        if inside:
+            return next(iter(inside.values()))
     raise InputError(_explained(tree, tried))
+
+
+def _first(tree: Tree, layouts: list[str]) -> tuple[str, Splits] | None:
+    return next(((name, splits) for name in layouts if (splits := _splits(tree, name))), None)
 
 
 def _splits(tree: Tree, layout: str) -> Splits:
