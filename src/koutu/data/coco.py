@@ -147,7 +147,7 @@ def require_codec() -> None:
     try:
         import pycocotools.mask  # noqa: F401
     except ImportError as e:
-        raise InputError("expected pycocotools, which decodes COCO's masks, got none; pip install koutu[coco]") from e
+        raise InputError("expected pycocotools, which decodes COCO's masks, got none; pip install koutu[data]") from e
 
 
 def _stills(rows: Sequence[tuple[str, Truth]], pictures: Path) -> Content:
