@@ -35,8 +35,11 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def where(run: Data) -> str:
     """The machine and the moment, in words."""
-    machine, commit = run["machine"], run["commit"]
-    load = "" if run["load_before"] is None else f", load {run['load_before']:g} when it began"
+    machine, commit = run["machine"], run.get("commit")
+    if isinstance(machine, str):  # a run of before dates and versions were kept
+        return machine
+    loads = [f"{run[key]:g}" for key in ("load_before", "load_after") if run.get(key) is not None]
+    load = f", load average {' to '.join(loads)}" if loads else ""
     return (
         f"{machine['cores']} cores, {machine['cpu']}, {machine['system']}{load}; {run['date'][:10]}, "
         f"koutu {run['versions']['koutu']}{f' at {commit}' if commit else ''}"
@@ -76,7 +79,7 @@ def speed(root: Path) -> str:
         "All run behind the same reader, compositing and writer; RVM at the ratio its documentation recommends, "
         "MediaPipe without memory. A 640×640 NV21 camera frame takes "
         f"{run['camera 640×640 NV21, ms']['onnxruntime']:.1f} ms to its NV21 composite. koutu's longest stage: "
-        f"{stages}. Memory hardly grows with length: {memory(root).strip()}"
+        f"{stages}. Peak memory by length, at 160×90: {memory(root).strip()}"
     )
     lines = table(["", *(SYSTEMS[name] for name in shown)], [*rows, ["peak memory at 1280×720", *peaks]])
     return f"{filled(intro)}\n{lines}\n{filled(outro)}"
@@ -107,7 +110,7 @@ def stages(root: Path) -> str:
 def memory(root: Path) -> str:
     """One line: the peak at each length."""
     run = read(root, "memory")
-    found = [f"{mb:.0f} MB for {int(seconds):,} frames".replace(",", " ") for seconds, mb in run["peak_mb"].items()]
+    found = [f"{mb:.0f} MB for {seconds} frames" for seconds, mb in run["peak_mb"].items()]
     return f"{', '.join(found)} (`bench/memory.py`).\n"
 
 
