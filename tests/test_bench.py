@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
 from koutu.bench import cost, energy, memory, rounds, run, text
 from koutu.bench.cases import Case, Plan, cases, parse_size
@@ -127,6 +128,14 @@ def test_without_its_reference_a_model_is_still_measured(fakes):
     reference, row = content["rows"]
     assert reference["reference"] and reference["error"] and row["times_reference"] is None and row["ms"]["median"] > 0
     assert any("64×36" in line for line in text.lines(content))
+
+
+def test_the_command_tells_failures_by_its_exit_code(fakes, tmp_path, capsys):
+    with pytest.raises(typer.Exit) as told:
+        command(["b", "n" * 120], against="a", size=["64x36"], rounds=1, seconds=0.0, memory=False, json=tmp_path / "o")
+    assert told.value.exit_code == 5 and len(json.loads((tmp_path / "o").read_text())["rows"]) == 3
+    out = capsys.readouterr().out
+    assert "failed: nnn" in out and max(map(len, out.splitlines())) <= 100
 
 
 def test_an_interruption_leaves_nothing(fakes, tmp_path):

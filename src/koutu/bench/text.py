@@ -1,5 +1,6 @@
 """A benchmark for a terminal of 100 columns."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -80,7 +81,8 @@ def _energy(content: dict[str, Any]) -> Iterator[str]:
 def _ending(content: dict[str, Any]) -> Iterator[str]:
     for row in content["rows"]:
         if row["error"]:
-            yield f"failed: {row['model']}, {row['engine'] or 'no engine'}, {size_text(row['size'])}: {row['error']}"
+            what = f"failed: {row['model']}, {row['engine'] or 'no engine'}, {size_text(row['size'])}: {row['error']}"
+            yield from textwrap.wrap(what, 100, subsequent_indent="  ", break_on_hyphens=False)
     memories = {row["memory_mb"] for row in content["rows"] if isinstance(row["memory_mb"], str) and not row["error"]}
     yield from (f"memory: {reason}" for reason in sorted(memories))
     reference = next((row["model"] for row in content["rows"] if row["reference"]), "")

@@ -34,6 +34,8 @@ def bench(
 ) -> None:
     """Measure how fast models matte the packaged sample, beside a reference, round after round.
 
+    A model that fails is told at the end, the others are measured, and the exit code is 5.
+
     \b
     koutu bench
     koutu bench modnet-small --engine onnxruntime,openvino --size 640x360,1280x720 --threads 1,2
@@ -41,7 +43,7 @@ def bench(
     """
     from koutu.bench import run, text
     from koutu.bench.cases import Plan, parse_size
-    from koutu.types import InputError, OutputError
+    from koutu.types import InputError, ModelError, OutputError
     from koutu.zoo import DEFAULT
 
     numbers = _several(threads)
@@ -59,8 +61,8 @@ def bench(
         run.save(content, json)
     for line in text.lines(content):
         print(line)
-    if all(row["error"] for row in content["rows"]):
-        raise typer.Exit(5)
+    if any(row["error"] for row in content["rows"]):
+        raise typer.Exit(ModelError.exit_code)
 
 
 def _tell(line: str) -> None:
