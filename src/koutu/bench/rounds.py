@@ -156,8 +156,8 @@ def _started(result: Result, clip: Clip) -> Runner | None:
 
 
 def _fail(result: Result, error: Exception) -> None:
-    told = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
-    result.error, result.turns = told or type(error).__name__, []
+    kind = "" if isinstance(error, ModelError) else type(error).__name__
+    result.error, result.turns = ": ".join(part for part in (kind, str(error)) if part), []
 
 
 class _Timed:
