@@ -1,68 +1,32 @@
-"""Other people's networks behind koutu's Backend contract, so that everything around them is the same."""
+"""Other people's networks as koutu's descriptions run them, and the layout of a phone's camera."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from koutu.types import Rgb
+from koutu.runtime.backends import Backend
+from koutu.zoo import load
+
+# RVM at the downsample ratio that its documentation recommends for the size, in files of fixed size
+RVM = {
+    (360, 640): "rvm_288x512_1.onnx",
+    (720, 1280): "rvm_720x1280_0.375.onnx",
+    (1080, 1920): "rvm_1080x1920_0.25.onnx",
+}
 
 
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-class RvmBackend:
-    """Robust Video Matting, MobileNetV3, at the downsample ratio that its documentation recommends for the size."""
-
-    FILES = (
-        ((360, 640), (288, 512), "rvm_288x512_1.onnx"),
-        ((720, 1280), (720, 1280), "rvm_720x1280_0.375.onnx"),
-        ((1080, 1920), (1080, 1920), "rvm_1080x1920_0.25.onnx"),
-    )
-
-    def __init__(self, folder: Path, size: tuple[int, int], threads: int = 0):
-        self.size, file = next((net, file) for clip, net, file in self.FILES if clip == size)
-        self._session = _session(folder / "rvm_mobilenetv3" / file, threads)
-        self.name = f"RVM MobileNetV3 {file} · onnxruntime"
-        self._shapes = {i.name: i.shape for i in self._session.get_inputs() if i.name.startswith("r")}
-
-    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        return self.size
-
-    def initial_state(self, size: tuple[int, int]) -> list[NDArray[np.float32]]:
-        return [np.zeros(self._shapes[f"r{i}i"], np.float32) for i in range(1, 5)]
-
-    def __call__(self, rgb: Rgb, state: Any) -> tuple[NDArray, NDArray[np.float32], Any]:
-        src = np.ascontiguousarray(rgb.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
-        feeds = {"src": src, **{f"r{i}i": s for i, s in enumerate(state, 1)}}
-        out = self._session.run(["fgr", "pha", "r1o", "r2o", "r3o", "r4o"], feeds)
-        fgr, pha, *state = (np.asarray(x) for x in out)
-        return fgr[0], pha[0, 0], state
-
-
-class MediaPipeBackend:
-    """MediaPipe selfie segmentation, 256×256, per frame."""
-
-    def __init__(self, folder: Path, size: tuple[int, int], threads: int = 0):
-        self._session = _session(folder / "mediapipe_selfie" / "selfie_segmentation.onnx", threads)
-        self._input = self._session.get_inputs()[0].name
-        self.name = "MediaPipe selfie · onnxruntime"
-
-    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        return 256, 256
-
-    def initial_state(self, size: tuple[int, int]) -> None:
-        return None
-
-    def __call__(self, rgb: Rgb, state: None) -> tuple[None, NDArray[np.float32], None]:
-        out = np.asarray(self._session.run(None, {self._input: rgb[None].astype(np.float32) / 255})[0])
-        return None, out.reshape(256, 256), None
+def peers(folder: Path, size: tuple[int, int]) -> dict[str, Callable[[], Backend]]:
+    """What opens RVM MobileNetV3 with its memory, and MediaPipe's selfie segmentation, frame by frame, for frames of (H, W)."""
+    return {
+        "rvm": partial(load, "rvm-onnx-fixed", weights=folder / "rvm_mobilenetv3" / RVM[size]),
+        "mediapipe": partial(
+            load, "mediapipe-selfie", weights=folder / "mediapipe_selfie" / "selfie_segmentation.onnx"
+        ),
+    }
 
 
 def nv21_to_planes(nv21: NDArray[np.uint8], height: int) -> tuple[NDArray, NDArray, NDArray]:

@@ -21,7 +21,7 @@ import av
 import cv2
 
 sys.path.insert(0, str(Path(__file__).parent))
-from peers import MediaPipeBackend, RvmBackend, nv21_to_planes, planes_to_nv21
+from peers import nv21_to_planes, peers, planes_to_nv21
 
 from koutu.bench.run import about_run, save
 from koutu.color import rgb_to_yuv, to_rgb
@@ -79,13 +79,15 @@ def matting(backend: object, refine: bool) -> Callable[[Path, Path], dict]:
     return run
 
 
-def systems(size: tuple[int, int], peers: Path | None, engines: list[str]) -> dict[str, Callable[[Path, Path], dict]]:
+def systems(
+    size: tuple[int, int], folder: Path | None, engines: list[str], *, only: str = ""
+) -> dict[str, Callable[[Path, Path], dict]]:
     found: dict[str, Callable[[Path, Path], dict]] = {"transcode": transcode}
     for engine in engines:
         found[f"koutu {engine}"] = matting(load(engine=engine), refine=True)
-    if peers:
-        found["rvm"] = matting(RvmBackend(peers, size), refine=False)
-        found["mediapipe"] = matting(MediaPipeBackend(peers, size), refine=False)
+    if folder:
+        wanted = {name: start for name, start in peers(folder, size).items() if name == (only or name)}
+        found |= {name: matting(start(), refine=False) for name, start in wanted.items()}
     return found
 
 
@@ -107,24 +109,24 @@ def measure(size: tuple[int, int], args: argparse.Namespace, folder: Path) -> di
             for other in ("transcode", "rvm") if other in rounds
         }  # fmt: skip
         table[name] = {"fps": statistics.median(r["fps"] for r in runs), "stages": stages, "times": against}
-        if args.memory and name != "mediapipe":
+        if args.memory:
             table[name]["peak_mb"] = peak_memory(name, size, clip, args.peers)
     return table
 
 
-def peak_memory(name: str, size: tuple[int, int], clip: Path, peers: Path | None) -> float:
+def peak_memory(name: str, size: tuple[int, int], clip: Path, folder: Path | None) -> float:
     """Peak resident megabytes of a process that runs one system on one clip."""
-    job = json.dumps([name, size, str(clip), str(peers) if peers else None])
+    job = json.dumps([name, size, str(clip), str(folder) if folder else None])
     out = subprocess.run([sys.executable, __file__, "--child", job], check=True, capture_output=True, text=True)
     return float(out.stdout.split()[-1])
 
 
 def child(job: str) -> None:
-    name, size, clip, peers = json.loads(job)
+    name, size, clip, folder = json.loads(job)
     engines = [name.removeprefix("koutu ")] if name.startswith("koutu") else []
-    run = systems(tuple(size), Path(peers) if peers and name == "rvm" else None, engines)[name]
-    with tempfile.TemporaryDirectory() as folder:
-        run(Path(clip), Path(folder) / "out.mp4")
+    run = systems(tuple(size), Path(folder) if folder and not engines else None, engines, only=name)[name]
+    with tempfile.TemporaryDirectory() as results:
+        run(Path(clip), Path(results) / "out.mp4")
     print(peak_mb())
 
 
