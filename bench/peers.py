@@ -20,7 +20,7 @@ RVM = {
 
 
 def peers(folder: Path, size: tuple[int, int]) -> dict[str, Callable[[], Backend]]:
-    """What opens RVM MobileNetV3 with its memory, and MediaPipe's selfie segmentation, frame by frame, for frames of (H, W)."""
+    """What opens RVM MobileNetV3, with memory, and MediaPipe's selfie segmentation, without, for frames of (H, W)."""
     return {
         "rvm": partial(load, "rvm-onnx-fixed", weights=folder / "rvm_mobilenetv3" / RVM[size]),
         "mediapipe": partial(
