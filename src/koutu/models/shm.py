@@ -151,14 +151,23 @@ class SHM(nn.Module):
         out = self.heads(self._normalised(pad_to(src, 16)))
         return TrainingOutputs(*(x[..., :height, :width] for x in (out.trimap, out.alpha_r, out.pha)))
 
+    def fused(self, src: Tensor, probabilities: Tensor) -> Tensor:
+        """The M-Net alone: alpha (N, 1, H, W) for trimap probabilities (N, 3, H, W); sides multiples of 16."""
+        check(src, 16)
+        check(probabilities, 16, name="probabilities")
+        alpha_r = self.m_net(torch.cat([self._normalised(src), probabilities], dim=1))
+        return self._fused(probabilities, alpha_r)
+
     def heads(self, img: Tensor) -> TrainingOutputs:
         """All of it for a normalised BGR picture (N, 3, H, W), sides multiples of 16."""
         trimap = self.t_net(img)
         probabilities = torch.softmax(trimap, dim=1)
         alpha_r = self.m_net(torch.cat([img, probabilities], dim=1))
+        return TrainingOutputs(trimap, alpha_r, self._fused(probabilities, alpha_r))
+
+    def _fused(self, probabilities: Tensor, alpha_r: Tensor) -> Tensor:
         unknown, fgr = (2, 1) if self.cfg.swapped_classes else (1, 2)
-        pha = probabilities[:, fgr : fgr + 1] + probabilities[:, unknown : unknown + 1] * alpha_r
-        return TrainingOutputs(trimap, alpha_r, pha)
+        return probabilities[:, fgr : fgr + 1] + probabilities[:, unknown : unknown + 1] * alpha_r
 
     def _normalised(self, src: Tensor) -> Tensor:
         bgr = src.flip(1)

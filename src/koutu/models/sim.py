@@ -158,15 +158,22 @@ class SIM(nn.Module):
     def training_outputs(
         self, src: Tensor, trimap: Tensor, semantic: Tensor | None = None, clicks: Tensor | None = None
     ) -> TrainingOutputs:
-        """All heads on the same inputs as `forward`; alpha as it is, not overwritten."""
-        out = self.heads(*self._given(src, trimap, semantic, clicks))
+        """All heads on the same inputs as `forward`; alpha as it is, neither overwritten nor limited to [0, 1].
+
+        Beyond those limits a gradient must still reach it: from random weights all of it may lie there.
+        """
+        out = self._heads(*self._given(src, trimap, semantic, clicks))
         height, width = src.shape[2:]
         return TrainingOutputs(*(x[..., :height, :width] for x in (out.pha, out.fgr, out.bgr, out.attention)))
 
     def heads(self, src: Tensor, known: Tensor, clicks: Tensor, semantic: Tensor) -> TrainingOutputs:
         """The network itself: channels 3, 2 (sure background, sure foreground), 6 and 20, sides multiples of 8."""
+        out = self._heads(src, known, clicks, semantic)
+        return TrainingOutputs(out.pha.clamp(0, 1), out.fgr, out.bgr, out.attention)
+
+    def _heads(self, src: Tensor, known: Tensor, clicks: Tensor, semantic: Tensor) -> TrainingOutputs:
         hidden, joined = self._features(src, known, clicks, semantic)
-        pha = self.decoder.conv_up4_alpha(joined).clamp(0, 1)
+        pha = self.decoder.conv_up4_alpha(joined)
         colours = torch.sigmoid(self.decoder.conv_up4_fb(joined))
         attention = torch.sigmoid(self.decoder.conv_up4_attn(hidden))
         return TrainingOutputs(pha, colours[:, :3], colours[:, 3:], attention.roll(1, dims=1))
