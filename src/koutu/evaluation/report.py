@@ -95,7 +95,8 @@ def _cell(table: Table, name: str, column: str) -> str:
     if cell.difference is not None:
         sure = "" if cell.differs else ", not sure"
         against = f"<small>{cell.difference:+.3g} to the first network{sure}</small>"
-    return f"<td{mark}>{cell.mean:.4g}<small>{cell.low:.4g} … {cell.high:.4g}</small>{against}</td>"
+    interval = f"<small>{cell.low:.4g} … {cell.high:.4g}</small>" if cell.clips > 1 else ""
+    return f"<td{mark}>{cell.mean:.4g}{interval}{against if cell.clips > 1 else ''}</td>"
 
 
 def _worst(run: Run) -> Iterator[str]:

@@ -131,6 +131,8 @@ def _shown(table: Table, name: str, column: str) -> str:
     top = best(table, column)
     other = table.rows[top][column]
     mark = "*" if name == top else "°" if cell.low <= other.high and other.low <= cell.high else " "
+    if cell.clips < 2:  # nothing to resample
+        return f"{cell.mean:.4g} {mark}"
     return f"{cell.mean:.4g} ±{(cell.high - cell.low) / 2:.2g}{mark}"
 
 
