@@ -20,13 +20,33 @@ ALLOWED = {
     "losses": set(),
     "nn": set(),
     "models": {"nn", "types"},
-    "data": {"types", "color", "composite", "foreground", "classical"},
-    "train": {"data", "losses", "models", "trimap", "types"},
-    "runtime": {"types", "color", "composite", "foreground", "classical", "trimap", "zoo"},
-    "zoo": {"classical", "models", "runtime", "types"},
+    "files": {"types"},
+    "progress": {"runtime"},
+    "machine": set(),
+    "metrics": {"types"},
+    "data": {"types", "color", "composite", "foreground", "classical", "files", "runtime", "trimap"},
+    "train": {"data", "files", "losses", "models", "nn", "progress", "runtime", "trimap", "types", "zoo"},
+    "runtime": {"types", "color", "composite", "files", "foreground", "classical", "trimap", "zoo"},
+    "peers": {"types"},
+    "zoo": {"classical", "models", "peers", "runtime", "types"},
+    "evaluation": {
+        "composite",
+        "data",
+        "files",
+        "foreground",
+        "metrics",
+        "models",
+        "peers",
+        "runtime",
+        "trimap",
+        "types",
+        "zoo",
+    },
+    "review": {"color", "composite", "files", "foreground", "metrics", "runtime", "types", "zoo"},
+    "bench": {"classical", "color", "files", "machine", "models", "runtime", "types", "zoo"},
     "export": {"models", "runtime", "types"},
 }
-WIRES = {"cli", "api", "doctor", "progress", "pictures", "__main__", "__init__"}  # may import anything but the cli
+WIRES = {"cli", "api", "doctor", "pictures", "__main__", "__init__"}  # may import anything but the cli
 
 
 def imports(path: Path) -> set[str]:

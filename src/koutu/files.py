@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and the folders they go to."""
 
 import os
 import secrets
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from koutu.types import OutputError
 
 
 @contextmanager
@@ -28,3 +30,14 @@ def whole_file(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def folder(path: Path) -> Path:
+    """The folder, made if missing; raises OutputError."""
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"expected a folder for the results, got the file {path}; name a folder")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise OutputError(f"the folder {path} could not be made: {e.strerror}; choose another") from e
+    return path

@@ -36,14 +36,3 @@ def jobs(sources: list[str], output: str) -> list[tuple[Path | IO[bytes], Path |
         targets[target] = source
         pairs.append((read, target))
     return pairs
-
-
-def folder(path: Path) -> Path:
-    """The folder, made if missing; raises OutputError."""
-    if path.exists() and not path.is_dir():
-        raise OutputError(f"expected a folder for the results, got the file {path}; name a folder")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise OutputError(f"the folder {path} could not be made: {e.strerror}; choose another") from e
-    return path

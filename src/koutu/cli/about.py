@@ -11,7 +11,7 @@ def demo(
 ) -> None:
     """Run the main job on a packaged sample: a composited video, its alpha, and both side by side."""
     from koutu.api import convert
-    from koutu.pictures import folder
+    from koutu.files import folder
     from koutu.progress import summary, watch
     from koutu.zoo import SAMPLE
 

@@ -57,7 +57,7 @@ def evaluate(
     from koutu.evaluation.run import evaluate as run_evaluation
     from koutu.evaluation.table import save, sum_up, text, write
     from koutu.evaluation.testset import Recipe
-    from koutu.pictures import folder
+    from koutu.files import folder
     from koutu.progress import Steps
     from koutu.runtime.matter import Matter
     from koutu.zoo import load, load_named

@@ -97,7 +97,7 @@ def trimap(
 
 def _each(pairs: list[tuple[Any, Any]], output: str, work: Any) -> None:
     """Run `work` on every picture; of several, a broken one is told and the others are done."""
-    from koutu.pictures import folder
+    from koutu.files import folder
     from koutu.runtime.image import read_image
 
     failed = 0

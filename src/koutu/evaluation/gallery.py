@@ -12,8 +12,8 @@ import numpy as np
 from koutu.composite import replace
 from koutu.data.datasets import Example
 from koutu.evaluation.measure import badness
+from koutu.files import folder
 from koutu.foreground import decontaminate
-from koutu.pictures import folder
 from koutu.types import Alpha, OutputError, Rgb
 
 if TYPE_CHECKING:

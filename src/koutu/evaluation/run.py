@@ -13,8 +13,8 @@ import numpy as np
 from koutu.data.datasets import Broken, Clip, DataSet, Example
 from koutu.evaluation.gallery import Gallery
 from koutu.evaluation.measure import Scorer, Settings, badness
+from koutu.files import folder as make_folder
 from koutu.files import whole_file
-from koutu.pictures import folder as make_folder
 from koutu.runtime.backends import Backend
 from koutu.runtime.hints import Hints
 from koutu.runtime.matter import Matter
