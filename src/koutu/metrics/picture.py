@@ -129,12 +129,18 @@ def _connected(reached: NDArray[np.uint8]) -> NDArray[np.uint8]:
     pixels = np.asarray(cv2.calcHist([reached], [0], None, [256], [0, 256])).ravel()
     steps = range(1, len(THRESHOLDS) + 1)
     new = [i for i in steps if i == 1 or pixels[i - 1]]  # else it is the same mask as at the threshold before
-    with ThreadPoolExecutor(min(len(new), os.cpu_count() or 1)) as pool:
-        parts = dict(zip(new, pool.map(lambda i: _largest((reached >= i).view(np.uint8)), new), strict=True))
     alive, count = np.ones_like(reached), np.zeros_like(reached)
-    for i in steps:
-        alive &= parts.get(i, alive)
-        count += alive
+    cores = os.cpu_count() or 1
+    with ThreadPoolExecutor(cores) as pool:
+        for chunk in (new[at : at + cores] for at in range(0, len(new), cores)):
+            parts = pool.map(lambda i: _largest((reached >= i).view(np.uint8)), chunk)
+            for i, part in zip(chunk, parts, strict=True):
+                alive &= part
+                after = new.index(i) + 1
+                same = (new[after] if after < len(new) else steps.stop) - i  # thresholds with this mask
+                count += np.uint8(same) * alive
+            if not alive.any():  # among crumbs the largest part is soon another one
+                break
     return count
 
 
