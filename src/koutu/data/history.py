@@ -54,9 +54,11 @@ def corrupt(alpha: Alpha, rng: np.random.Generator) -> Alpha:
     return (alpha * rng.uniform(0.5, 1)).astype(np.uint8)
 
 
-def previous_alpha(alpha: Alpha, other: Alpha, rng: np.random.Generator) -> Alpha:
-    """A plausible alpha of the frame before `alpha` (H, W); `other` is some other sample's."""
-    case = rng.choice(list(CASES), p=list(CASES.values()))
+def previous_alpha(alpha: Alpha, other: Alpha, rng: np.random.Generator, *, blank: bool = True) -> Alpha:
+    """A plausible alpha of the frame before `alpha` (H, W); `other`: another sample's. blank: there may be none."""
+    cases = CASES if blank else {case: p for case, p in CASES.items() if case != "blank"}
+    shares = np.array(list(cases.values()))
+    case = rng.choice(list(cases), p=shares / shares.sum())
     if case == "blank":
         return np.zeros_like(alpha)
     if case == "near":

@@ -1,0 +1,111 @@
+"""Cut-outs ready to be put elsewhere: their own colours without the old background's, and where their picture cut them.
+
+A packed cut-out is a picture with an alpha. In its rim the old background still shines, and beside the rim there is
+nothing else; both would show as a halo on a new background.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.data.pack import Pack
+from koutu.foreground import decontaminate
+from koutu.types import Alpha, Rgb
+
+SIDES = ("left", "right", "top", "bottom")
+_PRESENT = 64  # alpha from which somebody counts as being there
+PAD = 2
+
+
+@dataclass(frozen=True)
+class Body:
+    """Where somebody is in an (H, W) picture: box in pixels, right and bottom exclusive; cut: side → (first, last).
+
+    The last gives the rows (left, right) or columns (top, bottom) on which the picture's border cuts the body.
+    """
+
+    size: tuple[int, int]
+    box: tuple[int, int, int, int]
+    cut: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def find_body(alpha: Alpha) -> Body | None:
+    """The body of an alpha (H, W); None for an empty one."""
+    there = alpha > _PRESENT
+    columns, rows = np.flatnonzero(there.any(axis=0)), np.flatnonzero(there.any(axis=1))
+    if not len(columns):
+        return None
+    edges = (there[:, :2].any(axis=1), there[:, -2:].any(axis=1), there[:2].any(axis=0), there[-2:].any(axis=0))
+    cut = {}
+    for side, edge in zip(SIDES, edges, strict=True):
+        touched = np.flatnonzero(edge)
+        if len(touched):
+            cut[side] = int(touched[0]), int(touched[-1]) + 1
+    height, width = alpha.shape
+    box = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    return Body((height, width), box, cut)
+
+
+def cut_out(rgba: NDArray[np.uint8], scale: float) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """A packed (H, W, 4) shrunk to about `scale`, clean, within a margin of nobody; and the (2, 3) map that it took.
+
+    Cleaned after shrinking, where it costs less; the mixing equation holds for mean colours as well. It is never
+    enlarged: that is the warp's work.
+    """
+    height, width = rgba.shape[:2]
+    scale = min(1.0, scale)
+    size = max(2, round(width * scale)), max(2, round(height * scale))
+    small = cv2.resize(rgba, size, interpolation=cv2.INTER_AREA) if scale < 1 else np.ascontiguousarray(rgba)
+    alpha = np.ascontiguousarray(small[..., 3])
+    rgb = extended(decontaminate(np.ascontiguousarray(small[..., :3]), alpha), alpha)
+    padded = cv2.copyMakeBorder(rgb, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE)
+    alpha = cv2.copyMakeBorder(alpha, PAD, PAD, PAD, PAD, cv2.BORDER_CONSTANT, value=0)
+    sx, sy = size[0] / width, size[1] / height
+    taken = np.array([[sx, 0, (sx - 1) / 2 + PAD], [0, sy, (sy - 1) / 2 + PAD]])
+    return np.dstack([padded, alpha]), taken
+
+
+def extended(rgb: Rgb, weight: Alpha) -> Rgb:
+    """rgb (H, W, 3) where `weight` (H, W) is 255, and its colours drawn out over the rest: what is near, ever softer.
+
+    The pull and push of Gortler et al., "The Lumigraph", SIGGRAPH 1996: means over ever coarser cells, each finer one
+    written over the coarser as far as it is known.
+    """
+    share = cv2.LUT(weight, _KNOWN)
+    level = cv2.merge([*cv2.split(cv2.multiply(rgb, cv2.merge([share] * 3), scale=1 / 255)), share])
+    levels = []
+    while min(level.shape[:2]) > 2:
+        height, width = level.shape[:2]
+        level = cv2.resize(level, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
+        levels.append(level)
+    filled = None
+    for level in reversed(levels):
+        known = level[..., 3:].astype(np.float32)
+        own = level[..., :3] * (255 / np.maximum(known, 1))
+        if filled is None:
+            total = level.reshape(-1, 4).sum(axis=0, dtype=np.float64)
+            filled = np.full(own.shape, total[:3] * 255 / max(1.0, total[3]), np.float32)
+        else:
+            filled = cv2.resize(filled, own.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        filled += np.minimum(known * (3 / 255), 1) * (own - filled)
+    if filled is None:
+        return rgb
+    far = cv2.resize(np.clip(filled, 0, 255).astype(np.uint8), rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    keep = cv2.merge([cv2.LUT(weight, _KEPT)] * 3)
+    return cv2.add(cv2.multiply(rgb, keep, scale=1 / 255), cv2.multiply(far, cv2.bitwise_not(keep), scale=1 / 255))
+
+
+def shares(pack: Pack, indices: Sequence[int], weights: Iterable[tuple[str, float]]) -> NDArray[np.float64]:
+    """Probability of each picture: its set's weight, normalised; a set not named counts 1."""
+    rate = dict(weights)
+    p = np.array([rate.get(pack.entries[i].source, 1.0) for i in indices])
+    return p / p.sum()
+
+
+# Thin alpha says little about its colour: from 0.5 on a pixel's colour is passed on, below 0.25 others' is taken.
+_LEVELS = np.arange(256) / 255
+_KNOWN = np.rint(255 * np.clip(2 * _LEVELS - 1, 0, 1)).astype(np.uint8)
+_KEPT = np.rint(255 * np.clip(4 * _LEVELS - 0.2, 0, 1)).astype(np.uint8)

@@ -1,0 +1,228 @@
+"""Training samples of every network, made on the fly: people on another place, or a picture as it is, over T frames.
+
+One seed makes one scene, to the bit. What is drawn once a clip stays or glides; only noise is new in each frame.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.data.actors import STUDIO, Actor, Casting, adapted
+from koutu.data.cutouts import extended
+from koutu.data.finish import Finish, Light
+from koutu.data.history import previous_alpha, random_affine
+from koutu.data.layers import Layers, composed, occluded, over, shadowed, smeared, thing_shape
+from koutu.data.motion import Track, at_time, chained, glide, moved, shake, still, timing, travel
+from koutu.data.pack import Pack
+from koutu.data.places import Place, Places
+from koutu.data.scene_config import SceneConfig
+from koutu.foreground import decontaminate
+
+_NOW = 1  # tracks begin a frame before the clip and end a frame after it
+_MOST = 12  # instants that an open shutter is made of
+
+__all__ = ["Scene", "SceneConfig", "Scenes"]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """T frames of one place; all uint8. coloured: fgr and bgr are the true colours of src (a composed scene).
+
+    src, fgr, bgr (T, H, W, 3), pha (T, H, W). prev (H, W): what might be remembered of the frame before the first.
+    plate (T, H, W, 3): the place without people and their shadows, where it is not bgr.
+    """
+
+    src: NDArray
+    pha: NDArray
+    fgr: NDArray
+    bgr: NDArray
+    prev: NDArray
+    coloured: bool
+    plate: NDArray | None = None
+
+
+class Shot(Protocol):
+    """What is before the camera, at any time in frames."""
+
+    def at(self, time: float, size: tuple[int, int]) -> Layers: ...
+    def travel(self, frame: int) -> float: ...
+
+
+@dataclass(frozen=True)
+class Staged:
+    """People, the first in front, on a place; shadow: where it falls, how dark and how soft; thing: before them all."""
+
+    place: Place
+    actors: Sequence[Actor]
+    shadow: tuple[NDArray[np.float64], float, float] | None = None
+    thing: Actor | None = None
+
+    def at(self, time: float, size: tuple[int, int]) -> Layers:
+        back = self.place.at(time, size)
+        front = None
+        for actor in self.actors:
+            seen = actor.at(time, size)
+            front = seen if front is None else over(front, seen)
+        if front is None:
+            layers = Layers(back, np.zeros(size, np.uint8), back)
+        else:
+            layers = Layers(np.ascontiguousarray(front[..., :3]), np.ascontiguousarray(front[..., 3]), back)
+        if self.shadow is not None and front is not None:
+            layers = shadowed(layers, self.shadow[0], strength=self.shadow[1], blur=self.shadow[2])
+        return layers if self.thing is None else occluded(layers, self.thing.at(time, size))
+
+    def travel(self, frame: int) -> float:
+        moving = [travel(a.track, frame, a.corners()) for a in self.actors]
+        h, w = self.place.picture.shape[:2]
+        return max([travel(self.place.track, frame, np.array([[0.0, 0], [w, h]])), *moving])
+
+
+@dataclass(frozen=True)
+class AsIs:
+    """A picture with its own background; fgr and bgr are guessed."""
+
+    rgba: NDArray[np.uint8]
+    fgr: NDArray[np.uint8]
+    bgr: NDArray[np.uint8]
+    track: Track
+
+    def at(self, time: float, size: tuple[int, int]) -> Layers:
+        matrix = at_time(self.track, time)
+        rgba, fgr, bgr = (
+            moved(x, matrix, size, border=cv2.BORDER_REFLECT_101) for x in (self.rgba, self.fgr, self.bgr)
+        )
+        pha, src = np.ascontiguousarray(rgba[..., 3]), np.ascontiguousarray(rgba[..., :3])
+        return Layers(fgr, pha, bgr, src=src)
+
+    def travel(self, frame: int) -> float:
+        h, w = self.rgba.shape[:2]
+        return travel(self.track, frame, np.array([[0.0, 0], [w, 0], [0, h], [w, h]]))
+
+
+class Scenes:
+    """Draws scenes from packed people (RGBA; those of `indices`) and packed backgrounds (RGB)."""
+
+    def __init__(self, people: Pack, backgrounds: Pack, indices: Sequence[int], cfg: SceneConfig | None = None):
+        self.cfg = cfg or SceneConfig()
+        self.casting, self.places = Casting(people, indices, self.cfg), Places(backgrounds, self.cfg)
+
+    def __call__(self, rng: np.random.Generator, size: int | tuple[int, int], frames: int = 1) -> Scene:
+        """A scene of T = `frames` and a side, or (H, W), of `size`."""
+        size = (size, size) if isinstance(size, int) else size
+        finish = Finish.drawn(rng, self.cfg, frames)
+        moves = frames > 1 or finish.shutter > 0
+        shot = self._shot(rng, size, frames + 2, moves=moves)
+        layers = [self._exposed(shot, i + _NOW, size, finish.shutter) for i in range(frames)]
+        light = Light.drawn(rng, self.cfg, max(size))
+        layers = [light(x, i / max(1, frames - 1)) for i, x in enumerate(layers)]
+        src = finish([composed(x) for x in layers], rng)
+        prev = self._previous(rng, shot, layers[0].pha, size, moves=moves)
+        flip = rng.random() < 0.5
+        plates = [x.plate for x in layers if x.plate is not None]
+        return Scene(
+            _stacked(src, flip), _stacked([x.pha for x in layers], flip), _stacked([x.fgr for x in layers], flip),
+            _stacked([x.bgr for x in layers], flip), _stacked([prev], flip)[0], layers[0].src is None,
+            _stacked(plates, flip) if plates else None,
+        )  # fmt: skip
+
+    def _shot(self, rng: np.random.Generator, size: tuple[int, int], length: int, *, moves: bool) -> Shot:
+        kind, cfg = rng.random(), self.cfg
+        view = still(length)
+        if moves and rng.random() < cfg.shake:
+            view = shake(rng, size, length, rng.uniform(0.002, 0.015))
+        if not cfg.exact and cfg.empty <= kind < cfg.empty + cfg.as_is:
+            index = self.casting.draw(rng)
+            source = self.casting.people.entries[index].source
+            if source not in STUDIO or rng.random() > 0.85:
+                return self._as_is(rng, index, size, view, moves=moves)
+        return self._staged(rng, size, view, empty=kind < cfg.empty, moves=moves)
+
+    def _staged(
+        self, rng: np.random.Generator, size: tuple[int, int], view: Track, *, empty: bool, moves: bool
+    ) -> Staged:
+        cfg, far = self.cfg, still(len(view))
+        back = far + rng.uniform(0.5, 1) * (view - far)  # parallax: what is farther away moves less
+        if moves and rng.random() < cfg.pan:
+            at = timing(rng, max(len(view), 12), pause=cfg.pause)[: len(view)]
+            back = chained(glide(rng, size, at, strength=rng.uniform(0.2, 0.8)), back)
+        place = self.places(rng, size, back)
+        if rng.random() < cfg.decoy:
+            outline = self.casting.people[self.casting.draw(rng)][..., 3]
+            place = self.places.with_decoy(place, rng, np.ascontiguousarray(outline))
+        count = 0 if empty else 2 if rng.random() < cfg.second else 1
+        cast = [self.casting(rng, size, view, moves=moves) for _ in range(count)]
+        cast = [self._adapted(rng, actor, place) for actor in cast if actor is not None]
+        shadow = self._shadow(rng, size) if rng.random() < cfg.shadow else None
+        thing = self._thing(rng, size, view) if rng.random() < cfg.occluder else None
+        return Staged(place, cast, shadow, thing)
+
+    def _adapted(self, rng: np.random.Generator, actor: Actor, place: Place) -> Actor:
+        texture = self.places.texture(rng, (64, 64)) if rng.random() < self.cfg.props else None
+        share = rng.uniform(0.2, 0.7) if rng.random() < self.cfg.harmonise else 0.0
+        return adapted(actor, rng, place.picture, texture, share)
+
+    def _thing(self, rng: np.random.Generator, size: tuple[int, int], view: Track) -> Actor:
+        """Something before everybody, at the lower border or a side, that the camera passes faster."""
+        sides = rng.uniform(0.12, 0.5, 2) * size
+        edge = rng.random()
+        x = rng.uniform(0, 1) if edge < 0.6 else float(rng.random() < 0.5)
+        y = rng.uniform(0.75, 1.05) if edge < 0.6 else rng.uniform(0.3, 1)
+        shape = thing_shape(rng, size, (x * size[1], y * size[0]), sides)
+        rgba = np.dstack([self.places.texture(rng, size), shape])
+        return Actor(rgba, still(len(view)) + 1.3 * (view - still(len(view))))
+
+    def _shadow(self, rng: np.random.Generator, size: tuple[int, int]) -> tuple[NDArray[np.float64], float, float]:
+        matrix = random_affine(size, rng, turn=5, shift=0.2, zoom=0.3, shear=5)
+        return matrix, rng.uniform(0.1, 0.5), rng.uniform(0.01, 0.06) * max(size)
+
+    def _as_is(self, rng: np.random.Generator, index: int, size: tuple[int, int], view: Track, *, moves: bool) -> AsIs:
+        """A part of the picture, or nearly all of it a little squeezed, never beyond its border at rest."""
+        rgba = self.casting.people[index]
+        h, w = rgba.shape[:2]
+        unit = min(h / size[0], w / size[1]) * (rng.uniform(0.6, 0.97) if rng.random() < 0.7 else 1.0)
+        height, width = unit * size[0], unit * size[1]
+        if rng.random() < 0.5:
+            height, width = min(h, height * rng.uniform(1, 1.3)), min(w, width * rng.uniform(1, 1.3))
+        y, x = rng.uniform(0, h - height), rng.uniform(0, w - width)
+        scale = min(1.0, max(size[0] / height, size[1] / width))
+        if scale < 1:
+            rgba = cv2.resize(rgba, (round(w * scale), round(h * scale)), interpolation=cv2.INTER_AREA)
+        shrunk = rgba.shape[1] / w, rgba.shape[0] / h
+        base = np.array([
+            [size[1] / (width * shrunk[0]), 0, -x * size[1] / width],
+            [0, size[0] / (height * shrunk[1]), -y * size[0] / height],
+        ])  # fmt: skip
+        zoom = 1 + rng.uniform(0, 0.05)
+        turn = cv2.getRotationMatrix2D((size[1] / 2, size[0] / 2), float(rng.normal(0, 3)), zoom)
+        track = chained(base, turn, view)
+        if moves and rng.random() < self.cfg.pan:
+            at = timing(rng, max(len(view), 12), pause=self.cfg.pause)[: len(view)]
+            track = chained(track, glide(rng, size, at, strength=0.4))
+        rgb, pha = np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3])
+        fgr = extended(decontaminate(rgb, pha), pha)
+        return AsIs(np.ascontiguousarray(rgba), fgr, extended(rgb, cv2.bitwise_not(pha)), track)
+
+    def _exposed(self, shot: Shot, frame: int, size: tuple[int, int], shutter: float) -> Layers:
+        """A frame, smeared by what moved while the shutter was open."""
+        count = int(np.clip(np.ceil(shot.travel(frame) * shutter), 1, _MOST)) if shutter > 0 else 1
+        return smeared([shot.at(frame + shutter * i / count, size) for i in range(count)])
+
+    def _previous(
+        self, rng: np.random.Generator, shot: Shot, pha: NDArray, size: tuple[int, int], *, moves: bool
+    ) -> NDArray:
+        """What might be remembered of the frame before the first."""
+        kind, cfg = rng.random(), self.cfg
+        if kind < cfg.previous_blank:
+            return np.zeros_like(pha)
+        if moves and kind < cfg.previous_blank + cfg.previous_true:
+            return shot.at(_NOW - 1, size).pha
+        return previous_alpha(pha, pha[::-1, ::-1], rng, blank=False)
+
+
+def _stacked(pictures: Sequence[NDArray], flip: bool) -> NDArray:
+    whole = np.stack(pictures)
+    return np.ascontiguousarray(whole[:, :, ::-1]) if flip else whole
