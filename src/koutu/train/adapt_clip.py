@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -84,7 +85,7 @@ def sample(clip: Path, sizing: Sizing, *, frames: int, watch: Watch = lambda *_:
 def run_of(pictures: list[Rgb], first: int = 0) -> Run:
     """A run of RGB pictures (h, w, 3) uint8 with the motion between them."""
     flows, trusted = [], []
-    for previous, current in zip(pictures, pictures[1:], strict=False):
+    for previous, current in pairwise(pictures):
         backward = flow(previous, current)
         flows.append(backward)
         trusted.append(consistent(backward, flow(current, previous), previous, current))

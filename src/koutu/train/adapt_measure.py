@@ -36,7 +36,7 @@ MEASURES = {
 WANTED = ("flicker", "band flicker", "unsure", "torn")
 GUARDED = (*WANTED, "disagreement", "edge")  # must not rise; "edge" alone is measured against the picture
 # What is smaller than this is as good as 0, and changes relative to this: noise must not decide.
-_FLOOR = {"flicker": 5e-4, "band flicker": 5e-3, "unsure": 5e-3, "torn": 5e-3, "disagreement": 2e-3, "edge": 5e-3, "area": EMPTY}
+_FLOOR = dict.fromkeys(MEASURES, 5e-3) | {"flicker": 5e-4, "disagreement": 2e-3, "area": EMPTY}
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def judge(before: Measured, after: Measured, kept: float) -> Verdict:
     problems += [
         f"{name} rose by {change[name]:.0%}, more than {TOLERANCE:.0%}"
         for name in GUARDED
-        if change[name] > TOLERANCE or not math.isfinite(new[name]) and math.isfinite(old[name])
+        if change[name] > TOLERANCE or (not math.isfinite(new[name]) and math.isfinite(old[name]))
     ]
     if not abs(change["area"]) <= AREA:
         problems.append(f"the person's area changed by {change['area']:+.0%}, more than ±{AREA:.0%}")

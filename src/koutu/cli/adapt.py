@@ -1,0 +1,68 @@
+"""`koutu adapt`."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from koutu.cli import options
+
+NOT_BETTER = 8  # exit code: it was not made better, so that nothing was written
+
+
+def adapt(
+    clip: Annotated[Path, typer.Argument(metavar="CLIP", readable=False, help="Any video that FFmpeg reads.")],
+    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="The adapted network, .onnx.")],
+    frames: Annotated[int, typer.Option(min=32, help="Frames sampled, in runs of 8 spread over the clip.")] = 160,
+    minutes: Annotated[float, typer.Option(min=0.05, help="Of adapting, at most; reading the clip adds to it.")] = 3.0,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the sampled frames, at most.")] = 10,
+    lr: Annotated[float, typer.Option(min=0.0, help="Learning rate.")] = 1e-5,
+    motion: Annotated[float, typer.Option(min=0.0, help="Weight of steadiness along the motion.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the order in which frames are learnt from.")] = 0,
+    pixels: Annotated[int, typer.Option(min=0, help="Pixels the network is shown; 0 for its own.")] = 0,
+    model: Annotated[str, typer.Option("--model", "-m", help="modnet-small, or modnet with --weights.")] = "",
+    weights: options.Weights = "",
+    report: Annotated[Path | None, typer.Option(readable=False, help="Before and after: .html, or .json.")] = None,
+) -> None:
+    """Adapt MODNet to a clip of your own, without any truth, for koutu video --model ADAPTED.onnx.
+
+    Frames that it did not learn from tell whether it helped. If it did not, nothing is written but the report, and the
+    exit code is 8: go on with the network as it was.
+
+    \b
+    koutu adapt talk.mp4 -o talk.onnx --report talk.html
+    koutu video talk.mp4 -o out.mp4 --model talk.onnx
+    koutu adapt talk.mp4 -o talk.onnx --model modnet --weights weights.pt --minutes 20
+    """
+    _require()
+    from koutu.progress import Steps
+    from koutu.train.adapt import Options, check_report
+    from koutu.train.adapt import adapt as adapt_to
+    from koutu.train.adapt_report import summary, write_report
+
+    given = Options(frames=frames, minutes=minutes, epochs=epochs, lr=lr, motion=motion, pixels=pixels, seed=seed)
+    if report:
+        check_report(report, clip, output)
+    with Steps(clip.name) as watch:
+        found = adapt_to(
+            clip, output, options=given, watch=watch, **({"model": model} if model else {}), weights=weights or None
+        )
+    if report:
+        write_report(found, report)
+    for line in summary(found):
+        print(line, file=sys.stderr)
+    for path in (found.path, report):
+        if path:
+            print(f"wrote {path}", file=sys.stderr)
+    if not found.accepted:
+        raise typer.Exit(NOT_BETTER)
+
+
+def _require() -> None:
+    from koutu.types import ModelError
+
+    for module in ("torch", "onnx"):
+        if find_spec(module) is None:
+            raise ModelError(f"adapting needs {module}, which is not installed; pip install 'koutu[train]'")
