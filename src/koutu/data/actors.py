@@ -1,7 +1,8 @@
 """People for a scene: drawn from packed cut-outs, put where they could be, and moved so that no cut edge shows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from koutu.data.augment import recolour_pale
 from koutu.data.camera import random_tone
-from koutu.data.cutouts import Body, cut_out, find_body, shares
+from koutu.data.cutouts import Body, Lottery, cut_out, find_body
 from koutu.data.layers import harmonised, held
 from koutu.data.motion import Track, at_time, bends, chained, glide, grounded, moved, passage, shifts, sway, timing
 from koutu.data.pack import Pack
@@ -18,17 +19,22 @@ from koutu.types import Rgb
 
 STUDIO = ("london", "canada")
 _LARGEST = 1.8  # times its packed size, beyond which somebody would be all blur
+_TRIES, _GROWN = 5, 1.5
 
 
 @dataclass(frozen=True)
 class Actor:
-    """rgba (h, w, 4) and the track that brings it onto the sample; bend (T, K, K, 2): what is not stiff about it."""
+    """rgba (h, w, 4) and the track that brings it onto the sample; bend (T, K, K, 2): what is not stiff about it.
 
-    rgba: NDArray[np.uint8]
+    nearness: who has more of it stands before the others.
+    """
+
+    rgba: NDArray[Any]
     track: Track
     bend: NDArray[np.float64] | None = None
+    nearness: float = 0.0
 
-    def at(self, time: float, size: tuple[int, int]) -> NDArray[np.uint8]:
+    def at(self, time: float, size: tuple[int, int]) -> NDArray[Any]:
         """(H, W, 4) at a time in frames."""
         bend = None if self.bend is None else at_time(self.bend, time)
         return moved(self.rgba, at_time(self.track, time), size, border=cv2.BORDER_REPLICATE, bend=bend)
@@ -52,13 +58,9 @@ class Casting:
     """Draws people out of a pack, by the indices that are theirs."""
 
     def __init__(self, people: Pack, indices: Sequence[int], cfg: SceneConfig):
-        self.people, self.indices, self.cfg = people, list(indices), cfg
-        self.p = shares(people, self.indices, cfg.weights)
+        self.people, self.cfg = people, cfg
+        self.draw = Lottery(people, indices, cfg.weights)
         self._bodies: dict[int, Body | None] = {}
-
-    def draw(self, rng: np.random.Generator) -> int:
-        """The index of somebody in the pack."""
-        return self.indices[int(rng.choice(len(self.indices), p=self.p))]
 
     def body(self, index: int) -> Body | None:
         """Where somebody is in their picture; remembered."""
@@ -67,21 +69,33 @@ class Casting:
         return self._bodies[index]
 
     def __call__(self, rng: np.random.Generator, size: tuple[int, int], view: Track, *, moves: bool) -> Actor | None:
-        """Somebody on (H, W), seen by a camera that moves by `view`; None if their picture is empty."""
-        index = self.draw(rng)
+        """Somebody on (H, W), seen by a camera that moves by `view`; None if nobody was found whom the place fits."""
+        for _ in range(_TRIES):
+            index = self.draw(rng)
+            body = self.body(index)
+            if body is None:
+                continue
+            stand = placed(body, size, rng)
+            path, bend = self._path(rng, stand, size, view) if moves else (view, None)
+            track = grounded(chained(stand.base, path), stand.outside, size)
+            if _scale(track) > _GROWN * max(_scale(stand.base[None]), size[0] / body.size[0]):
+                continue  # a face that fills its picture would have to fill the sample
+            if moves and rng.random() < self.cfg.enter:
+                track = chained(track, shifts(_passage(rng, track, body, stand, size)))
+            return self._made(rng, index, track, bend, _nearness(body, stand, size))
+        return None
+
+    def _made(
+        self, rng: np.random.Generator, index: int, track: Track, bend: NDArray[Any] | None, nearness: float
+    ) -> Actor:
+        """The cut-out for a track of maps of its packed picture."""
         body = self.body(index)
-        if body is None:
-            return None
-        stand = placed(body, size, rng)
-        track, bend = self._path(rng, stand, size, view) if moves else (view, None)
-        track = grounded(chained(stand.base, track), stand.outside, size)
-        if moves and rng.random() < self.cfg.enter:
-            track = chained(track, shifts(_passage(rng, track, body, stand, size)))
-        largest = float(np.sqrt(np.abs(np.linalg.det(track[:, :, :2])).max()))
-        rgba, taken = cut_out(self.people[index], largest)
+        assert body is not None
+        rgba, taken = cut_out(self.people[index], body, _scale(track))
         if bend is not None:
             bend = bend * np.array(rgba.shape[1::-1])
-        return Actor(self._dressed(rng, rgba, index), chained(cv2.invertAffineTransform(taken), track), bend)
+        back = np.asarray(cv2.invertAffineTransform(taken), np.float64)
+        return Actor(self._dressed(rng, rgba, index), chained(back, track), bend, nearness)
 
     def _path(
         self, rng: np.random.Generator, stand: Stand, size: tuple[int, int], view: Track
@@ -96,13 +110,18 @@ class Casting:
         bend = bends(rng, frames, rng.uniform(0.004, 0.02)) if rng.random() < cfg.bend else None
         return chained(*tracks, view), bend
 
-    def _dressed(self, rng: np.random.Generator, rgba: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
+    def _dressed(self, rng: np.random.Generator, rgba: NDArray[Any], index: int) -> NDArray[Any]:
         """In other colours."""
         rgb = np.ascontiguousarray(rgba[..., :3])
         if self.people.entries[index].source in STUDIO and rng.random() < self.cfg.dye:
             rgb = recolour_pale(rgb, rng, below=0.8)  # not the face
         rgb = random_tone(rng)(rgb, 0.5)
-        return np.dstack([rgb, rgba[..., 3]])
+        return cv2.merge([rgb, np.ascontiguousarray(rgba[..., 3])])
+
+
+def _scale(track: Track) -> float:
+    """The largest of its maps' scales."""
+    return float(np.sqrt(np.abs(np.linalg.det(track[:, :, :2])).max()))
 
 
 def adapted(actor: Actor, rng: np.random.Generator, place: Rgb, texture: Rgb | None, harmonise: float) -> Actor:
@@ -110,7 +129,7 @@ def adapted(actor: Actor, rng: np.random.Generator, place: Rgb, texture: Rgb | N
     rgba = actor.rgba if texture is None else held(actor.rgba, rng, texture)
     if harmonise > 0:
         rgba = harmonised(rgba, place, harmonise)
-    return Actor(rgba, actor.track, actor.bend)
+    return replace(actor, rgba=rgba)
 
 
 def placed(body: Body, size: tuple[int, int], rng: np.random.Generator) -> Stand:
@@ -122,7 +141,7 @@ def placed(body: Body, size: tuple[int, int], rng: np.random.Generator) -> Stand
     outside = _cut_points(body)
     sides = [body.cut[side][0] for side in ("left", "right") if side in body.cut]
     lowest = min(sides, default=bottom)
-    if sides and lowest > top + 0.55 * (bottom - top) and rng.random() < 0.7:
+    if sides and lowest > top + 0.65 * (bottom - top) and rng.random() < 0.7:
         bottom = lowest
         outside = {side: points for side, points in outside.items() if side == "top"}
         outside["bottom"] = np.array([[0, bottom], [width, bottom]], np.float64)
@@ -146,6 +165,14 @@ def placed(body: Body, size: tuple[int, int], rng: np.random.Generator) -> Stand
         turn = np.deg2rad(rng.normal(0, 4))
         base[:, :2] = base[:, :2] @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     return Stand(base, outside, tuple(base @ (middle, bottom, 1)))  # type: ignore[arg-type]
+
+
+def _nearness(body: Body, stand: Stand, size: tuple[int, int]) -> float:
+    """Feet lower in the picture are nearer; of those who are cut off, who is larger."""
+    left, _, right, _ = body.box
+    if "bottom" in stand.outside:
+        return 10 + float(stand.base[1, 1]) * (right - left)
+    return stand.foot[1] / size[0]
 
 
 def _cut_points(body: Body) -> dict[str, NDArray[np.float64]]:

@@ -6,6 +6,7 @@ nothing else; both would show as a halo on a new background.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,23 +50,36 @@ def find_body(alpha: Alpha) -> Body | None:
     return Body((height, width), box, cut)
 
 
-def cut_out(rgba: NDArray[np.uint8], scale: float) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """A packed (H, W, 4) shrunk to about `scale`, clean, within a margin of nobody; and the (2, 3) map that it took.
+def cut_out(rgba: NDArray[Any], body: Body, scale: float) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """The body's part of a packed (H, W, 4), shrunk to about `scale`, clean, and the (2, 3) map that it took.
 
-    Cleaned after shrinking, where it costs less; the mixing equation holds for mean colours as well. It is never
-    enlarged: that is the warp's work.
+    Around it lies a margin of nobody. Cleaned after shrinking, where it costs less; the mixing equation holds for mean
+    colours as well. It is never enlarged: that is the warp's work.
     """
-    height, width = rgba.shape[:2]
-    scale = min(1.0, scale)
-    size = max(2, round(width * scale)), max(2, round(height * scale))
-    small = cv2.resize(rgba, size, interpolation=cv2.INTER_AREA) if scale < 1 else np.ascontiguousarray(rgba)
+    left, top, right, bottom = body.box
+    margin = 4 + max(right - left, bottom - top) // 12
+    y, x = max(0, top - margin), max(0, left - margin)
+    small, shrunk = shrink(rgba[y : bottom + margin, x : right + margin], scale)
     alpha = np.ascontiguousarray(small[..., 3])
-    rgb = extended(decontaminate(np.ascontiguousarray(small[..., :3]), alpha), alpha)
-    padded = cv2.copyMakeBorder(rgb, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE)
-    alpha = cv2.copyMakeBorder(alpha, PAD, PAD, PAD, PAD, cv2.BORDER_CONSTANT, value=0)
-    sx, sy = size[0] / width, size[1] / height
-    taken = np.array([[sx, 0, (sx - 1) / 2 + PAD], [0, sy, (sy - 1) / 2 + PAD]])
-    return np.dstack([padded, alpha]), taken
+    rgb = np.asarray(decontaminate(np.ascontiguousarray(small[..., :3]), alpha))
+    padded = cv2.copyMakeBorder(extended(rgb, alpha), PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE)
+    alpha = cv2.copyMakeBorder(alpha, PAD, PAD, PAD, PAD, cv2.BORDER_CONSTANT, value=(0,))
+    shift = shrunk @ (-x, -y, 1) + PAD
+    return cv2.merge([padded, alpha]), np.hstack([shrunk[:, :2], shift[:, None]])
+
+
+def shrink(picture: NDArray[Any], scale: float) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """(H, W, C) at about `scale`, if that is under 1, and the (2, 3) map: halved by means, then bilinear."""
+    height, width = picture.shape[:2]
+    picture = np.ascontiguousarray(picture)
+    while scale <= 0.5 and min(picture.shape[:2]) > 3:
+        half = picture.shape[1] // 2, picture.shape[0] // 2
+        picture, scale = cv2.resize(picture, half, interpolation=cv2.INTER_AREA), 2 * scale
+    if scale < 0.95:
+        size = max(2, round(picture.shape[1] * scale)), max(2, round(picture.shape[0] * scale))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+    sx, sy = picture.shape[1] / width, picture.shape[0] / height
+    return picture, np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2]])
 
 
 def extended(rgb: Rgb, weight: Alpha) -> Rgb:
@@ -98,14 +112,21 @@ def extended(rgb: Rgb, weight: Alpha) -> Rgb:
     return cv2.add(cv2.multiply(rgb, keep, scale=1 / 255), cv2.multiply(far, cv2.bitwise_not(keep), scale=1 / 255))
 
 
-def shares(pack: Pack, indices: Sequence[int], weights: Iterable[tuple[str, float]]) -> NDArray[np.float64]:
-    """Probability of each picture: its set's weight, normalised; a set not named counts 1."""
-    rate = dict(weights)
-    p = np.array([rate.get(pack.entries[i].source, 1.0) for i in indices])
-    return p / p.sum()
+class Lottery:
+    """Draws pictures of a pack, each as often as its set's weight; a set not named counts 1."""
+
+    def __init__(self, pack: Pack, indices: Sequence[int], weights: Iterable[tuple[str, float]]):
+        rate = dict(weights)
+        self.indices = list(indices)
+        self._sums = np.cumsum([rate.get(pack.entries[i].source, 1.0) for i in self.indices])
+
+    def __call__(self, rng: np.random.Generator) -> int:
+        """An index of the pack."""
+        place = int(np.searchsorted(self._sums, rng.random() * self._sums[-1], side="right"))
+        return self.indices[min(place, len(self.indices) - 1)]
 
 
-# Thin alpha says little about its colour: from 0.5 on a pixel's colour is passed on, below 0.25 others' is taken.
+# Thin alpha says little about its colour: from 0.5 on a pixel's colour is passed on, below that more and more others'.
 _LEVELS = np.arange(256) / 255
 _KNOWN = np.rint(255 * np.clip(2 * _LEVELS - 1, 0, 1)).astype(np.uint8)
-_KEPT = np.rint(255 * np.clip(4 * _LEVELS - 0.2, 0, 1)).astype(np.uint8)
+_KEPT = np.rint(255 * np.clip(2.5 * _LEVELS - 0.25, 0, 1)).astype(np.uint8)

@@ -72,13 +72,12 @@ def held(rgba: NDArray, rng: np.random.Generator, texture: Rgb) -> NDArray:
         return rgba
     low = np.flatnonzero(rows > np.quantile(rows, 0.45))
     pick = low[int(rng.integers(len(low)))]
-    tall = float(rows[-1] - rows[0])
-    sides = rng.uniform(0.07, 0.28, 2) * min(tall, float(np.ptp(columns)))
+    sides = rng.uniform(0.08, 0.3, 2) * np.sqrt(float(np.ptp(rows)) * float(np.ptp(columns)))
     shape = thing_shape(rng, rgba.shape[:2], (float(columns[pick]), float(rows[pick])), sides)
     share = cv2.merge([shape] * 3)
     skin = cv2.resize(texture, rgba.shape[1::-1], interpolation=cv2.INTER_AREA)
     colours = blend(skin, np.ascontiguousarray(rgba[..., :3]), share[..., 0])
-    return np.dstack([colours, np.maximum(rgba[..., 3], shape)])
+    return cv2.merge([colours, np.maximum(rgba[..., 3], shape)])
 
 
 def thing_shape(
@@ -149,7 +148,7 @@ def harmonised(rgba: NDArray, place: Rgb, share: float) -> NDArray:
     gain = np.clip(spread / np.maximum(own_spread, 8), 0.5, 1.6) ** share
     lift = own_mean + share * np.clip(mean - own_mean, -70, 70) - own_mean * gain
     table = np.clip(np.arange(256)[:, None] * gain + lift + 0.5, 0, 255).astype(np.uint8)
-    return np.dstack([cv2.LUT(np.ascontiguousarray(rgba[..., :3]), table.reshape(1, 256, 3)), weight])
+    return cv2.merge([cv2.LUT(np.ascontiguousarray(rgba[..., :3]), table.reshape(1, 256, 3)), weight])
 
 
 def _mean(pictures: Sequence[Rgb | None]) -> Rgb | None:

@@ -27,8 +27,8 @@ def line_lamp(size: tuple[int, int], through: tuple[float, float], angle: float,
 
 def add_lamp(rgb: Rgb, lamp: NDArray[np.float32], colour: NDArray[np.float32]) -> Rgb:
     """rgb (H, W, 3) plus lamp (H, W) times a linear RGB colour, whose sign may be negative for a stripe of shadow."""
-    linear = _TO_LINEAR[rgb] + lamp[..., None] * colour
-    return _FROM_LINEAR[(np.clip(linear, 0, 1) * _STEPS).astype(np.int32)]
+    linear = cv2.LUT(rgb, _TO_LINEAR) + lamp[..., None] * colour
+    return np.take(_FROM_LINEAR, (np.clip(linear, 0, 1) * _STEPS).astype(np.int32))
 
 
 def random_lamp(rgb: Rgb, rng: np.random.Generator) -> Rgb:

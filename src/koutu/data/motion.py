@@ -119,13 +119,13 @@ def sway(rng: np.random.Generator, frames: int, foot: tuple[float, float], stren
 
 def passage(rng: np.random.Generator, at: NDArray[np.float64], reach: tuple[float, float]) -> NDArray[np.float64]:
     """(T, 2) offsets of somebody who comes in or leaves, or both, as `at` goes from 0 to 1; `reach`: x, y when away."""
-    kind, edge = rng.random(), rng.uniform(0.3, 0.7)
+    kind, edge = rng.random(), rng.uniform(0.3, 1.2)
     if kind < 0.45:
         away = np.clip(1 - at / edge, 0, 1)
     elif kind < 0.9:
         away = np.clip((at - 1 + edge) / edge, 0, 1)
     else:
-        away = np.clip(np.abs(2 * at - 1) / edge - 0.3, 0, 1) * np.sign(2 * at - 1)
+        away = np.clip(1.3 * np.abs(2 * at - 1) - 0.3, 0, 1) * np.sign(2 * at - 1)
     return (away * np.abs(away))[:, None] * np.array(reach)
 
 

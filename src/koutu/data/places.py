@@ -1,6 +1,7 @@
 """Backgrounds: a part of a packed place, perhaps in other colours, out of focus, or with an outline that is nobody."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from koutu.data.augment import other_colours
 from koutu.data.camera import random_tone
-from koutu.data.cutouts import shares
+from koutu.data.cutouts import Lottery, shrink
 from koutu.data.motion import Track, at_time, chained, moved
 from koutu.data.pack import Pack
 from koutu.data.scene_config import SceneConfig
@@ -34,7 +35,7 @@ class Places:
 
     def __init__(self, backgrounds: Pack, cfg: SceneConfig):
         self.backgrounds, self.cfg = backgrounds, cfg
-        self.p = shares(backgrounds, range(len(backgrounds)), cfg.background_weights)
+        self.draw = Lottery(backgrounds, range(len(backgrounds)), cfg.background_weights)
 
     def __call__(self, rng: np.random.Generator, size: tuple[int, int], track: Track) -> Place:
         """A place whose shown part moves by `track`, a map of the sample onto itself for each frame."""
@@ -48,7 +49,7 @@ class Places:
         picture, base = self._cut(rng, size)
         return moved(picture, base, size, border=cv2.BORDER_REFLECT_101)
 
-    def with_decoy(self, place: Place, rng: np.random.Generator, outline: NDArray[np.uint8]) -> Place:
+    def with_decoy(self, place: Place, rng: np.random.Generator, outline: NDArray[Any]) -> Place:
         """An outline (h, w) uint8 somewhere in the place, filled by another place."""
         height, width = place.picture.shape[:2]
         scale = rng.uniform(0.3, 1) * height / outline.shape[0]
@@ -61,18 +62,14 @@ class Places:
 
     def _cut(self, rng: np.random.Generator, size: tuple[int, int]) -> tuple[Rgb, NDArray[np.float64]]:
         """A part of a picture with a margin, at the sample's scale if it had to be shrunk, and its map."""
-        picture = self.backgrounds[int(rng.choice(len(self.backgrounds), p=self.p))]
+        picture = self.backgrounds[self.draw(rng)]
         h, w = picture.shape[:2]
         unit = min(h / size[0], w / size[1]) * rng.uniform(0.4, 0.95)  # source pixels a sample pixel
         height, width = unit * size[0], unit * size[1]
         y, x = rng.uniform(0, h - height), rng.uniform(0, w - width)
         top, bottom = max(0, int(y - _MARGIN * height)), min(h, int(np.ceil(y + (1 + _MARGIN) * height)))
         left, right = max(0, int(x - _MARGIN * width)), min(w, int(np.ceil(x + (1 + _MARGIN) * width)))
-        part, scale = picture[top:bottom, left:right], min(1.0, 1 / unit)
-        if scale < 1:
-            shape = max(2, round(scale * (right - left))), max(2, round(scale * (bottom - top)))
-            part = cv2.resize(part, shape, interpolation=cv2.INTER_AREA)
-        part = np.ascontiguousarray(part)
+        part, _ = shrink(picture[top:bottom, left:right], 1 / unit)
         if rng.random() < 0.15:
             part = other_colours(part, rng)
         part = random_tone(rng)(part, 0.5)

@@ -5,25 +5,24 @@ One seed makes one scene, to the bit. What is drawn once a clip stays or glides;
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from koutu.data.actors import STUDIO, Actor, Casting, adapted
-from koutu.data.cutouts import extended
+from koutu.data.cutouts import extended, shrink
 from koutu.data.finish import Finish, Light
 from koutu.data.history import previous_alpha, random_affine
-from koutu.data.layers import Layers, composed, occluded, over, shadowed, smeared, thing_shape
-from koutu.data.motion import Track, at_time, chained, glide, moved, shake, still, timing, travel
+from koutu.data.layers import composed, thing_shape
+from koutu.data.motion import Track, chained, glide, shake, still, timing
 from koutu.data.pack import Pack
 from koutu.data.places import Place, Places
 from koutu.data.scene_config import SceneConfig
+from koutu.data.shots import AsIs, Shot, Staged, exposed
 from koutu.foreground import decontaminate
 
 _NOW = 1  # tracks begin a frame before the clip and end a frame after it
-_MOST = 12  # instants that an open shutter is made of
 
 __all__ = ["Scene", "SceneConfig", "Scenes"]
 
@@ -45,64 +44,6 @@ class Scene:
     plate: NDArray | None = None
 
 
-class Shot(Protocol):
-    """What is before the camera, at any time in frames."""
-
-    def at(self, time: float, size: tuple[int, int]) -> Layers: ...
-    def travel(self, frame: int) -> float: ...
-
-
-@dataclass(frozen=True)
-class Staged:
-    """People, the first in front, on a place; shadow: where it falls, how dark and how soft; thing: before them all."""
-
-    place: Place
-    actors: Sequence[Actor]
-    shadow: tuple[NDArray[np.float64], float, float] | None = None
-    thing: Actor | None = None
-
-    def at(self, time: float, size: tuple[int, int]) -> Layers:
-        back = self.place.at(time, size)
-        front = None
-        for actor in self.actors:
-            seen = actor.at(time, size)
-            front = seen if front is None else over(front, seen)
-        if front is None:
-            layers = Layers(back, np.zeros(size, np.uint8), back)
-        else:
-            layers = Layers(np.ascontiguousarray(front[..., :3]), np.ascontiguousarray(front[..., 3]), back)
-        if self.shadow is not None and front is not None:
-            layers = shadowed(layers, self.shadow[0], strength=self.shadow[1], blur=self.shadow[2])
-        return layers if self.thing is None else occluded(layers, self.thing.at(time, size))
-
-    def travel(self, frame: int) -> float:
-        moving = [travel(a.track, frame, a.corners()) for a in self.actors]
-        h, w = self.place.picture.shape[:2]
-        return max([travel(self.place.track, frame, np.array([[0.0, 0], [w, h]])), *moving])
-
-
-@dataclass(frozen=True)
-class AsIs:
-    """A picture with its own background; fgr and bgr are guessed."""
-
-    rgba: NDArray[np.uint8]
-    fgr: NDArray[np.uint8]
-    bgr: NDArray[np.uint8]
-    track: Track
-
-    def at(self, time: float, size: tuple[int, int]) -> Layers:
-        matrix = at_time(self.track, time)
-        rgba, fgr, bgr = (
-            moved(x, matrix, size, border=cv2.BORDER_REFLECT_101) for x in (self.rgba, self.fgr, self.bgr)
-        )
-        pha, src = np.ascontiguousarray(rgba[..., 3]), np.ascontiguousarray(rgba[..., :3])
-        return Layers(fgr, pha, bgr, src=src)
-
-    def travel(self, frame: int) -> float:
-        h, w = self.rgba.shape[:2]
-        return travel(self.track, frame, np.array([[0.0, 0], [w, 0], [0, h], [w, h]]))
-
-
 class Scenes:
     """Draws scenes from packed people (RGBA; those of `indices`) and packed backgrounds (RGB)."""
 
@@ -116,7 +57,7 @@ class Scenes:
         finish = Finish.drawn(rng, self.cfg, frames)
         moves = frames > 1 or finish.shutter > 0
         shot = self._shot(rng, size, frames + 2, moves=moves)
-        layers = [self._exposed(shot, i + _NOW, size, finish.shutter) for i in range(frames)]
+        layers = [exposed(shot, i + _NOW, size, finish.shutter) for i in range(frames)]
         light = Light.drawn(rng, self.cfg, max(size))
         layers = [light(x, i / max(1, frames - 1)) for i, x in enumerate(layers)]
         src = finish([composed(x) for x in layers], rng)
@@ -156,6 +97,7 @@ class Scenes:
         count = 0 if empty else 2 if rng.random() < cfg.second else 1
         cast = [self.casting(rng, size, view, moves=moves) for _ in range(count)]
         cast = [self._adapted(rng, actor, place) for actor in cast if actor is not None]
+        cast.sort(key=lambda actor: -actor.nearness)
         shadow = self._shadow(rng, size) if rng.random() < cfg.shadow else None
         thing = self._thing(rng, size, view) if rng.random() < cfg.occluder else None
         return Staged(place, cast, shadow, thing)
@@ -183,33 +125,25 @@ class Scenes:
         """A part of the picture, or nearly all of it a little squeezed, never beyond its border at rest."""
         rgba = self.casting.people[index]
         h, w = rgba.shape[:2]
-        unit = min(h / size[0], w / size[1]) * (rng.uniform(0.6, 0.97) if rng.random() < 0.7 else 1.0)
+        unit = min(h / size[0], w / size[1]) * (rng.uniform(0.7, 1.0) if rng.random() < 0.7 else 1.0)
         height, width = unit * size[0], unit * size[1]
         if rng.random() < 0.5:
             height, width = min(h, height * rng.uniform(1, 1.3)), min(w, width * rng.uniform(1, 1.3))
         y, x = rng.uniform(0, h - height), rng.uniform(0, w - width)
-        scale = min(1.0, max(size[0] / height, size[1] / width))
-        if scale < 1:
-            rgba = cv2.resize(rgba, (round(w * scale), round(h * scale)), interpolation=cv2.INTER_AREA)
-        shrunk = rgba.shape[1] / w, rgba.shape[0] / h
+        rgba, shrunk = shrink(rgba, max(size[0] / height, size[1] / width))
         base = np.array([
-            [size[1] / (width * shrunk[0]), 0, -x * size[1] / width],
-            [0, size[0] / (height * shrunk[1]), -y * size[0] / height],
+            [size[1] / (width * shrunk[0, 0]), 0, -x * size[1] / width],
+            [0, size[0] / (height * shrunk[1, 1]), -y * size[0] / height],
         ])  # fmt: skip
         zoom = 1 + rng.uniform(0, 0.05)
-        turn = cv2.getRotationMatrix2D((size[1] / 2, size[0] / 2), float(rng.normal(0, 3)), zoom)
+        turn = np.array(cv2.getRotationMatrix2D((size[1] / 2, size[0] / 2), float(rng.normal(0, 3)), zoom), np.float64)
         track = chained(base, turn, view)
         if moves and rng.random() < self.cfg.pan:
             at = timing(rng, max(len(view), 12), pause=self.cfg.pause)[: len(view)]
             track = chained(track, glide(rng, size, at, strength=0.4))
         rgb, pha = np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3])
-        fgr = extended(decontaminate(rgb, pha), pha)
+        fgr = extended(np.asarray(decontaminate(rgb, pha)), pha)
         return AsIs(np.ascontiguousarray(rgba), fgr, extended(rgb, cv2.bitwise_not(pha)), track)
-
-    def _exposed(self, shot: Shot, frame: int, size: tuple[int, int], shutter: float) -> Layers:
-        """A frame, smeared by what moved while the shutter was open."""
-        count = int(np.clip(np.ceil(shot.travel(frame) * shutter), 1, _MOST)) if shutter > 0 else 1
-        return smeared([shot.at(frame + shutter * i / count, size) for i in range(count)])
 
     def _previous(
         self, rng: np.random.Generator, shot: Shot, pha: NDArray, size: tuple[int, int], *, moves: bool
@@ -220,7 +154,11 @@ class Scenes:
             return np.zeros_like(pha)
         if moves and kind < cfg.previous_blank + cfg.previous_true:
             return shot.at(_NOW - 1, size).pha
-        return previous_alpha(pha, pha[::-1, ::-1], rng, blank=False)
+        other = self.casting.people[self.casting.draw(rng)][..., 3]
+        other = cv2.resize(np.ascontiguousarray(other), size[::-1], interpolation=cv2.INTER_LINEAR)
+        if not pha.any() and rng.random() < 0.5:
+            return other  # nobody is here any more
+        return previous_alpha(pha, other, rng, blank=False)
 
 
 def _stacked(pictures: Sequence[NDArray], flip: bool) -> NDArray:
