@@ -68,14 +68,19 @@ class Casting:
             self._bodies[index] = find_body(self.people[index][..., 3])
         return self._bodies[index]
 
-    def __call__(self, rng: np.random.Generator, size: tuple[int, int], view: Track, *, moves: bool) -> Actor | None:
-        """Somebody on (H, W), seen by a camera that moves by `view`; None if nobody was found whom the place fits."""
+    def __call__(
+        self, rng: np.random.Generator, size: tuple[int, int], view: Track, *, moves: bool, side: int = 0
+    ) -> Actor | None:
+        """Somebody on (H, W), seen by a camera that moves by `view`; None if nobody was found who can be there.
+
+        side: -1 for the left, 1 for the right, 0 for anywhere.
+        """
         for _ in range(_TRIES):
             index = self.draw(rng)
             body = self.body(index)
             if body is None:
                 continue
-            stand = placed(body, size, rng)
+            stand = placed(body, size, rng, side)
             path, bend = self._path(rng, stand, size, view) if moves else (view, None)
             track = grounded(chained(stand.base, path), stand.outside, size)
             if _scale(track) > _GROWN * max(_scale(stand.base[None]), size[0] / body.size[0]):
@@ -132,7 +137,7 @@ def adapted(actor: Actor, rng: np.random.Generator, place: Rgb, texture: Rgb | N
     return replace(actor, rgba=rgba)
 
 
-def placed(body: Body, size: tuple[int, int], rng: np.random.Generator) -> Stand:
+def placed(body: Body, size: tuple[int, int], rng: np.random.Generator, side: int = 0) -> Stand:
     """Somewhere sensible: a body cut by its picture's border will be cut by the sample's.
 
     Where a side of the picture cuts only the lower body, what lies below that may go under the sample's lower edge.
@@ -157,7 +162,8 @@ def placed(body: Body, size: tuple[int, int], rng: np.random.Generator) -> Stand
         y = size[0] - tall * rng.uniform(0.85, 1)
     else:
         y = rng.uniform(0.7, 1.2) * size[0] - tall if rng.random() < 0.85 else rng.uniform(-0.3, 0.6) * size[0]
-    x = size[1] / 2 + rng.uniform(-0.35, 0.35) * size[1] - scale * (left + right) / 2
+    off = rng.uniform(0.1, 0.38) * side if side else rng.uniform(-0.35, 0.35)
+    x = size[1] / 2 + off * size[1] - scale * (left + right) / 2
     stretched = scale * np.exp(rng.normal(0, 0.05))
     base = np.array([[stretched, 0, x], [0, scale, y - scale * top]])
     middle = (left + right) / 2

@@ -141,12 +141,14 @@ def defocused(layers: Layers, sigma: float) -> Layers:
 
 
 def harmonised(rgba: NDArray, place: Rgb, share: float) -> NDArray:
-    """A cut-out (H, W, 4) with its mean and spread drawn towards the place's by `share` of the way, at most twofold."""
+    """A cut-out (H, W, 4) with its mean and spread drawn towards the place's by `share` of the way."""
     weight = np.ascontiguousarray(rgba[..., 3])
     own_mean, own_spread = (x.ravel() for x in cv2.meanStdDev(np.ascontiguousarray(rgba[..., :3]), mask=weight))
     mean, spread = (x.ravel() for x in cv2.meanStdDev(place))
     gain = np.clip(spread / np.maximum(own_spread, 8), 0.5, 1.6) ** share
-    lift = own_mean + share * np.clip(mean - own_mean, -70, 70) - own_mean * gain
+    away = mean - own_mean
+    away *= share * min(1.0, 70 / max(1.0, float(np.abs(away).max())))
+    lift = own_mean + away - own_mean * gain
     table = np.clip(np.arange(256)[:, None] * gain + lift + 0.5, 0, 255).astype(np.uint8)
     return cv2.merge([cv2.LUT(np.ascontiguousarray(rgba[..., :3]), table.reshape(1, 256, 3)), weight])
 

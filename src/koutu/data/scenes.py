@@ -94,8 +94,8 @@ class Scenes:
         if rng.random() < cfg.decoy:
             outline = self.casting.people[self.casting.draw(rng)][..., 3]
             place = self.places.with_decoy(place, rng, np.ascontiguousarray(outline))
-        count = 0 if empty else 2 if rng.random() < cfg.second else 1
-        cast = [self.casting(rng, size, view, moves=moves) for _ in range(count)]
+        sides = () if empty else (-1, 1) if rng.random() < cfg.second else (0,)
+        cast = [self.casting(rng, size, view, moves=moves, side=side) for side in sides]
         cast = [self._adapted(rng, actor, place) for actor in cast if actor is not None]
         cast.sort(key=lambda actor: -actor.nearness)
         shadow = self._shadow(rng, size) if rng.random() < cfg.shadow else None
