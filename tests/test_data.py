@@ -11,7 +11,6 @@ from koutu.data.augment import degrade, jitter_colour, motion_blur, recolour_pal
 from koutu.data.history import CASES, corrupt, previous_alpha
 from koutu.data.pack import Entry, Pack, write_pack
 from koutu.data.pseudo import guided_matte
-from koutu.data.synthesis import Mix, Synthesis
 from koutu.trimap import trimap_from_mask
 
 
@@ -40,30 +39,6 @@ def test_a_pack_gives_back_what_was_written(packs):
     assert (rooms[2] == (10, 200, 10)).all()
     with pytest.raises(ValueError, match="expected a pack index"):
         Pack(Path("nowhere"))
-
-
-def test_samples_are_reproducible_and_complete(packs):
-    people, rooms = packs
-    make = Synthesis(people, rooms, list(range(6)), 64)
-    seen_empty = 0
-    for seed in range(60):
-        a, b = make(np.random.default_rng(seed)), make(np.random.default_rng(seed))
-        assert a.rgb.shape == (64, 64, 3) and a.pha.shape == a.prev.shape == (64, 64)
-        assert np.array_equal(a.rgb, b.rgb) and np.array_equal(a.pha, b.pha) and np.array_equal(a.prev, b.prev)
-        assert all(x.dtype == np.uint8 and x.flags.c_contiguous for x in (a.rgb, a.pha, a.prev))
-        seen_empty += not a.pha.any()
-    assert 0 < seen_empty < 20
-
-
-def test_the_alpha_lies_where_the_person_is(packs, monkeypatch):
-    for name in ("jitter_colour", "random_lamps", "degrade", "recolour_pale", "other_colours"):
-        monkeypatch.setattr(f"koutu.data.synthesis.{name}", lambda rgb, rng: rgb)
-    people, rooms = packs
-    make = Synthesis(people, rooms, list(range(6)), 96, Mix(as_is=0, empty=0))
-    for seed in range(20):
-        sample = make(np.random.default_rng(seed))
-        red = sample.rgb[..., 0].astype(int) - sample.rgb[..., 1] > 20
-        assert (red == (sample.pha > 127)).mean() > 0.97
 
 
 def test_the_past_has_all_its_cases():

@@ -14,6 +14,7 @@ from koutu.cli.data import app as data
 from koutu.cli.evaluation import compose, evaluate
 from koutu.cli.image import image, trimap
 from koutu.cli.review import review
+from koutu.cli.train import train
 from koutu.cli.video import video
 from koutu.types import KoutuError
 
@@ -47,7 +48,7 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-for command in (video, image, trimap, review, bench, demo, models, doctor):
+for command in (video, image, trimap, review, bench, train, demo, models, doctor):
     app.command()(command)
 app.command("eval")(evaluate)
 data.command()(compose)

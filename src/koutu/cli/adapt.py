@@ -15,7 +15,7 @@ NOT_BETTER = 8  # exit code: it was not made better, so that nothing was written
 def adapt(
     clip: Annotated[Path, typer.Argument(metavar="CLIP", readable=False, help="Any video that FFmpeg reads.")],
     output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="The adapted network, .onnx.")],
-    frames: Annotated[int, typer.Option(min=32, help="Frames sampled, in runs of 8 spread over the clip.")] = 160,
+    frames: Annotated[int, typer.Option(min=32, help="Frames sampled, in runs of 8 spread over the clip.")] = 320,
     minutes: Annotated[float, typer.Option(min=0.05, help="Of adapting, at most; reading the clip adds to it.")] = 3.0,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the sampled frames, at most.")] = 10,
     lr: Annotated[float, typer.Option(min=0.0, help="Learning rate.")] = 1e-5,
@@ -24,6 +24,7 @@ def adapt(
     pixels: Annotated[int, typer.Option(min=0, help="Pixels the network is shown; 0 for its own.")] = 0,
     model: Annotated[str, typer.Option("--model", "-m", help="modnet-small, or modnet with --weights.")] = "",
     weights: options.Weights = "",
+    threads: options.Threads = 0,
     report: Annotated[Path | None, typer.Option(readable=False, help="Before and after: .html, or .json.")] = None,
 ) -> None:
     """Adapt MODNet to a clip of your own, without any truth, for koutu video --model ADAPTED.onnx.
@@ -42,6 +43,10 @@ def adapt(
     from koutu.train.adapt import adapt as adapt_to
     from koutu.train.adapt_report import summary, write_report
 
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
     given = Options(frames=frames, minutes=minutes, epochs=epochs, lr=lr, motion=motion, pixels=pixels, seed=seed)
     if report:
         check_report(report, clip, output)

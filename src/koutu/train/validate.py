@@ -1,43 +1,76 @@
-"""Validation as in use: short clips of people who were not trained on, with the network's own past."""
+"""Validation as in use: clips of people who were not trained on, each network with its hints and its own past."""
 
+import copy
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-import cv2
 import numpy as np
 import torch
+from torch import Tensor, nn
 
-from koutu.data.history import random_affine
-from koutu.data.synthesis import Synthesis
-from koutu.models.modnet import MODNet
+from koutu.data.pack import Pack
+from koutu.data.scenes import Scenes
+from koutu.train.batch import Batch, Samples, collate
+from koutu.train.recipe import Pass, Recipe
 
-FRAMES = 4
+GRID = 6  # clips shown
 
 
-@torch.no_grad()
-def closed_loop(model: MODNet, synthesis: Synthesis, clips: int = 64) -> dict[str, float]:
-    """MAD ×1000 of first and last frames of `clips` moving stills, and dtSSD ×100, all on the network's own history."""
-    model.eval()
-    first, last, flicker = [], [], []
-    for seed in range(clips):
-        rng = np.random.default_rng((7, seed))
-        sample = synthesis(rng)
-        rgba = np.dstack([sample.rgb, sample.pha])
-        end = random_affine(sample.pha.shape, rng, turn=4, shift=0.06, zoom=0.06)
-        start = np.array([[1.0, 0, 0], [0, 1, 0]])
-        state, pairs = [], []
-        for t in range(FRAMES):
-            matrix = start + (end - start) * t / (FRAMES - 1)
-            moved = cv2.warpAffine(rgba, matrix, rgba.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
-            src = torch.from_numpy(moved[..., :3]).permute(2, 0, 1)[None].float() / 255
-            state = state or model.initial_state(src)
-            _, pha, *state = model(src, *state)
-            pairs.append((pha[0, 0].numpy(), moved[..., 3].astype(np.float32) / 255))
-        first.append(np.abs(pairs[0][0] - pairs[0][1]).mean())
-        last.append(np.abs(pairs[-1][0] - pairs[-1][1]).mean())
-        steps = [(p1 - p0) - (g1 - g0) for (p0, g0), (p1, g1) in pairwise(pairs)]
-        flicker.append(np.mean([np.sqrt(np.mean(s**2)) for s in steps]))
-    return {
-        "val_first_mad": round(1000 * float(np.mean(first)), 2),
-        "val_last_mad": round(1000 * float(np.mean(last)), 2),
-        "val_dtssd": round(100 * float(np.mean(flicker)), 3),
-    }
+class Validation:
+    """Call it with weights and a network of their kind: MAD × 1000 of first and last frames, dtSSD × 100."""
+
+    def __init__(self, people: Pack, backgrounds: Pack, held_out: Sequence[int], recipe: Recipe):
+        last = recipe.stages[-1].passes[0]
+        self.size = recipe.validation_size or last.sizes[-1][1]
+        self.clips, self.frames = recipe.validation_clips, max(2, recipe.validation_frames)
+        self.scenes = Scenes(people, backgrounds, held_out, last.scenes)
+        self.shown: np.ndarray | None = None
+
+    @torch.no_grad()
+    def __call__(self, weights: Mapping[str, Tensor], network: nn.Module) -> dict[str, float]:
+        network = copy.deepcopy(network)
+        network.load_state_dict(weights)
+        network.eval()
+        device = next(network.parameters()).device
+        given = Pass("", batch=1, frames=self.frames)
+        samples = Samples(self.scenes, given, network.needs, seed=(7,), steps=self.clips)  # type: ignore[arg-type]
+        first, last, flicker, shown = [], [], [], []
+        for i in range(self.clips):
+            batch = collate([samples.sample(i, self.size)]).to(device)
+            phas = roll_out(network, batch)
+            errors = [float((p - t).abs().mean()) for p, t in zip(phas, batch.pha, strict=True)]
+            first.append(errors[0])
+            last.append(errors[-1])
+            pairs = pairwise(zip(phas, batch.pha, strict=True))
+            changes = [((p1 - p0) - (t1 - t0)).square().mean().sqrt() for (p0, t0), (p1, t1) in pairs]
+            flicker.append(float(torch.stack(changes).mean()))
+            if i < GRID:
+                shown.append(_strip(batch, phas))
+        self.shown = np.vstack(shown)
+        mean = {
+            "val_first": 1000 * np.mean(first),
+            "val_last": 1000 * np.mean(last),
+            "val_dtssd": 100 * np.mean(flicker),
+        }
+        return {name: round(float(value), 4) for name, value in mean.items()}
+
+
+def roll_out(network: nn.Module, batch: Batch) -> Tensor:
+    """Frame by frame with the network's own memory; pha (T, 1, H, W)."""
+    state = network.initial_state(batch.src[:1])  # type: ignore[operator]
+    hints = {name: batch.hints[name] for name in network.needs}  # type: ignore[union-attr]
+    carried, phas = getattr(network, "propagates", False), []
+    for t, src in enumerate(batch.src.split(1)):
+        given = {} if carried and t else {name: hint[t : t + 1] for name, hint in hints.items()}
+        _, pha, *state = network(src, *state, **given)
+        phas.append(pha.float())
+    return torch.cat(phas)
+
+
+def _strip(batch: Batch, phas: Tensor) -> np.ndarray:
+    """First and last frame, truth and prediction side by side, uint8."""
+    panels = []
+    for t in (0, -1):
+        panels += [batch.src[t], batch.pha[t].expand(3, -1, -1), phas[t].expand(3, -1, -1)]
+    wide = torch.cat(panels, dim=2).clamp(0, 1).permute(1, 2, 0)
+    return (wide * 255).round().byte().cpu().numpy()

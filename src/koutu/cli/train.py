@@ -1,0 +1,52 @@
+"""`koutu train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(readable=False, help="A YAML file; recipes/ has one for every network.")],
+    changes: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="Folder of the run.")] = Path("run"),
+    accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="Processes on this machine; 1 beside torchrun.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of PyTorch; 0 for its own choice.")] = 0,
+) -> None:
+    """Train a network by a recipe. The same command goes on where a run stopped, to the bit.
+
+    The folder gets last.pt (to go on), weights.pt (for --weights), journal.jsonl and TensorBoard's files.
+
+    \b
+    koutu train recipes/modnet.yaml people=packs/people backgrounds=packs/backgrounds -o runs/modnet
+    koutu train recipes/rvm.yaml stage1.steps=20000 lr=1e-4 precision=bf16-mixed --accelerator cuda
+    torchrun --nproc-per-node 8 -m koutu train recipes/rvm.yaml --accelerator cuda --devices 8
+    """
+    from dataclasses import replace
+
+    from koutu.train import require
+    from koutu.types import InputError
+
+    require()
+    from lightning_fabric import Fabric
+
+    from koutu.train.engine import Run
+    from koutu.train.recipe import read_recipe
+    from koutu.train.watch import Bar, closing
+
+    given = read_recipe(recipe, changes or [])
+    if threads:
+        given = replace(given, threads=threads)
+    try:
+        fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=given.precision)  # type: ignore[arg-type]
+    except Exception as e:  # Lightning tells unknown devices and precisions in many ways
+        raise InputError(f"expected devices that PyTorch has, got --accelerator {accelerator} ({e})") from e
+    with Bar(recipe.stem) as watch:
+        found = Run(given, output, fabric=fabric, watch=watch).train()
+    if fabric.is_global_zero:
+        for line in closing(found, output):
+            print(line)

@@ -1,0 +1,102 @@
+"""What a network is shown in a step, and where the samples come from: each from a seed of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from koutu.data.scenes import Scenes
+from koutu.data.views import view
+from koutu.train.recipe import Pass
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips folded time-major: src, fgr, bgr (T·N, 3, H, W), pha (T·N, 1, H, W), all in [0, 1]; prev (N, 1, H, W).
+
+    hints: what the network or the objective needs beside, (T·N, C, H, W); trimaps are exactly 0, 0.5 and 1.
+    """
+
+    src: Tensor
+    pha: Tensor
+    fgr: Tensor
+    bgr: Tensor
+    prev: Tensor
+    hints: dict[str, Tensor]
+    frames: int = 1
+
+    def to(self, device: Any) -> "Batch":
+        """The same on another device."""
+        moved = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("hints", "frames")}
+        hints = {name: hint.to(device, non_blocking=True) for name, hint in self.hints.items()}
+        return replace(self, **{k: v.to(device, non_blocking=True) for k, v in moved.items()}, hints=hints)
+
+
+class Samples(Dataset):
+    """Clip i of a run is made from the seed (seed, stream, i): not from workers, nor from where a run resumed.
+
+    A process of `world` takes batch after batch of its own `rank`; `start`: the step to begin with.
+    """
+
+    def __init__(
+        self,
+        scenes: Scenes,
+        given: Pass,
+        needs: Sequence[str],
+        *,
+        seed: tuple[int, ...],
+        steps: int,
+        start: int = 0,
+        rank: int = 0,
+        world: int = 1,
+    ):
+        self.scenes, self.given, self.needs, self.seed = scenes, given, tuple(needs), seed
+        self.steps, self.start, self.rank, self.world = steps, start, rank, world
+
+    def __len__(self) -> int:
+        return (self.steps - self.start) * self.given.batch
+
+    def __getitem__(self, i: int) -> dict[str, np.ndarray]:
+        step, place = divmod(i, self.given.batch)
+        step += self.start
+        number = (step * self.world + self.rank) * self.given.batch + place
+        try:
+            return self.sample(number, size_at(step, self.given, self.steps))
+        except Exception as e:
+            raise RuntimeError(f"sample {number} of seed {self.seed} could not be made: {e}") from e
+
+    def sample(self, number: int, size: int) -> dict[str, np.ndarray]:
+        """The arrays of one clip, uint8, (T, H, W[, C]) each; prev (H, W)."""
+        rng = np.random.default_rng((*self.seed, number))
+        scene = self.scenes(rng, size, self.given.frames)
+        plain = {name: getattr(scene, name) for name in ("src", "pha", "fgr", "bgr", "prev")}
+        return plain | {f"hint {name}": hint for name, hint in view(scene, self.needs, rng).items()}
+
+
+def size_at(step: int, given: Pass, steps: int) -> int:
+    """Side of the samples of a step."""
+    return next((size for until, size in given.sizes if step < until * steps), given.sizes[-1][1])
+
+
+def collate(samples: Sequence[dict[str, np.ndarray]]) -> Batch:
+    """Clips into a batch; made in the loader's workers."""
+    tensors = {name: torch.from_numpy(np.stack([s[name] for s in samples])) for name in samples[0]}
+    folded = {name: _folded(x, name) for name, x in tensors.items()}
+    hints = {name.removeprefix("hint "): x for name, x in folded.items() if name.startswith("hint ")}
+    plain = {name: x for name, x in folded.items() if not name.startswith("hint ")}
+    return Batch(**plain, hints=hints, frames=tensors["src"].shape[1])
+
+
+def _folded(x: Tensor, name: str) -> Tensor:
+    """uint8 (N, T, H, W[, C]) or (N, H, W) → float (T·N, C, H, W) in [0, 1]."""
+    if name == "prev":
+        return x[:, None].float() / 255
+    x = x[..., None] if x.ndim == 4 else x
+    x = x.transpose(0, 1).flatten(0, 1).permute(0, 3, 1, 2).float()
+    if name == "hint trimap":
+        return (x / 127.5).round() / 2
+    return (x / 255).contiguous(memory_format=torch.channels_last)

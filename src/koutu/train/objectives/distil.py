@@ -1,0 +1,78 @@
+"""Learning from another network: any backend of koutu as the teacher, on any picture, mixed ones included."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from koutu.runtime.backends import Backend
+from koutu.train.batch import Batch
+from koutu.train.objectives.objective import Network, Objective
+from koutu.types import InputError
+
+CELL = 8  # pixels a side; teachers know where somebody is better than where the edge runs
+
+
+class Distillation(Objective):
+    """Cross-entropy with a teacher's alpha on cells of 8×8 pixels, after Beyer et al., CVPR 2022: patient, consistent.
+
+    teacher: "NAME" or "NAME=FILE" of what `koutu` runs without hints. mix: probability that two pictures are blended,
+    which makes pictures nobody has seen; the teacher answers to what the network sees. weight: of the whole.
+    Networks with memory see every picture as a first one.
+    """
+
+    defaults: Mapping[str, Any] = {"teacher": "", "mix": 0.5, "weight": 1.0, "threads": 1}
+
+    def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
+        super().__init__(network, options)
+        if not self.options["teacher"]:
+            raise InputError("expected a teacher to learn from, got none; set options.teacher to NAME=FILE")
+        from koutu.zoo import load_named
+
+        self._teacher: Backend = load_named(self.options["teacher"], threads=self.options["threads"])
+        if self._teacher.needs:
+            raise InputError(f"expected a teacher that needs pictures only, got {self._teacher.name}; name another")
+
+    def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
+        src = batch.src
+        if float(torch.rand(())) < self.options["mix"]:
+            share = 0.5 + 0.5 * torch.rand(len(src), 1, 1, 1, device=src.device)
+            src = share * src + (1 - share) * src.roll(1, dims=0)
+        true = self.answers(src)
+        state = network.initial_state(src)
+        weight = self.options["weight"]
+        if hasattr(network, "training_outputs") and not network.needs:
+            out = network.training_outputs(src, *state)
+            parts = {"distilled": weight * _entropy(_cells(out.pha), true)}
+            if hasattr(out, "semantic"):
+                small = F.adaptive_avg_pool2d(true, out.semantic.shape[-2:])
+                parts["distilled semantic"] = weight * _entropy(out.semantic, small)
+            return parts
+        raise InputError(f"expected a network without hints, got {type(network).__name__}")
+
+    @torch.no_grad()
+    def answers(self, src: Tensor) -> Tensor:
+        """The teacher's alpha of (N, 3, H, W) in cells: (N, 1, H/8, W/8)."""
+        size = src.shape[-2] // CELL, src.shape[-1] // CELL
+        return torch.stack([self._answer(picture, size) for picture in src]).to(src.device)
+
+    def _answer(self, picture: Tensor, cells: tuple[int, int]) -> Tensor:
+        rgb = (picture.permute(1, 2, 0).float() * 255).round().byte().cpu().numpy()
+        size = self._teacher.network_size((rgb.shape[0], rgb.shape[1]))
+        smaller = size[0] < rgb.shape[0]
+        fitted = cv2.resize(rgb, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+        _, pha, _ = self._teacher(np.asarray(fitted), self._teacher.initial_state(size))
+        small = cv2.resize(np.asarray(pha, np.float32), cells[::-1], interpolation=cv2.INTER_AREA)
+        return torch.from_numpy(np.asarray(small))[None].clamp(0, 1)
+
+
+def _cells(pha: Tensor) -> Tensor:
+    return F.avg_pool2d(pha.float(), CELL)
+
+
+def _entropy(pred: Tensor, true: Tensor) -> Tensor:
+    return F.binary_cross_entropy(pred.float().clamp(1e-6, 1 - 1e-6), true)

@@ -1,0 +1,110 @@
+"""Objectives of networks that need pictures only: MODNet, U²-Net, Semantic Human Matting's three steps."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from koutu import losses
+from koutu.models.modnet import MODNet
+from koutu.train.batch import Batch
+from koutu.train.objectives.objective import Network, Objective
+from koutu.trimap import trimap_from_alpha
+
+
+class MODNetObjective(Objective):
+    """Ke et al., AAAI 2022: semantic, detail and matte; for the temporal network on its previous alpha.
+
+    entropy (ours): from random weights the semantic head learns several times faster with a cross-entropy beside.
+    own_history: share of the stage, at its end, in which every second batch starts from the network's own alpha of the
+    same frame. coherence: weight of the change between frames of clips, as RVM has it.
+    """
+
+    defaults: Mapping[str, Any] = {
+        "semantic": 1.0, "entropy": 0.5, "detail": 1.0, "matte": 1.0, "coherence": 5.0, "own_history": 0.0,
+    }  # fmt: skip
+
+    def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
+        super().__init__(network, options)
+        assert isinstance(network, MODNet)
+        self.temporal = network.cfg.temporal
+        self.calls = 0
+
+    def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
+        given, self.calls = self.options, self.calls + 1
+        state = [batch.prev] if self.temporal else []
+        if self.temporal and done >= 1 - given["own_history"] and self.calls % 2:
+            state = [self._own(network, batch)]
+        outs = []
+        for src in batch.src.split(len(batch.prev)):
+            outs.append(out := network.training_outputs(src, *state))
+            state = [x.detach() for x in out.state]
+        semantic, detail, pha = (
+            torch.cat([getattr(o, n) for o in outs]).float() for n in ("semantic", "detail", "pha")
+        )
+        radius = int(torch.randint(2, 1 + max(3, batch.src.shape[-1] // 24), ()))
+        trimap, image = trimap_from_alpha(batch.pha, radius), (batch.src - 0.5) / 0.5
+        parts = {
+            "semantic": given["semantic"] * losses.modnet_semantic(semantic, batch.pha),
+            "entropy": given["entropy"] * losses.coarse_entropy(semantic, batch.pha),
+            "detail": given["detail"] * losses.modnet_detail(detail, batch.pha, trimap),
+            "matte": given["matte"] * losses.modnet_matte(pha, batch.pha, trimap, image),
+        }
+        if batch.frames > 1:
+            parts["coherence"] = given["coherence"] * losses.coherence(pha, batch.pha, batch.frames)
+        return parts
+
+    @torch.no_grad()
+    def _own(self, network: Network, batch: Batch) -> Tensor:
+        """What the network makes of the first frame with the made-up past: the past of the next frame."""
+        training = network.training
+        network.eval()
+        pha = network(batch.src[: len(batch.prev)], batch.prev)[1].float()
+        network.train(training)
+        return pha
+
+
+class U2NetObjective(Objective):
+    """Qin et al., Pattern Recognition 2020: cross-entropy of the fused and all six side results."""
+
+    def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
+        out = network.training_outputs(batch.src)
+        return {"entropy": losses.u2net([out.fused.float(), *(side.float() for side in out.sides)], batch.pha)}
+
+
+class SHMTrimap(Objective):
+    """Chen et al., ACM MM 2018, first step: the T-Net alone learns trimaps."""
+
+    needs = ("trimap",)
+
+    def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
+        logits = network.trimap(batch.src).float().clamp(min=1e-7).log()
+        return {"trimap": losses.shm_trimap(logits, batch.hints["trimap"])}
+
+
+class SHMFilling(Objective):
+    """Second step: the M-Net alone fills true trimaps."""
+
+    needs = ("trimap",)
+    exact = True
+
+    def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
+        trimap = batch.hints["trimap"]
+        classes = torch.cat([trimap == 0, trimap == 0.5, trimap == 1], dim=1).to(batch.src.dtype)
+        pha = network.fused(batch.src, classes).float()
+        return {"matting": losses.shm_matting(pha, batch.pha, batch.fgr, batch.bgr, batch.src)}
+
+
+class SHMObjective(Objective):
+    """Third step: both together; the trimap counts 0.01."""
+
+    needs = ("trimap",)
+    exact = True
+    defaults: Mapping[str, Any] = {"trimap": 0.01}
+
+    def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
+        out = network.training_outputs(batch.src)
+        matting = losses.shm_matting(out.pha.float(), batch.pha, batch.fgr, batch.bgr, batch.src)
+        trimap = losses.shm_trimap(out.trimap.float(), batch.hints["trimap"])
+        return {"matting": matting, "trimap": self.options["trimap"] * trimap}
