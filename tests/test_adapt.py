@@ -53,6 +53,15 @@ def write_clip(path: Path, frames: list[np.ndarray]) -> Path:
     return path
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """For pictures this small, threads cost more than they give."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clip") / "walk.mp4", [scene(t) for t in range(64)])
@@ -64,7 +73,7 @@ def network() -> MODNet:
     torch.manual_seed(0)
     net = MODNet(SMALL).train()
     optimiser = torch.optim.AdamW(net.parameters(), 5e-3)
-    src = adapt_measure.tensor(np.stack([scene(t) for t in (0, 10, 20)]))
+    src = adapt_measure.tensor(np.stack([scene(0), scene(15), scene(15, person=False)]))
     pha = (src[:, :1] > 0.7).float()
     for _ in range(40):
         out = net.training_outputs(src, torch.zeros_like(pha))
@@ -81,6 +90,15 @@ def checkpoint(network, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "tiny.pt"
     torch.save({"config": vars(SMALL), "ema": network.state_dict()}, path)
     return path
+
+
+def blind(network: MODNet) -> MODNet:
+    """The network, finding nobody anywhere."""
+    changed = copy.deepcopy(network)
+    with torch.no_grad():
+        for p in changed.f_branch.conv_f[1].parameters():
+            p.fill_(-5)
+    return changed
 
 
 def runs(count: int = 2) -> list:
@@ -140,10 +158,6 @@ def test_steadiness_follows_the_motion():
     assert steadiness(before, after, run, 1) < 1e-5 < 0.01 < steadiness(before, before, run, 1)
 
 
-def alphas(level: float) -> tuple[np.ndarray, ...]:
-    return (np.full((LENGTH, 8, 8), level, np.float32),)
-
-
 @pytest.mark.parametrize(
     ("changed", "kept", "word"),
     [
@@ -166,17 +180,13 @@ def test_what_is_better_is_accepted():
 
 def test_an_emptied_matte_is_no_improvement(network):
     before = measure(network, runs())
-    emptied = copy.deepcopy(network)
-    with torch.no_grad():
-        for p in emptied.f_branch.conv_f[1].parameters():
-            p.fill_(-5)
-    after = measure(emptied, runs())
+    after = measure(blind(network), runs())
     assert after.measures["unsure"] < before.measures["unsure"]
     assert not judge(before, after, 0.0).accepted
 
 
 def test_nothing_is_written_when_it_is_worse(clip, checkpoint, tmp_path):
-    found = adapt(clip, tmp_path / "a.onnx", model="modnet", weights=checkpoint, options=replace(QUICK, lr=0.5))
+    found = adapt(clip, tmp_path / "a.onnx", model="modnet", weights=checkpoint, options=replace(QUICK, lr=0.02))
     assert not found.accepted and found.path is None and found.best == 0
     assert not list(tmp_path.iterdir())
     assert "stays as it was" in adapt_report.summary(found)[0]
@@ -187,9 +197,7 @@ def test_what_is_better_is_written_and_runs(clip, checkpoint, tmp_path, monkeypa
     monkeypatch.setattr(adapt_measure, "TOLERANCE", 9.0)
     options, told = replace(QUICK, lr=1e-5), []
     target = tmp_path / "a.onnx"
-    found = adapt(
-        clip, target, model="modnet", weights=checkpoint, options=options, watch=lambda *a: told.append(a[2])
-    )
+    found = adapt(clip, target, model="modnet", weights=checkpoint, options=options, watch=lambda *a: told.append(a[2]))
     assert found.path == target and [p.name for p in tmp_path.iterdir()] == ["a.onnx"]
     backend = OnnxBackend(target)
     assert "adapted to walk.mp4" in backend.name and backend.pixels == options.pixels
@@ -199,7 +207,7 @@ def test_what_is_better_is_written_and_runs(clip, checkpoint, tmp_path, monkeypa
     adapt_report.write_report(found, tmp_path / "r.json")
     plain = json.loads((tmp_path / "r.json").read_text())
     assert plain["accepted"] and set(plain["after"]) == set(adapt_measure.MEASURES)
-    assert not set(plain["runs"]["held_out"]) == set(plain["runs"]["all"])
+    assert set(plain["runs"]["held_out"]) < set(plain["runs"]["all"])
     assert adapt_report.page(found).count("<img") % 5 == 0
 
 
@@ -228,11 +236,17 @@ def test_it_ends_when_nothing_better_comes(network, monkeypatch):
     assert len(found["epochs"]) == 1 + adapt_learn.PATIENCE and "nothing better" in found["ended"]
 
 
-def test_clips_that_cannot_be_used(clip, checkpoint, tmp_path):
+def test_a_clip_in_which_nobody_is_found_is_refused(clip, network, tmp_path):
+    torch.save({"config": vars(SMALL), "ema": blind(network).state_dict()}, tmp_path / "blind.pt")
+    with pytest.raises(InputError, match=r"somebody in 0; give a clip that shows a person"):
+        adapt(clip, tmp_path / "a.onnx", model="modnet", weights=tmp_path / "blind.pt", options=QUICK)
+    assert not (tmp_path / "a.onnx").exists()
+
+
+def test_what_cannot_be_used_is_told_first(clip, checkpoint, tmp_path):
     short = write_clip(tmp_path / "short.mp4", [scene(t) for t in range(20)])
-    empty = write_clip(tmp_path / "empty.mp4", [scene(0, person=False)] * 40)
     out = tmp_path / "a.onnx"
-    for source, message in ((short, "longer clip"), (empty, "shows a person"), (tmp_path / "none.mp4", "none.mp4")):
+    for source, message in ((short, "longer clip"), (tmp_path / "none.mp4", "none.mp4")):
         with pytest.raises(InputError, match=message):
             adapt(source, out, model="modnet", weights=checkpoint, options=QUICK)
     with pytest.raises(ModelError, match="rvm"):
@@ -264,7 +278,7 @@ def test_the_command_says_by_its_exit_code_that_nothing_was_written(clip, checkp
     app = typer.Typer()
     app.command()(command)
     words = [str(clip), "-o", str(tmp_path / "a.onnx"), "--report", str(tmp_path / "r.html"), "-m", "modnet"]
-    words += ["--weights", str(checkpoint), "--lr", "0.5", "--epochs", "1", "--frames", "32", "--pixels", "6144"]
+    words += ["--weights", str(checkpoint), "--lr", "0.02", "--epochs", "1", "--frames", "32", "--pixels", "6144"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == NOT_BETTER and "stays as it was" in result.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["r.html"]

@@ -30,7 +30,7 @@ PATIENCE = 3  # epochs without a better one, after which it ends
 class Options:
     """frames: how many are sampled; minutes: of adapting, at most; motion: weight of steadiness; pixels: 0 as usual."""
 
-    frames: int = 160
+    frames: int = 320
     minutes: float = 3.0
     epochs: int = 10
     lr: float = 1e-5

@@ -35,8 +35,8 @@ MEASURES = {
 # Ought to fall. Disagreement is not among them: it falls in any case, being learnt, and mostly in a head nobody uses.
 WANTED = ("flicker", "band flicker", "unsure", "torn")
 GUARDED = (*WANTED, "disagreement", "edge")  # must not rise; "edge" alone is measured against the picture
-# What is smaller than this is as good as 0, and changes relative to this: noise must not decide.
-_FLOOR = dict.fromkeys(MEASURES, 5e-3) | {"flicker": 5e-4, "disagreement": 2e-3, "area": EMPTY}
+# What is below is as good as 0 and does not count; changes of it are relative to this, lest noise should decide.
+_FLOOR = dict.fromkeys(MEASURES, 5e-3) | {"flicker": 5e-4, "torn": 0.03, "disagreement": 2e-3, "area": EMPTY}
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def judge(before: Measured, after: Measured, kept: float) -> Verdict:
     """Whether `after` is better than `before`: by MARGIN in the mean of WANTED, and by no bound worse in anything."""
     old, new = before.measures, after.measures
     change = {name: _relative(old[name], new[name], _FLOOR[name]) for name in MEASURES}
-    told = [change[name] for name in WANTED if math.isfinite(change[name])]
+    told = [change[name] for name in WANTED if max(old[name], new[name]) > _FLOOR[name]]
     score = sum(told) / len(told) if told else math.nan
     problems = [] if score <= -MARGIN else [_unless(score)]
     problems += [
@@ -133,7 +133,7 @@ def _row(alpha: NDArray[Any], previous: NDArray[Any], run: Run, t: int) -> dict[
         "flicker": float(change[known].mean()) if known.any() else math.nan,
         "band flicker": float(change[edge].mean()) if edge.any() else math.nan,
         "unsure": nr.uncertain_share(alpha),
-        "torn": nr.holes(alpha) + nr.islands(alpha),
+        "torn": float(nr.holes(alpha) + nr.islands(alpha)),
         "edge": nr.edge_disagreement(run.frames[t], alpha),
         "area": nr.area(alpha),
     }
