@@ -149,7 +149,7 @@ def test_two_processes_train_one_network(recipe, packs, tmp_path):
         "workers: 0\nheld_out: 4\nvalidation_clips: 1\nvalidation_size: 32\n"
         "stages: [{steps: 3, objective: igf, batch: 1, sizes: [[1.0, 32]], options: {critic_channels: 4}}]\n"
     )
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0", str(script)]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [*command, str(tmp_path / "r.yaml"), str(tmp_path / "run")], capture_output=True, text=True, env=environment,

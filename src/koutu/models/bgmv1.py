@@ -31,7 +31,7 @@ class Config:
 VARIANTS = {"corrected": Config(), "published": Config(motion_ignored=True)}
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning converts its fields
 class TrainingOutputs:
     """pha (N, 1, H, W) in [0, 1] and fgr (N, 3, H, W) as the head gave it, not limited to [0, 1]."""
 

@@ -40,7 +40,7 @@ VARIANTS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning converts its fields
 class TrainingOutputs:
     """pha, err (N, 1, h, w), fgr (N, 3, h, w) in [0, 1] and hid (N, 32, h, w) of one scale.
 

@@ -44,7 +44,7 @@ VARIANTS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning converts its fields
 class TrainingOutputs:
     """pha (N, 1, H, W): the encoder-decoder's; refined: the same sharpened, or None without `refine`; in [0, 1]."""
 

@@ -40,7 +40,7 @@ VARIANTS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning converts its fields
 class TrainingOutputs:
     """pha (N, 1, H, W) in [0, 1]; refined: the same sharpened, or None; state: the next call's memory."""
 

@@ -29,7 +29,7 @@ class Config:
 VARIANTS = {"default": Config()}
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning converts its fields
 class TrainingOutputs:
     """pha (N, 1, H, W) before it is limited to [0, 1]; slope (N, 3, H/2, W/2) and offset (N, 1, H/2, W/2)."""
 

@@ -30,7 +30,7 @@ class Config:
 VARIANTS = {"published": Config(), "trimap": Config(threshold=169.5 / 255)}
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning converts its fields
 class TrainingOutputs:
     """Alphas of the heads at 1/1, 1/4 and 1/8, each (N, 1, H, W) in [0, 1]; `refined` joins them."""
 

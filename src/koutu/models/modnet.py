@@ -38,7 +38,7 @@ class Config:
 VARIANTS = {"published": Config(), "temporal": Config(temporal=True)}
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning converts its fields
 class TrainingOutputs:
     """semantic: (N, 1, H/16, W/16); detail and pha: (N, 1, H, W); all in [0, 1]. state: the next call's memory."""
 

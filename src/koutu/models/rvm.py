@@ -37,7 +37,7 @@ VARIANTS = {"mobilenetv3": Config(), "resnet50": Config(backbone="resnet50")} | 
 }
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning converts its fields
 class TrainingOutputs:
     """fgr (T·N, 3, H, W) and pha (T·N, 1, H, W) in [0, 1]; seg: person logits at the reduced size; state: memory."""
 

@@ -40,7 +40,7 @@ VARIANTS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning converts its fields
 class TrainingOutputs:
     """trimap: logits (N, 3, H, W) of background, unknown, foreground; alpha_r: what fills the unknown; pha: both."""
 

@@ -32,7 +32,7 @@ class Config:
 VARIANTS = {"published": Config(), "colours": Config(colours=True)}
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning converts its fields
 class TrainingOutputs:
     """pha (N, 1, H, W), fgr and bgr (N, 3, H, W), all in [0, 1].
 

@@ -35,7 +35,7 @@ class Config:
 VARIANTS = {"mask": Config(), "trimap": Config(objects=2)}
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning converts its fields
 class TrainingOutputs:
     """logits (N, objects + 1, H, W), background first; state: the next frame's memory, not detached."""
 

@@ -32,7 +32,7 @@ SMALL = Config(encoder=((16, 64),) * 6, decoder=((16, 64),) * 5)  # U²-Net-p of
 VARIANTS = {"u2net": Config(), "u2netp": SMALL}
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning converts its fields
 class TrainingOutputs:
     """Logits of the fused and of the six side results, finest first, each (N, 1, H, W)."""
 
