@@ -9,6 +9,7 @@ import typer
 
 from koutu import __version__
 from koutu.cli.about import demo, doctor, models
+from koutu.cli.adapt import adapt
 from koutu.cli.bench import bench
 from koutu.cli.data import app as data
 from koutu.cli.evaluation import compose, evaluate
@@ -48,7 +49,7 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-for command in (video, image, trimap, review, bench, train, demo, models, doctor):
+for command in (video, image, trimap, review, bench, train, adapt, demo, models, doctor):
     app.command()(command)
 app.command("eval")(evaluate)
 data.command()(compose)

@@ -15,11 +15,10 @@ NOT_BETTER = 8  # exit code: it was not made better, so that nothing was written
 def adapt(
     clip: Annotated[Path, typer.Argument(metavar="CLIP", readable=False, help="Any video that FFmpeg reads.")],
     output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="The adapted network, .onnx.")],
-    frames: Annotated[int, typer.Option(min=32, help="Frames sampled, in runs of 8 spread over the clip.")] = 320,
+    frames: Annotated[int, typer.Option(min=64, help="Frames sampled, in runs of 16 spread over the clip.")] = 320,
     minutes: Annotated[float, typer.Option(min=0.05, help="Of adapting, at most; reading the clip adds to it.")] = 3.0,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the sampled frames, at most.")] = 10,
     lr: Annotated[float, typer.Option(min=0.0, help="Learning rate.")] = 1e-5,
-    motion: Annotated[float, typer.Option(min=0.0, help="Weight of steadiness along the motion.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of the order in which frames are learnt from.")] = 0,
     pixels: Annotated[int, typer.Option(min=0, help="Pixels the network is shown; 0 for its own.")] = 0,
     model: Annotated[str, typer.Option("--model", "-m", help="modnet-small, or modnet with --weights.")] = "",
@@ -47,7 +46,7 @@ def adapt(
         import torch
 
         torch.set_num_threads(threads)
-    given = Options(frames=frames, minutes=minutes, epochs=epochs, lr=lr, motion=motion, pixels=pixels, seed=seed)
+    given = Options(frames=frames, minutes=minutes, epochs=epochs, lr=lr, pixels=pixels, seed=seed)
     if report:
         check_report(report, clip, output)
     with Steps(clip.name) as watch:
