@@ -19,7 +19,7 @@ from koutu.types import InputError, ModelError, OutputError
 from koutu.zoo import DEFAULT, SAMPLE, WEIGHTS
 
 HELD_OUT = 4  # every so manieth run is measured and not learnt from
-GUARD_FRAMES = 32  # of the packaged sample clip
+GUARD_FRAMES = 64  # of the packaged sample clip
 PIXELS = 256 * 448  # what other checkpoints than the packaged one are shown, if nothing is said
 PACKAGED = "modnet-small.pt"
 PACKAGED_PIXELS = 36_864

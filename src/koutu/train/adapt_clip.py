@@ -15,7 +15,7 @@ from koutu.runtime.matter import CUT_DIFFERENCE, CUT_SIZE, MAX_GAP
 from koutu.runtime.video import VideoReader, open_video
 from koutu.types import Frame, InputError, Rgb
 
-LENGTH = 8  # frames of a run: a few of history, then some to learn from
+LENGTH = 16  # frames of a run: with less history, the memory still fills, which looks like flicker
 LEAST = 4  # runs: fewer cannot be told apart into those learnt from and those held out
 _SPARE = 4  # times the wanted number are kept before every second goes: how long a file says it is may be wrong
 

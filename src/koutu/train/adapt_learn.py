@@ -1,7 +1,8 @@
 """MODNet learning from runs of a clip without any truth: the sub-objectives consistency of Ke et al., AAAI 2022, §3.4.
 
 The semantic head and the matte teach each other, and a frozen copy, renewed every epoch, keeps the boundary, as in the
-published code. Ours: histories of a network with memory, steadiness along the motion, and the choice of the epoch.
+published code. Ours: histories of a network with memory, and the choice of the epoch. A term for steadiness along the
+motion was tried and left out, because it brought nothing that could be measured.
 """
 
 import copy
@@ -14,10 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from koutu.losses.portrait import modnet_band, modnet_consistency, modnet_preservation
-from koutu.losses.terms import l1
 from koutu.models.modnet import MODNet, TrainingOutputs
 from koutu.train.adapt_clip import Run, Watch
 from koutu.train.adapt_measure import Measured, Verdict, judge, largest_change, measure, roll, tensor
@@ -28,13 +27,12 @@ PATIENCE = 3  # epochs without a better one, after which it ends
 
 @dataclass(frozen=True)
 class Options:
-    """frames: how many are sampled; minutes: of adapting, at most; motion: weight of steadiness; pixels: 0 as usual."""
+    """frames: how many are sampled; minutes: of adapting, at most; pixels: 0 as usual."""
 
     frames: int = 320
     minutes: float = 3.0
     epochs: int = 10
     lr: float = 1e-5
-    motion: float = 1.0
     clip: float = 1.0  # largest norm of the gradient
     pixels: int = 0
     seed: int = 0
@@ -112,8 +110,6 @@ class Adapter:
         """One step on frames t and t + 1; kept: what the frozen copy makes of the run. Raises ModelError on NaN."""
         pairs = list(zip(self._pair(run, t, kept), kept[t : t + 2], strict=True))
         loss = torch.stack([_consistency(out) + _preservation(out, old) for out, old in pairs]).mean()
-        if self.network.cfg.temporal and self.options.motion:
-            loss = loss + self.options.motion * steadiness(pairs[0][0].pha, pairs[1][0].pha, run, t + 1)
         if not torch.isfinite(loss):
             raise ModelError(f"adapting diverged, the loss is {loss.item()} after {self.steps} steps; try a lower --lr")
         self.optimiser.zero_grad()
@@ -135,16 +131,6 @@ class Adapter:
         passed = (monotonic() - self.started) / (60 * self.options.minutes)
         total = max(self.steps, min(every, int(self.steps / max(1e-9, passed))))
         self.watch(self.steps, total, f"epoch {number + 1}  loss {np.mean(losses):.4f}")
-
-
-def steadiness(previous: Tensor, pha: Tensor, run: Run, t: int) -> Tensor:
-    """Mean |α_t − α_{t−1} along the motion| where the motion is known; pha (1, 1, h, w) of frame t. 0 if nowhere."""
-    flow, known = torch.from_numpy(run.backward[t - 1]), torch.from_numpy(run.known[t - 1])
-    height, width = pha.shape[-2:]
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    place = torch.stack([(x + flow[..., 0] + 0.5) * 2 / width - 1, (y + flow[..., 1] + 0.5) * 2 / height - 1], dim=-1)
-    before = F.grid_sample(previous, place[None], padding_mode="border", align_corners=False)
-    return l1(pha, before, known[None, None])
 
 
 def _consistency(out: TrainingOutputs) -> Tensor:

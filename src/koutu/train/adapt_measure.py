@@ -16,7 +16,7 @@ from koutu.metrics.regions import band
 from koutu.models.modnet import MODNet, TrainingOutputs
 from koutu.train.adapt_clip import Run
 
-HISTORY = 3  # first frames of a run that are not measured: the memory is still filling
+HISTORY = 8  # first frames of a run that are not measured: the memory is still filling
 MARGIN = 0.05  # mean relative fall of the four that has to be reached
 TOLERANCE = 0.05  # relative rise of any one that is put up with
 AREA = 0.15  # relative change of the person's area that is put up with: vanishing would make all else perfect
