@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.types import InputError
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -36,7 +38,7 @@ class Pack:
         path = Path(path)
         index = path.with_suffix(".json")
         if not index.is_file():
-            raise ValueError(f"expected a pack index at {index}, found none; build it with tools/pack_data.py")
+            raise InputError(f"expected a pack index at {index}, found none; build it with tools/pack_data.py")
         self.entries = [Entry(**e) for e in json.loads(index.read_text())]
         pixels = path.with_suffix(".bin")
         self._pixels = np.fromfile(pixels, np.uint8) if in_memory else np.memmap(pixels, np.uint8, "r")

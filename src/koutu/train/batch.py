@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from koutu.data.scenes import Scenes
 from koutu.data.views import view
 from koutu.train.recipe import Pass
+from koutu.types import InputError
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Samples(Dataset):
         try:
             return self.sample(number, size_at(step, self.given, self.steps))
         except Exception as e:
-            raise RuntimeError(f"sample {number} of seed {self.seed} could not be made: {e}") from e
+            raise InputError(f"sample {number} of seed {self.seed} could not be made: {type(e).__name__}: {e}") from e
 
     def sample(self, number: int, size: int) -> dict[str, np.ndarray]:
         """The arrays of one clip, uint8, (T, H, W[, C]) each; prev (H, W)."""

@@ -162,6 +162,9 @@ def _spread(given: dict[str, Any], path: Path) -> dict[str, Any]:
     """Keys of stages and passes that stand on a level above, put where they belong."""
     stage_keys, pass_keys = ({f.name for f in fields(kind)} - {"name"} for kind in (Stage, Pass))
     own = {f.name for f in fields(Recipe)} - {"options"}
+    if unknown := sorted(set(given) - stage_keys - pass_keys - own - {"options"}):
+        known = ", ".join(sorted(own | stage_keys | pass_keys))
+        raise InputError(f"{path}: expected keys out of {known}, got {', '.join(unknown)}; correct them")
     above = {key: value for key, value in given.items() if key in (stage_keys | pass_keys) - own - {"options"}}
     stages = given.get("stages", [{}])
     if not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):

@@ -29,7 +29,7 @@ class Bar:
         if at.stage != self.stage:
             self.stage, self.began, self.first, self.loss = at.stage, now, at.step - 1, at.loss
         self.loss += 0.05 * (at.loss - self.loss)
-        if now - self.shown < (0.3 if self.terminal else QUIET_SECONDS):
+        if now == self.began or now - self.shown < (0.3 if self.terminal else QUIET_SECONDS):
             return
         self.shown = now
         rate = (at.step - self.first) / max(1e-9, now - self.began)
