@@ -120,6 +120,8 @@ class Run:
         def save(step: int) -> None:
             self.last = self._validate()
             self._log(stage.name, step, self.last)
+            if self.journal is not None and self.validation.shown is not None:
+                self.journal.pictures(stage.name, step, self.validation.shown)
             over = step >= stage.steps
             self.checkpoint.save(self.fabric, {
                 "stage": index + over, "step": 0 if over else step, "start": self.start, "last": self.last,
