@@ -7,12 +7,14 @@ import argparse
 import json
 import warnings
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from koutu.models.modnet import Config, MODNet
+from koutu.models import load_checkpoint
+from koutu.models.modnet import MODNet
 from koutu.runtime.backends import OnnxBackend
 
 TOLERANCE = 2e-3  # largest alpha difference to torch over a roll-out that an export may show
@@ -80,11 +82,8 @@ def roll_out_difference(network: MODNet, path: Path) -> float:
 
 
 def load_network(checkpoint: Path) -> MODNet:
-    """The EMA weights of a training checkpoint in a network of its own Config."""
-    state = torch.load(checkpoint, weights_only=True)
-    network = MODNet(Config(**state["config"]))
-    network.load_state_dict(state["ema"])
-    return network
+    """A MODNet with the weights of any of its checkpoints, in the Config the file names; raises ModelError."""
+    return cast("MODNet", load_checkpoint(checkpoint, "modnet"))
 
 
 def main() -> None:

@@ -63,7 +63,7 @@ class Stage:
 class Recipe:
     """network: a name of `koutu.models`; options: fields of its Config, or `variant`.
 
-    people, backgrounds: packs (`koutu data pack`), without ending. ema: of weights, 0 for none. precision: Lightning's
+    people, backgrounds: packs (`koutu.data.pack`), without ending. ema: of weights, 0 for none. precision: Lightning's
     ("32-true", "bf16-mixed", "16-mixed"). save_minutes: between checkpoints, each with a validation.
     max_hours: then the run stops, to be resumed. exclude: groups of people, "SET/NAME", that no run may see: broken
     ones, or those that are among test pictures.
