@@ -38,7 +38,8 @@ Examples:
 
 \b
 Exit codes: 0 done, 2 wrong usage, 3 input, 4 output, 5 model or device,
-6 done but part of a damaged input was lost, 130 interrupted, 143 terminated.""",
+6 done but part of a damaged input was lost, 7 training cannot go on,
+8 an adaptation made nothing better and was not written, 130 interrupted, 143 terminated.""",
 )
 
 
