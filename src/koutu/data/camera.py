@@ -41,6 +41,7 @@ def random_tone(rng: np.random.Generator, *, strength: float = 1.0, drift: float
     whole = np.array([0.16, 0.16, 0.16, 0, 0, 0])
     first, away = (spread * rng.standard_normal(6) + whole * rng.standard_normal() for _ in range(2))
     ends = strength * first + np.array([[-0.5], [0.5]]) * drift * away
+    ends[:, :3] = np.clip(ends[:, :3], -0.6, 0.4)  # beyond, hardly anything is left to see
     return Tone(ends, bool(rng.random() < grey))
 
 

@@ -26,7 +26,7 @@ class Light:
     def drawn(cls, rng: np.random.Generator, cfg: SceneConfig, side: int) -> "Light":
         """A scene's light, for samples whose longer side has so many pixels."""
         lamps = [random_lamp(rng) for _ in range(2) if rng.random() < cfg.lamps]
-        drift = rng.uniform(0.3, 1.5) if rng.random() < cfg.drift else 0.0
+        drift = rng.uniform(0.2, 0.9) if rng.random() < cfg.drift else 0.0
         tone = random_tone(rng, drift=drift) if rng.random() < cfg.tone else None
         soft = rng.random() < 0.4 * cfg.blur
         sigma = rng.uniform(0.3, 1.5) * max(1.0, side / 256) if soft else 0.0
