@@ -29,14 +29,14 @@ NARROW: dict[str, Any] = {
 # recipe → a network of its kind that learns in seconds, learning rate, steps a stage, MAD × 1000 to reach
 TINY: dict[str, tuple[dict[str, Any], float, int, float]] = {
     "modnet": (NARROW, 5e-3, 200, 45),
-    "modnet_temporal": ({"temporal": True, **NARROW}, 4e-3, 200, 60),
+    "modnet_temporal": ({"temporal": True, **NARROW}, 4e-3, 200, 110),
     "u2net": ({"encoder": ((8, 16),) * 6, "decoder": ((8, 16),) * 5}, 3e-3, 120, 40),
     "dim": ({"width": 0.15, "neck_kernel": 3, "neck_channels": 256}, 1e-3, 60, 40),
     "bgmv1": ({"channels": 8, "shared_blocks": 1, "head_blocks": 1}, 3e-3, 70, 45),
     "bgmv2": ({"variant": "mobilenetv2", "backbone_scale": 0.5, "refine_sample_pixels": 320}, 1e-3, 40, 45),
     "igf": ({"channels": (8, 16, 32, 48)}, 5e-3, 200, 40),
     "mgmatting": ({"width": 8}, 3e-3, 60, 40),
-    "shm": ({"width": 0.08, **SMALL}, 3e-3, 40, 70),
+    "shm": ({"width": 0.12, **SMALL}, 2e-3, 60, 100),
     "sim": ({"variant": "colours", "width": 8, **SMALL}, 3e-3, 60, 40),
     "rvm": ({}, 2e-3, 12, 60),
     "stm": ({"width": 12, "slots": 4, "every": 2}, 1e-3, 60, 60),
