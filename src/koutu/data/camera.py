@@ -113,7 +113,12 @@ def jpeg(rgb: Rgb, quality: int) -> Rgb:
 
 
 def h264(frames: Sequence[Rgb], crf: int) -> list[Rgb]:
-    """A clip of (H, W, 3) through H.264 in memory at a constant rate factor; odd sides are padded and cut off again."""
+    """A clip of (H, W, 3) through H.264 in memory at a constant rate factor; odd sides are padded and cut off again.
+
+    One thread: with more the encoder decides by which of them is ready first, and not the same way every time.
+    """
+    if not frames:
+        return []
     height, width = frames[0].shape[:2]
     memory, options = io.BytesIO(), {"crf": str(crf), "preset": "superfast", "threads": "1"}
     with av.open(memory, "w", format="matroska") as out:

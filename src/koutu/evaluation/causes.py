@@ -4,17 +4,16 @@ Each cause may choose cut-outs and backgrounds, change the layers once or in eve
 work on the finished frames. Where light or blur changes the person, the true alpha changes with it.
 """
 
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.data.camera import h264, jpeg
 from koutu.data.datasets import Example
 from koutu.data.history import warp
 from koutu.data.light import GAMMA, add_lamp, line_lamp, point_lamp
@@ -208,8 +207,8 @@ class Compression(Cause):
 
     def finish(self, examples: Iterable[Example]) -> Iterator[Example]:
         frames = list(examples)  # an encoder looks ahead; a clip's frames fit in memory
-        pictures = [frame.src for frame in frames]
-        coded = [_jpeg(picture, 10) for picture in pictures] if self.frames == 1 else _h264(pictures, 40)
+        pictures = [frame.src for frame in frames if frame.src is not None]
+        coded = [jpeg(picture, 10) for picture in pictures] if self.frames == 1 else h264(pictures, 40)
         for frame, src in zip(frames, coded, strict=True):
             yield replace(frame, src=src)
 
@@ -261,30 +260,3 @@ def _about(scale: float, size: tuple[int, int], shift: float) -> NDArray[np.floa
     """Scaled about the middle of the lower edge of (W, H), then moved to the right."""
     w, h = size
     return np.array([[scale, 0, w / 2 * (1 - scale) + shift], [0, scale, h * (1 - scale)]])
-
-
-def _jpeg(src: Rgb | None, quality: int) -> Rgb:
-    assert src is not None
-    coded = cv2.imencode(".jpg", np.ascontiguousarray(src[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.ascontiguousarray(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))[..., ::-1])
-
-
-def _h264(pictures: Sequence[Rgb | None], crf: int) -> list[Rgb]:
-    """Encoded and decoded again; an odd side is padded and cut off again."""
-    if not pictures:
-        return []
-    memory = io.BytesIO()
-    assert pictures[0] is not None
-    height, width = pictures[0].shape[:2]
-    with av.open(memory, "w", format="matroska") as out:
-        stream = out.add_stream("libx264", 30, options={"crf": str(crf), "preset": "veryfast"})
-        stream.height, stream.width, stream.pix_fmt = height + height % 2, width + width % 2, "yuv420p"
-        for picture in pictures:
-            assert picture is not None
-            even = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
-        out.mux(stream.encode(None))
-    memory.seek(0)
-    with av.open(memory, "r") as file:
-        decoded = [frame.to_ndarray(format="rgb24")[:height, :width] for frame in file.decode(video=0)]
-    return [np.ascontiguousarray(picture) for picture in decoded]
