@@ -30,7 +30,13 @@ _NONE = "none were published; train your own"
 _NC = "CC BY-NC-SA 4.0: non-commercial"
 _UNSAID = "no licence was given: all rights reserved"
 
+_OURS = "trained by this project, see `koutu models`"
+
 MODELS: dict[str, Card] = {
+    "tmodnet": Card(
+        "koutu.models.tmodnet:TMODNet", "this project; after Ke et al., AAAI 2022", (), 114_057, 0.3, (288, 512),
+        "Apache-2.0", _OURS,
+    ),
     "modnet": Card(
         "koutu.models.modnet:MODNet", "Ke et al., AAAI 2022", (), 6_487_075, 15.47, (512, 512), "Apache-2.0", _NOT_HERE
     ),

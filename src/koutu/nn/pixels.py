@@ -53,6 +53,13 @@ def at_most(size: tuple[int, int], longest: int, stride: int = 1) -> tuple[int, 
     return _whole(size[0] * scale, stride), _whole(size[1] * scale, stride)
 
 
+def near_area(size: tuple[int, int], pixels: int, stride: int = 1) -> tuple[int, int]:
+    """(h, w) of about `pixels` pixels at the aspect of (H, W), held within 4 : 1; both multiples of `stride`."""
+    aspect = min(4.0, max(0.25, size[1] / size[0]))
+    height = (pixels / aspect) ** 0.5
+    return _whole(height, stride), _whole(height * aspect, stride)
+
+
 def _whole(side: float, stride: int) -> int:
     return max(1, round(side / stride)) * stride
 

@@ -60,11 +60,7 @@ class Run:
         if recipe.threads:
             torch.set_num_threads(recipe.threads)
         torch.manual_seed(recipe.seed)
-        network = (
-            load_checkpoint(recipe.init, recipe.network, **recipe.options) if recipe.init
-            else build(recipe.network, **recipe.options)
-        )  # fmt: skip
-        self.network: nn.Module = network
+        self.network = network = _begun(recipe)
         self.average = Average(network, recipe.ema)
         people = Pack(recipe.people, in_memory=True)
         self.train_on, self.held_out = split(people, recipe.held_out, recipe.exclude)
@@ -209,6 +205,18 @@ class Run:
     def _log(self, stage: str, step: int, values: dict[str, float]) -> None:
         if self.journal is not None:
             self.journal(stage, step, values)
+
+
+def _begun(recipe: Recipe) -> nn.Module:
+    """The recipe's network with random weights, those of a checkpoint, or another network's where it can begin so."""
+    if recipe.init and not recipe.init.endswith(".onnx"):
+        return load_checkpoint(recipe.init, recipe.network, **recipe.options)
+    network = build(recipe.network, **recipe.options)
+    if recipe.init:
+        if not hasattr(network, "begin_from"):
+            raise InputError(f"expected a checkpoint to begin from, got {recipe.init}; {recipe.network} reads no ONNX")
+        network.begin_from(Path(recipe.init))
+    return network
 
 
 class _Task:

@@ -5,9 +5,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from koutu import losses
 from koutu.models.modnet import MODNet
+from koutu.models.tmodnet import CELL, TemporalOutputs, TMODNet
 from koutu.train.batch import Batch
 from koutu.train.objectives.objective import Network, Objective
 from koutu.trimap import trimap_from_alpha
@@ -18,16 +20,18 @@ class MODNetObjective(Objective):
 
     entropy (ours): from random weights the semantic head learns several times faster with a cross-entropy beside.
     own_history: share of the stage, at its end, in which every second batch starts from the network's own alpha of the
-    same frame. coherence: weight of the change between frames of clips, as RVM has it.
+    same frame. coherence: weight of the change between frames of clips, as RVM has it. low: weight of what a semantic
+    branch that can stand alone answers at 1/2, where there is one. laplacian: weight of alpha's pyramid, as RVM has it.
     """
 
     defaults: Mapping[str, Any] = {
         "semantic": 1.0, "entropy": 0.5, "detail": 1.0, "matte": 1.0, "coherence": 5.0, "own_history": 0.0,
+        "low": 2.0, "laplacian": 0.0,
     }  # fmt: skip
 
     def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
         super().__init__(network, options)
-        assert isinstance(network, MODNet)
+        assert isinstance(network, MODNet | TMODNet)
         self.temporal = network.cfg.temporal
         self.calls = 0
 
@@ -51,6 +55,11 @@ class MODNetObjective(Objective):
             "detail": given["detail"] * losses.modnet_detail(detail, batch.pha, trimap),
             "matte": given["matte"] * losses.modnet_matte(pha, batch.pha, trimap, image),
         }
+        if isinstance(outs[0], TemporalOutputs):
+            low = torch.cat([o.low for o in outs]).float()
+            parts["low"] = given["low"] * F.l1_loss(low, F.avg_pool2d(batch.pha, CELL))
+        if given["laplacian"]:
+            parts["laplacian"] = given["laplacian"] * losses.laplacian_rvm(pha, batch.pha)
         if batch.frames > 1:
             parts["coherence"] = given["coherence"] * losses.coherence(pha, batch.pha, batch.frames)
         return parts
