@@ -5,13 +5,15 @@ A pack is `NAME.bin` (raw uint8 pixels, one picture after another) and `NAME.jso
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.types import InputError
+from koutu.files import whole_file
+from koutu.types import InputError, KoutuError, OutputError
 
 
 @dataclass(frozen=True)
@@ -26,21 +28,40 @@ class Entry:
     width: int
     channels: int
     offset: int = 0
+    alone: bool = False  # a cut-out's own colours: there is no picture around it to be shown as it is
+    licence: str = ""  # of its set, in the words of whoever packed it
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.height * self.width * self.channels
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One set within a pack: how many pictures and groups it gave, and its licence, "" if nobody said."""
+
+    name: str
+    count: int
+    groups: int
+    licence: str
 
 
 class Pack:
     """Read-only access to a pack: `pack[i]` is (H, W, C) uint8, a view of the pixels.
 
-    `in_memory` reads the file once; otherwise it is mapped and the system keeps what it can.
+    `in_memory` reads the file once; otherwise it is mapped and the system keeps what it can. Raises InputError.
     """
 
     def __init__(self, path: str | Path, *, in_memory: bool = False):
-        path = Path(path)
-        index = path.with_suffix(".json")
+        pixels, index = _files(path)
         if not index.is_file():
-            raise InputError(f"expected a pack index at {index}, found none; build it with tools/pack_data.py")
-        self.entries = [Entry(**e) for e in json.loads(index.read_text())]
-        pixels = path.with_suffix(".bin")
+            raise InputError(f"expected a pack index at {index}, found none; build it with koutu data pack")
+        self.entries = _entries(index)
+        expected = max((e.offset + e.size for e in self.entries), default=0)
+        held = pixels.stat().st_size if pixels.is_file() else 0
+        if held != expected or not expected:
+            raise InputError(f"{pixels}: expected the {expected} bytes of its index, got {held}; pack it again")
         self._pixels = np.fromfile(pixels, np.uint8) if in_memory else np.memmap(pixels, np.uint8, "r")
 
     def __len__(self) -> int:
@@ -48,17 +69,59 @@ class Pack:
 
     def __getitem__(self, i: int) -> NDArray[np.uint8]:
         e = self.entries[i]
-        size = e.height * e.width * e.channels
-        return self._pixels[e.offset : e.offset + size].reshape(e.height, e.width, e.channels)
+        return self._pixels[e.offset : e.offset + e.size].reshape(e.height, e.width, e.channels)
+
+
+def sources(pack: Pack) -> list[Origin]:
+    """The sets of a pack, in the order in which they were packed."""
+    by_name: dict[str, list[Entry]] = {}
+    for entry in pack.entries:
+        by_name.setdefault(entry.source, []).append(entry)
+    return [
+        Origin(name, len(held), len({e.group for e in held}), "; ".join(dict.fromkeys(e.licence for e in held if e.licence)))
+        for name, held in by_name.items()
+    ]
 
 
 def write_pack(path: str | Path, pictures: Iterable[tuple[Entry, NDArray[np.uint8]]]) -> int:
-    """Write (entry, pixels) pairs as a pack and return how many; the index is written last, when all went well."""
-    path, entries, offset = Path(path), [], 0
-    with open(path.with_suffix(".bin"), "wb") as out:
-        for entry, pixels in pictures:
-            out.write(np.ascontiguousarray(pixels).tobytes())
-            entries.append({**asdict(entry), "offset": offset})
-            offset += pixels.size
-    path.with_suffix(".json").write_text(json.dumps(entries))
+    """Write (entry, pixels) pairs as a pack and return how many; a pack of this name is replaced when all went well.
+
+    Nothing half-written is left, whatever ends it. Raises OutputError.
+    """
+    pixels_path, index_path = _files(path)
+    entries, offset = [], 0
+    try:
+        with whole_file(index_path) as index, whole_file(pixels_path) as out:  # the index appears last
+            for entry, pixels in pictures:
+                out.write(np.ascontiguousarray(pixels).tobytes())
+                entries.append(_written(entry, offset))
+                offset += pixels.size
+            index.write(json.dumps(entries, ensure_ascii=False).encode())
+            index.flush()
+            out.flush()
+            index_path.unlink(missing_ok=True)  # an old index never stands beside new pixels
+    except KoutuError:
+        raise
+    except OSError as e:
+        raise OutputError(f"{pixels_path} could not be written: {e.strerror or e}; check the folder and its room") from e
     return len(entries)
+
+
+def _files(path: str | Path) -> tuple[Path, Path]:
+    return Path(path).with_suffix(".bin"), Path(path).with_suffix(".json")
+
+
+def _entries(index: Path) -> list[Entry]:
+    try:
+        entries = [Entry(**e) for e in json.loads(index.read_text("utf-8"))]
+        if not all(isinstance(n, int) and n > 0 for e in entries for n in (e.height, e.width, e.channels)):
+            raise ValueError("sizes that are none")
+        return entries
+    except (ValueError, TypeError) as e:
+        raise InputError(f"{index}: expected the index of a pack, got something else ({e}); pack it again") from e
+
+
+def _written(entry: Entry, offset: int) -> dict[str, Any]:
+    """What the index holds of an entry: all that differs from the defaults."""
+    values = {f.name: (getattr(entry, f.name), f.default) for f in fields(entry)} | {"offset": (offset, MISSING)}
+    return {name: value for name, (value, default) in values.items() if value != default}
