@@ -77,10 +77,7 @@ def sources(pack: Pack) -> list[Origin]:
     by_name: dict[str, list[Entry]] = {}
     for entry in pack.entries:
         by_name.setdefault(entry.source, []).append(entry)
-    return [
-        Origin(name, len(held), len({e.group for e in held}), "; ".join(dict.fromkeys(e.licence for e in held if e.licence)))
-        for name, held in by_name.items()
-    ]
+    return [Origin(name, len(held), len({e.group for e in held}), _licence(held)) for name, held in by_name.items()]
 
 
 def write_pack(path: str | Path, pictures: Iterable[tuple[Entry, NDArray[np.uint8]]]) -> int:
@@ -103,7 +100,9 @@ def write_pack(path: str | Path, pictures: Iterable[tuple[Entry, NDArray[np.uint
     except KoutuError:
         raise
     except OSError as e:
-        raise OutputError(f"{pixels_path} could not be written: {e.strerror or e}; check the folder and its room") from e
+        raise OutputError(
+            f"{pixels_path} could not be written: {e.strerror or e}; check the folder and its room"
+        ) from e
     return len(entries)
 
 
@@ -125,3 +124,7 @@ def _written(entry: Entry, offset: int) -> dict[str, Any]:
     """What the index holds of an entry: all that differs from the defaults."""
     values = {f.name: (getattr(entry, f.name), f.default) for f in fields(entry)} | {"offset": (offset, MISSING)}
     return {name: value for name, (value, default) in values.items() if value != default}
+
+
+def _licence(entries: Iterable[Entry]) -> str:
+    return "; ".join(dict.fromkeys(e.licence for e in entries if e.licence))

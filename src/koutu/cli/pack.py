@@ -1,0 +1,113 @@
+"""`koutu data pack`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from koutu.types import InputError
+
+if TYPE_CHECKING:
+    from koutu.data.pack_sets import Report
+    from koutu.data.pack_sources import Source
+
+BROKEN = 3  # exit code: something could not be used
+_SHOWN = 20  # broken items printed
+
+
+def pack(
+    sets: Annotated[
+        list[str], typer.Argument(metavar="[NAME=]DIR…", help="Data sets, cut-outs, mattes; NAME: of the set.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="OUT: becomes OUT.bin and OUT.json.")],
+    backgrounds: Annotated[bool, typer.Option("--backgrounds", help="Pictures and videos to put people on.")] = False,
+    long_side: Annotated[int, typer.Option(min=0, help="Pixels at most; 0 for 448, of backgrounds 640.")] = 0,
+    frames: Annotated[int, typer.Option(min=1, help="Of each clip at most, evenly spread.")] = 8,
+    group: Annotated[
+        list[str], typer.Option(metavar="[NAME=]REGEX", help="Finds in a name whose pictures belong together.")
+    ] = [],  # noqa: B006
+    exclude: Annotated[
+        list[str], typer.Option(metavar="NAME|FILE", help="Pictures, clips or groups to leave out, or a list of such.")
+    ] = [],  # noqa: B006
+    licence: Annotated[
+        list[str], typer.Option(metavar="[NAME=]TEXT", help="Kept in the pack, for whoever asks later.")
+    ] = [],  # noqa: B006
+    layout: Annotated[
+        list[str], typer.Option(metavar="[NAME=]LAYOUT", help="Of the data set, if it is not to be guessed.")
+    ] = [],  # noqa: B006
+    split: Annotated[
+        list[str], typer.Option(metavar="[NAME=]SPLIT", help="Of the data set, if not the one to train on.")
+    ] = [],  # noqa: B006
+    threads: Annotated[int, typer.Option(min=0, help="That read; 0 for as many as suit.")] = 0,
+) -> None:
+    """Pack sets of people, or of backgrounds, into one file to train from: what recipes call people and backgrounds.
+
+    People need a truth: mattes, masks (softened along the picture's edges) or alpha channels; `koutu data matte` makes
+    mattes for pictures alone. Training validates on groups: every picture is one, and every clip; --group joins them.
+    What is broken is left out and told; exit code 3 then.
+
+    \b
+    koutu data pack -o packs/people london=mattes/ P3M-10k --group 'london=^(\\d+)_' --licence 'london=CC-BY 4.0'
+    koutu data pack -o packs/backgrounds --backgrounds rooms/ scenery/ street.mp4 --exclude people-in-them.txt
+    """
+    from koutu.data.pack_sets import Plan, pack_sets
+    from koutu.progress import Steps
+
+    sources = _sources(sets, {"group": group, "licence": licence, "layout": layout, "split": split})
+    plan = Plan(backgrounds, long_side, frames, exclude, threads)
+    with Steps(output.name) as progress:
+        report = pack_sets(sources, output, plan, progress=progress)
+    for line in _told(report):
+        print(line)
+    for item in report.broken[:_SHOWN]:
+        print(f"koutu: {item.name}: {item.reason}", file=sys.stderr)
+    if len(report.broken) > _SHOWN:
+        print(f"koutu: and {len(report.broken) - _SHOWN} more that cannot be used", file=sys.stderr)
+    print(f"wrote {output.with_suffix('.bin')} and {output.with_suffix('.json').name}")
+    if report.broken:
+        raise typer.Exit(BROKEN)
+
+
+def _sources(sets: list[str], given: dict[str, list[str]]) -> "list[Source]":
+    """The sets with what is said of each by name, or else of all."""
+    from koutu.data.pack_sources import Source
+
+    roots = {}
+    for item in sets:
+        name, sign, root = item.partition("=")
+        if not sign or Path(item).exists():
+            name, root = Path(item).resolve().stem if Path(item).is_file() else Path(item).resolve().name, item
+        if not name or name in roots:
+            raise InputError(f"expected sets of different names, got {item!r} for another {name!r}; give NAME=DIR")
+        roots[name] = Path(root)
+    options = {option: _by_set(option, texts, list(roots)) for option, texts in given.items()}
+    return [
+        Source(name, root, **{option: texts[name] for option, texts in options.items() if name in texts})
+        for name, root in roots.items()
+    ]
+
+
+def _by_set(option: str, texts: list[str], names: list[str]) -> dict[str, str]:
+    """Set → text; one that names no set holds for those that none names."""
+    own = {name: text for name, sign, text in (t.partition("=") for t in texts) if sign and name in names}
+    plain = [text for text in texts if text.partition("=")[0] not in names or "=" not in text]
+    if len(plain) > 1:
+        raise InputError(
+            f"expected one --{option} for all sets, got {' and '.join(plain[:2])}; give NAME=TEXT with NAME out of "
+            f"{', '.join(names)}"
+        )
+    return {**({name: plain[0] for name in names} if plain else {}), **own}
+
+
+def _told(report: "Report") -> list[str]:
+    """A line a set."""
+    lines = []
+    for name, split in report.splits.items():
+        count, groups = report.counts[name], report.groups.get(name, 0)
+        lines.append(f"{name}: {count} pictures in {groups} groups{f' ({split})' if split else ''}")
+        if nobody := [item for item in report.nobody if item.startswith(f"{name}/")]:
+            lines.append(f"  nobody in {len(nobody)}, left out, such as {nobody[0]}")
+        if others := report.others.get(name):
+            lines.append(f"  {others} other files, neither pictures nor videos")
+    return lines
