@@ -2,8 +2,8 @@
 
 python tools/make_sample.py PERSON.webp ROOM.webp BACKGROUND.webp --teacher selfie_segmentation.onnx
 
-PERSON is cut out as training pictures are (tools/pack_data.py), put before ROOM, and moved as somebody at a webcam
-moves; BACKGROUND becomes the picture to put behind instead.
+PERSON is found by the teacher (MediaPipe's segmenter, Apache-2.0), cut out by closed-form matting, put before ROOM,
+and moved as somebody at a webcam moves; BACKGROUND becomes the picture to put behind instead.
 """
 
 import argparse
@@ -13,19 +13,35 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from pack_data import read, teacher_mask
+import onnxruntime
 
 from koutu.data.pseudo import closed_form_matte
 from koutu.foreground import decontaminate
+from koutu.runtime.image import read_image
 from koutu.trimap import trimap_from_mask
 
 SIZE, RATE, SECONDS = (360, 640), 25, 4
 OUT = Path(__file__).parent.parent / "src" / "koutu" / "sample"
 
 
+def read(path: Path, long_side: int) -> np.ndarray:
+    """RGB, shrunk so that the longer side is at most `long_side`."""
+    rgb = read_image(path)
+    scale = min(1.0, long_side / max(rgb.shape[:2]))
+    return np.asarray(cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+
+
+def teacher_mask(rgb: np.ndarray, model: str) -> np.ndarray:
+    """The teacher's probability (H, W) float32 that a pixel is a person's."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    x = cv2.resize(rgb, (256, 256), interpolation=cv2.INTER_AREA).astype(np.float32)[None] / 255
+    out = np.asarray(session.run(None, {session.get_inputs()[0].name: x})[0])
+    return cv2.resize(out.reshape(256, 256), rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
 def cut_out(path: Path, teacher: str) -> np.ndarray:
     """RGBA of the person, freed of the old background's light."""
-    rgb = np.ascontiguousarray(read(path, 800)[..., :3])
+    rgb = read(path, 800)
     alpha = closed_form_matte(rgb, trimap_from_mask(teacher_mask(rgb, teacher), 20))
     return np.dstack([np.asarray(decontaminate(rgb, alpha)), alpha])
 
@@ -82,9 +98,9 @@ def main() -> None:
     parser.add_argument("--teacher", required=True)
     args = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
-    room = cv2.GaussianBlur(cover(read(args.room, 1280)[..., :3], SIZE), (0, 0), 1.5)
+    room = cv2.GaussianBlur(cover(read(args.room, 1280), SIZE), (0, 0), 1.5)
     write(OUT / "talk.mp4", frames(cut_out(args.person, args.teacher), room.astype(np.float32)))
-    background = cover(read(args.background, 1280)[..., :3], (540, 960))
+    background = cover(read(args.background, 1280), (540, 960))
     cv2.imwrite(str(OUT / "lake.jpg"), background[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
