@@ -14,6 +14,8 @@ from koutu.types import ModelError  # noqa: E402
 
 SMALL_NET = {"depths": (1, 1, 1, 1)}
 TINY: dict[str, tuple[str, dict[str, Any]]] = {
+    "tmodnet": ("tmodnet", {"detail_channels": 4, "context": 16}),
+    "tmodnet single": ("tmodnet", {"variant": "single", "detail_channels": 4, "context": 16}),
     "modnet": ("modnet", {"width": 0.35, "last_channels": 64, "lr_channels": (16, 8), "hr_channels": 4}),
     "modnet temporal": (
         "modnet",
@@ -44,7 +46,7 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
 }
 CHANNELS = {"bgr": 3, "seg": 1, "trimap": 1, "mask": 1}
 every_network = pytest.mark.parametrize("name", TINY)
-with_memory = pytest.mark.parametrize("name", ["modnet temporal", "rvm", "rvm reduced", "stm", "stm trimap", "dvm"])
+with_memory = pytest.mark.parametrize("name", ["tmodnet", "modnet temporal", "rvm", "rvm reduced", "stm", "stm trimap", "dvm"])
 
 
 def tiny(name: str) -> Any:

@@ -27,6 +27,9 @@ class ModelCard:
 
     file: str
     sha256: str
+    network: str  # of `koutu.models`, whose `checkpoint` lies beside `file`, for training on
+    checkpoint: str
+    pixels: int  # that it is shown
     summary: str
     licence: str
     data: str
@@ -36,6 +39,9 @@ MODELS: dict[str, ModelCard] = {
     "modnet-small": ModelCard(
         file="modnet-small.onnx",
         sha256="ec3b2dea193071ff660baa8e46abe7b199a9bd19871ea8fd1c89b99267aa2ef6",
+        network="modnet",
+        checkpoint="modnet-small.pt",
+        pixels=256 * 144,
         summary="MODNet with a small residual encoder and the previous alpha as fourth channel; portraits, video",
         licence="research only: part of its training pictures has no clear licence",
         data="masks: EG1800, CCP, Human-Segmentation-Dataset; solved mattes: London and Canada face sets, portraits",

@@ -21,7 +21,7 @@ def adapt(
     lr: Annotated[float, typer.Option(min=0.0, help="Learning rate.")] = 1e-5,
     seed: Annotated[int, typer.Option(min=0, help="Of the order in which frames are learnt from.")] = 0,
     pixels: Annotated[int, typer.Option(min=0, help="Pixels the network is shown; 0 for its own.")] = 0,
-    model: Annotated[str, typer.Option("--model", "-m", help="modnet-small, or modnet with --weights.")] = "",
+    model: Annotated[str, typer.Option("--model", "-m", help="Packaged weights, or (t)modnet with --weights.")] = "",
     weights: options.Weights = "",
     threads: options.Threads = 0,
     report: Annotated[Path | None, typer.Option(readable=False, help="Before and after: .html, or .json.")] = None,

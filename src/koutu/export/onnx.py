@@ -7,15 +7,15 @@ import argparse
 import json
 import warnings
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from koutu.models import load_checkpoint
-from koutu.models.modnet import MODNet
+from koutu.models import load_own
+from koutu.models.tmodnet import Trimapless
 from koutu.runtime.backends import OnnxBackend
+from koutu.types import ModelError
 
 TOLERANCE = 2e-3  # largest alpha difference to torch over a roll-out that an export may show
 FRAMES = 60
@@ -24,7 +24,7 @@ FRAMES = 60
 class Deployed(nn.Module):
     """The network as engines see it: rgb (1, H, W, 3) uint8 and the previous alpha → alpha (1, 1, H, W)."""
 
-    def __init__(self, network: MODNet):
+    def __init__(self, network: Trimapless):
         super().__init__()
         self.network = network
 
@@ -32,7 +32,7 @@ class Deployed(nn.Module):
         return self.network(rgb.permute(0, 3, 1, 2).float() / 255, *state)[1]
 
 
-def export_onnx(network: MODNet, path: Path, *, name: str, pixels: int) -> float:
+def export_onnx(network: Trimapless, path: Path, *, name: str, pixels: int) -> float:
     """Write `network` to `path` and return the largest alpha difference to torch over 60 frames of a roll-out.
 
     `pixels`: how many the network should be shown. Raises RuntimeError, leaving no file, if the roll-outs part.
@@ -64,7 +64,7 @@ def export_onnx(network: MODNet, path: Path, *, name: str, pixels: int) -> float
 
 
 @torch.no_grad()
-def roll_out_difference(network: MODNet, path: Path) -> float:
+def roll_out_difference(network: Trimapless, path: Path) -> float:
     """Largest alpha difference between torch and ONNX Runtime over moving noise, each with its own memory."""
     backend = OnnxBackend(path)
     size = (4 * network.stride, 5 * network.stride)
@@ -81,9 +81,12 @@ def roll_out_difference(network: MODNet, path: Path) -> float:
     return worst
 
 
-def load_network(checkpoint: Path) -> MODNet:
-    """A MODNet with the weights of any of its checkpoints, in the Config the file names; raises ModelError."""
-    return cast("MODNet", load_checkpoint(checkpoint, "modnet"))
+def load_network(checkpoint: Path) -> Trimapless:
+    """What `koutu train` made, or a published MODNet, with its weights; raises ModelError for any other network."""
+    network = load_own(checkpoint, "modnet")
+    if not isinstance(network, Trimapless):
+        raise ModelError(f"expected a checkpoint of modnet or tmodnet, got {type(network).__name__} in {checkpoint}")
+    return network
 
 
 def main() -> None:

@@ -112,6 +112,14 @@ def build(name: str, **options: Any) -> Any:
         raise ModelError(f"expected options of {name} out of {fields}, got {', '.join(options)}; correct them") from e
 
 
+def load_own(path: str | Path, otherwise: str) -> Any:
+    """The network that the file itself says it is, as `koutu train` writes it, or else the network `otherwise`."""
+    from koutu.models.checkpoint import read
+
+    said = read(Path(path)).get("network")
+    return load_checkpoint(path, said if isinstance(said, str) else otherwise)
+
+
 def load_checkpoint(path: str | Path, name: str, **options: Any) -> Any:
     """The network `name` with the weights of a published file, as `koutu.models.checkpoint.load` says."""
     network(name)  # tells of a wrong name, or of PyTorch missing

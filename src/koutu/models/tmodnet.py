@@ -8,13 +8,14 @@ correction of the semantic alpha and begins at zero. So a training begins exactl
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from koutu.models.checkpoint import differences
-from koutu.models.modnet import TrainingOutputs
+from koutu.models.modnet import MODNet, TrainingOutputs
 from koutu.nn.mobilenetv3_unet import SELFIE, STEM, Block, MobileNetV3UNet, from_onnx
 from koutu.nn.pixels import check, near_area
 from koutu.types import ModelError
@@ -31,6 +32,11 @@ class Config:
     context: int = 128  # channels of its deepest features
     detail_channels: int = 16
     pixels: int = 512 * 288  # of the pictures it is shown
+
+    def __post_init__(self) -> None:
+        """Recipes and checkpoints write blocks as plain keys and values."""
+        blocks = tuple(block if isinstance(block, Block) else Block(**block) for block in self.blocks)
+        object.__setattr__(self, "blocks", blocks)
 
 
 VARIANTS = {"temporal": Config(), "single": Config(temporal=False)}
@@ -91,9 +97,8 @@ class TMODNet(nn.Module):
     def __init__(self, cfg: Config | None = None):
         super().__init__()
         self.cfg = cfg = cfg or Config()
-        blocks = tuple(block if isinstance(block, Block) else Block(**block) for block in cfg.blocks)
         inp = 4 if cfg.temporal else 3
-        self.semantic_branch = MobileNetV3UNet(inp, blocks, cfg.context)
+        self.semantic_branch = MobileNetV3UNet(inp, cfg.blocks, cfg.context)
         self.detail_branch = DetailBranch(inp, cfg.detail_channels)
         self.fusion_branch = FusionBranch(cfg.detail_channels)
 
@@ -137,9 +142,7 @@ class TMODNet(nn.Module):
         missing = branch.stem.in_channels - stem.shape[1]
         state["stem.weight"] = torch.cat([stem, stem.new_zeros(len(stem), missing, *stem.shape[2:])], dim=1)
         if found := differences(state, branch.state_dict()):
-            raise ModelError(
-                f"expected the semantic branch of {path}, got another: {'; '.join(found)}; keep the default"
-            )
+            raise ModelError(f"expected the semantic branch of {path}, got {'; '.join(found)}; keep the default blocks")
         branch.load_state_dict(state)
 
     def _branches(self, src: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
@@ -158,6 +161,9 @@ class TMODNet(nn.Module):
             )
         check(src, self.stride)
         return torch.cat([src, *state], dim=1)
+
+
+Trimapless: TypeAlias = MODNet | TMODNet  # what learns, adapts itself and is exported the same way
 
 
 def _up(x: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """A small MobileNetV3 with a gated U-shaped decoder: where a person is, for a few dozen million operations.
 
-The defaults have the layout of MediaPipe's selfie segmentation (Google, Apache-2.0), whose weights `from_onnx` reads, so
-that a training can begin where it ended. Blocks after Howard et al., "Searching for MobileNetV3", ICCV 2019. It has no
-norm layers: published files have them folded into the convolutions.
+The defaults have the layout of MediaPipe's selfie segmentation (Google, Apache-2.0), whose weights `from_onnx` reads,
+so that a training can begin where it ended. Blocks after Howard et al., "Searching for MobileNetV3", ICCV 2019. It has
+no norm layers: published files have them folded into the convolutions.
 """
 
 from collections.abc import Iterator
@@ -85,7 +85,8 @@ class Context(nn.Module):
         self.local, self.whole = Conv(inp, out), Conv(inp, out)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.local(x)) * torch.sigmoid(self.whole(x.mean(dim=(2, 3), keepdim=True)))
+        gate = torch.sigmoid(self.whole(x.mean(dim=(2, 3), keepdim=True)))
+        return torch.relu(self.local(x)) * gate
 
 
 class Up(nn.Module):
@@ -158,8 +159,8 @@ def from_onnx(path: Path) -> dict[str, Tensor]:
         )
     state = {f"{name}.{part}": x for (name, pair) in zip(convs, found, strict=True)
              for part, x in zip(("weight", "bias"), pair, strict=True)}  # fmt: skip
-    added = next(n for n in graph.node if n.op_type == "Add" and last.output[0] in n.input)
-    bias = next(constants[i] for i in added.input if i in constants)
+    after = next((node for node in graph.node if last.output[0] in node.input), last)
+    bias = next(constants[i] for i in [*last.input[2:], *after.input] if i in constants)
     return state | {"head.weight": constants[last.input[1]], "head.bias": bias.reshape(1)}
 
 

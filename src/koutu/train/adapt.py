@@ -10,19 +10,18 @@ from pathlib import Path
 import torch
 
 from koutu.models import load_checkpoint
-from koutu.models.modnet import MODNet
+from koutu.models.tmodnet import Trimapless
 from koutu.runtime.backends import NetworkShape
 from koutu.train.adapt_clip import LEAST, Run, Sampled, Watch, sample
 from koutu.train.adapt_learn import Adapter, Epoch, Options
 from koutu.train.adapt_measure import Measured, Verdict, peopled, roll
 from koutu.types import InputError, ModelError, OutputError
-from koutu.zoo import DEFAULT, SAMPLE, WEIGHTS
+from koutu.zoo import DEFAULT, MODELS, SAMPLE, WEIGHTS
 
 HELD_OUT = 4  # every so manieth run is measured and not learnt from
 GUARD_FRAMES = 64  # of the packaged sample clip
-PIXELS = 256 * 448  # what other checkpoints than the packaged one are shown, if nothing is said
-PACKAGED = "modnet-small.pt"
-PACKAGED_PIXELS = 36_864
+PIXELS = 256 * 448  # what other checkpoints than the packaged ones are shown, if nothing is said
+LEARNERS = ("modnet", "tmodnet")  # networks whose semantic head and matte can teach each other
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def adapt(
 ) -> Adaptation:
     """Adapt MODNet to a clip and write it to `output` (.onnx) if that made it better; otherwise nothing is written.
 
-    model: "modnet-small", whose weights are packaged, or "modnet" with `weights`, a checkpoint of it. Raises
+    model: packaged weights, or "modnet" or "tmodnet" with `weights`, a checkpoint of it. Raises
     InputError for a clip that cannot be read, is too short or shows nobody, OutputError, or ModelError.
     """
     given, clip, target = options or Options(), Path(clip), _target(Path(output), Path(clip))
@@ -83,7 +82,7 @@ def adapt(
     return replace(done, path=target)
 
 
-def _split(network: MODNet, runs: Sequence[Run], clip: Path) -> tuple[list[Run], list[Run]]:
+def _split(network: Trimapless, runs: Sequence[Run], clip: Path) -> tuple[list[Run], list[Run]]:
     """Runs to learn from, and those to be measured: every so manieth that shows somebody."""
     shown = [peopled(torch.cat([out.pha for out in roll(network, run)]).numpy()) for run in runs]
     if sum(shown) < LEAST:
@@ -96,18 +95,19 @@ def _split(network: MODNet, runs: Sequence[Run], clip: Path) -> tuple[list[Run],
     return [r for i, r in enumerate(runs) if i not in held_out], [runs[i] for i in sorted(held_out)]
 
 
-def _network(model: str, weights: str | os.PathLike[str] | None) -> tuple[MODNet, str, int]:
+def _network(model: str, weights: str | os.PathLike[str] | None) -> tuple[Trimapless, str, int]:
     """The network, its name and the pixels it is shown."""
-    if model not in (DEFAULT, "modnet"):
+    card = MODELS.get(model)
+    if card is not None and weights is None:
+        return load_checkpoint(WEIGHTS / card.checkpoint, card.network), model, card.pixels
+    if model not in LEARNERS:
         raise ModelError(
-            f"expected modnet, whose semantic head and matte can teach each other, got {model}, which has none; "
-            f"use {DEFAULT}, or modnet with its checkpoint as --weights"
+            f"expected {' or '.join(LEARNERS)}, whose semantic head and matte can teach each other, got {model}; "
+            f"use {DEFAULT}, or one of these with its checkpoint as --weights"
         )
-    if weights is not None:
-        return load_checkpoint(Path(weights), "modnet"), f"modnet of {Path(weights).name}", PIXELS
-    if model != DEFAULT:
-        raise ModelError("expected a checkpoint of modnet, got none; give the file with --weights")
-    return load_checkpoint(WEIGHTS / PACKAGED, "modnet"), DEFAULT, PACKAGED_PIXELS
+    if weights is None:
+        raise ModelError(f"expected a checkpoint of {model}, got none; give the file with --weights")
+    return load_checkpoint(Path(weights), model), f"{model} of {Path(weights).name}", PIXELS
 
 
 def check_report(path: Path, *others: Path) -> None:
@@ -134,7 +134,7 @@ def _writable(path: Path, *others: Path) -> None:
         raise OutputError(f"{path}: expected a name of its own, got that of another file of this run; choose another")
 
 
-def _write(network: MODNet, target: Path, name: str, pixels: int) -> None:
+def _write(network: Trimapless, target: Path, name: str, pixels: int) -> None:
     """The ONNX file, whole or not at all."""
     try:
         from koutu.export.onnx import export_onnx

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from koutu.losses.portrait import modnet_band, modnet_consistency, modnet_preservation
-from koutu.models.modnet import MODNet, TrainingOutputs
+from koutu.models.modnet import TrainingOutputs
+from koutu.models.tmodnet import Trimapless
 from koutu.train.adapt_clip import Run, Watch
 from koutu.train.adapt_measure import Measured, Verdict, judge, largest_change, measure, roll, tensor
 from koutu.types import ModelError
@@ -49,7 +50,7 @@ class Epoch:
 class Adapter:
     """A network learning from runs of a clip, an epoch at a time."""
 
-    def __init__(self, network: MODNet, runs: Sequence[Run], options: Options, watch: Watch = lambda *_: None):
+    def __init__(self, network: Trimapless, runs: Sequence[Run], options: Options, watch: Watch = lambda *_: None):
         self.network, self.runs, self.options, self.watch = copy.deepcopy(network), list(runs), options, watch
         self.original = network
         self.network.eval()  # of what MODNet is made of, only the statistics of its norms differ in training
@@ -57,7 +58,7 @@ class Adapter:
         self.order = np.random.default_rng(options.seed)
         self.started, self.steps = monotonic(), 0
 
-    def run(self, held_out: Sequence[Run], guard: Sequence[Run]) -> tuple[MODNet, dict[str, Any]]:
+    def run(self, held_out: Sequence[Run], guard: Sequence[Run]) -> tuple[Trimapless, dict[str, Any]]:
         """The network of the best epoch, and the fields of an Adaptation that tell how it went."""
         before, kept = measure(self.original, held_out), measure(self.original, guard)
         epochs: list[Epoch] = []

@@ -13,7 +13,8 @@ from torch import Tensor
 from koutu.losses.portrait import coarse_target
 from koutu.metrics import no_reference as nr
 from koutu.metrics.regions import band
-from koutu.models.modnet import MODNet, TrainingOutputs
+from koutu.models.modnet import TrainingOutputs
+from koutu.models.tmodnet import Trimapless
 from koutu.train.adapt_clip import Run
 
 HISTORY = 8  # first frames of a run that are not measured: the memory is still filling
@@ -68,7 +69,7 @@ def tensor(pictures: NDArray[Any]) -> Tensor:
 
 
 @torch.no_grad()
-def roll(network: MODNet, run: Run) -> list[TrainingOutputs]:
+def roll(network: Trimapless, run: Run) -> list[TrainingOutputs]:
     """All heads' results of a run, with the network's own history, which begins as at run time: one frame twice."""
     network.eval()
     src = tensor(run.frames)
@@ -82,7 +83,7 @@ def roll(network: MODNet, run: Run) -> list[TrainingOutputs]:
     return outs
 
 
-def measure(network: MODNet, runs: Sequence[Run]) -> Measured:
+def measure(network: Trimapless, runs: Sequence[Run]) -> Measured:
     """The measures on runs of one size, each frame but the first few of a run."""
     rows: list[dict[str, float]] = []
     alphas = []

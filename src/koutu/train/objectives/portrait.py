@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from koutu import losses
-from koutu.models.modnet import MODNet
-from koutu.models.tmodnet import CELL, TemporalOutputs, TMODNet
+from koutu.models.tmodnet import CELL, TemporalOutputs, Trimapless
 from koutu.train.batch import Batch
 from koutu.train.objectives.objective import Network, Objective
 from koutu.trimap import trimap_from_alpha
@@ -31,7 +30,7 @@ class MODNetObjective(Objective):
 
     def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
         super().__init__(network, options)
-        assert isinstance(network, MODNet | TMODNet)
+        assert isinstance(network, Trimapless)
         self.temporal = network.cfg.temporal
         self.calls = 0
 

@@ -1,0 +1,102 @@
+"""Temporal MODNet: it begins as the network it took its semantic branch from, and has a branch that stands alone."""
+
+import dataclasses
+import warnings
+
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+from torch.nn import functional as F  # noqa: E402
+
+from koutu.models import load_own  # noqa: E402
+from koutu.models.tmodnet import Config, TMODNet  # noqa: E402
+from koutu.nn.mobilenetv3_unet import SELFIE, Block, MobileNetV3UNet, from_onnx  # noqa: E402
+from koutu.types import ModelError  # noqa: E402
+
+SIZE = (64, 96)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A network of the published layout with weights of its own, and its ONNX file."""
+    torch.manual_seed(0)
+    network = MobileNetV3UNet().eval()
+    path = tmp_path_factory.mktemp("published") / "selfie.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(network, (torch.rand(1, 3, 32, 48),), str(path), opset_version=17, dynamo=False)
+    return network, path
+
+
+@pytest.fixture
+def begun(published):
+    torch.manual_seed(1)
+    network = TMODNet().eval()
+    network.begin_from(published[1])
+    return network
+
+
+def test_the_file_gives_every_weight_back(published):
+    network, path = published
+    state = from_onnx(path)
+    assert state.keys() == network.state_dict().keys()
+    assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
+
+
+@torch.no_grad()
+def test_it_begins_as_the_published_network_whatever_it_remembers(published, begun):
+    src = torch.rand(2, 3, *SIZE)
+    logits, _ = published[0](F.avg_pool2d(src, 2))
+    expected = torch.sigmoid(F.interpolate(logits, size=SIZE, mode="bilinear", align_corners=False))
+    for prev in (torch.zeros(2, 1, *SIZE), torch.rand(2, 1, *SIZE)):
+        assert torch.allclose(begun(src, prev)[1], expected, atol=1e-5)
+        assert torch.allclose(begun.low(src, prev)[0], expected, atol=1e-5)
+
+
+def test_every_weight_learns_from_the_training_outputs(begun):
+    src, prev = torch.rand(2, 3, *SIZE), torch.rand(2, 1, *SIZE)
+    torch.nn.init.normal_(begun.fusion_branch.correction.weight)
+    out = begun.training_outputs(src, prev)
+    (out.pha.mean() + out.detail.mean() + out.low.mean() + out.semantic.mean()).backward()
+    still = [name for name, p in begun.named_parameters() if p.grad is None or not p.grad.abs().sum()]
+    dead = {name for name in still if "gate.squeeze" not in name}  # ReLUs of random gates may all be shut
+    assert not dead
+
+
+@torch.no_grad()
+def test_the_coarse_outputs_are_means_of_the_semantic_alpha(begun):
+    src = torch.rand(1, 3, *SIZE)
+    out = begun.training_outputs(src, *begun.initial_state(src))
+    assert out.low.shape == (1, 1, 32, 48) and out.semantic.shape == (1, 1, 4, 6)
+    assert torch.allclose(out.semantic, F.avg_pool2d(out.low, 8))
+
+
+def test_the_size_it_is_shown_keeps_the_aspect():
+    network = TMODNet(Config(pixels=512 * 288))
+    assert network.network_size((1080, 1920)) == (288, 512)
+    assert network.network_size((1920, 1080)) == (512, 288)
+    assert network.network_size((100, 4000)) == network.network_size((1000, 4000))
+
+
+def test_other_files_and_other_blocks_are_refused(published, tmp_path):
+    torch.manual_seed(0)
+    wider = (*SELFIE[:-1], Block(5, 128, 32, 24, True))
+    with pytest.raises(ModelError, match="of another shape"):
+        TMODNet(Config(blocks=wider)).begin_from(published[1])
+    model = onnx.load(published[1])
+    del model.graph.node[3:]
+    onnx.save(model, tmp_path / "cut.onnx")
+    (tmp_path / "text.onnx").write_text("not a network")
+    for name in ("cut.onnx", "text.onnx", "none.onnx"):
+        with pytest.raises(ModelError, match=name):
+            TMODNet().begin_from(tmp_path / name)
+
+
+def test_a_checkpoint_says_which_network_it_is(tmp_path):
+    config = {"detail_channels": 4, "context": 8, "blocks": [dataclasses.asdict(block) for block in SELFIE]}
+    network = TMODNet(Config(detail_channels=4, context=8))
+    torch.save({"network": "tmodnet", "config": config, "state_dict": network.state_dict()}, tmp_path / "weights.pt")
+    loaded = load_own(tmp_path / "weights.pt", "modnet")
+    assert isinstance(loaded, TMODNet) and loaded.cfg.context == 8
