@@ -44,7 +44,8 @@ def trimap_from_alpha(pha: Tensor, radius: int, *, sure: float = 0.9, trace: flo
     size = 2 * radius + 1
 
     def dilate(mask: Tensor) -> Tensor:
-        return F.max_pool2d(mask, size, 1, radius)
+        rows = F.max_pool2d(mask, (1, size), 1, (0, radius))  # a square's maximum is that of its rows' maxima
+        return F.max_pool2d(rows, (size, 1), 1, (radius, 0))
 
     maybe_fgr = dilate((pha > trace).to(pha))
     sure_fgr = 1 - dilate((pha < sure).to(pha))
