@@ -331,6 +331,7 @@ def test_the_tables_are_what_the_figures_say():
         ("video", ("sizes", "1280x720", "koutu onnxruntime", "fps"), {"README.md", "bench.md", "video.svg"}),
         ("metrics", ("pictures", "crumbs", "ratio"), {"bench.md"}),
         ("memory", ("peak_mb", "7200"), {"README.md", "bench.md"}),
+        ("loader", ("training", "ratio", "wall"), {"bench.md"}),
         ("matting-1280x720", ("rows", 0, "ms", "median"), {"bench.md"}),
     ],
 )

@@ -178,6 +178,26 @@ def metrics(root: Path) -> str:
     return f"{filled(intro)}\n{table(head, rows)}"
 
 
+def loader(root: Path) -> str:
+    """Training samples a second, and a recipe's loader beside its network."""
+    run = read(root, "loader")
+    row = run["training"]
+    kinds = [[f"{k['size']}² × {k['frames']}", number(k["wall"]), number(k["cpu"])] for k in run["kinds"]]
+    ways = row["loader"]["wall"], row["network_step"]["wall"], row["ratio"]["wall"], row["ratio"]["cpu"]
+    intro = f"Medians of {run['rounds']} alternating rounds; {where(run)}."
+    name = f"`{run['recipe']}`"
+    means = (
+        f"{name}'s first pass: {row['objective']}, batches of {row['batch']} at {row['size']}², "
+        f"{row['precision']}, the network on {row['threads']} thread{'s' * (row['threads'] > 1)}."
+    )
+    head = ["recipe", "loader, samples/s", "network, samples/s", "ratio", "ratio of CPU"]
+    return (
+        f"{filled(intro)}\n{table(['size × frames', 'samples/s', 'a second of CPU'], kinds)}\n{filled(means)}\n"
+        f"{table(head, [[name, *map(number, ways)]])}"
+    )
+
+
 BLOCKS: dict[str, Callable[[Path], str]] = {
     "speed": speed, "stages": stages, "memory": memory, "matting": matting, "cost": cost, "metrics": metrics,
+    "loader": loader,
 }  # fmt: skip
