@@ -1,9 +1,12 @@
 """The engine: runs go on to the bit, many processes agree, mistakes and accidents leave the last good checkpoint."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +19,10 @@ from people import make_packs  # noqa: E402
 
 from koutu.data.scenes import SceneConfig  # noqa: E402
 from koutu.models import build, load_checkpoint  # noqa: E402
-from koutu.train.engine import Run, TrainError, split, train  # noqa: E402
+from koutu.train.engine import Interrupted, Run, TrainError, split, train  # noqa: E402
 from koutu.train.optimise import Average, make_optimiser, rate_at  # noqa: E402
-from koutu.train.recipe import Pass, Recipe, Stage  # noqa: E402
+from koutu.train.recipe import Pass, Recipe, Stage, read_recipe  # noqa: E402
+from koutu.train.task import its_turn, turns  # noqa: E402
 from koutu.types import InputError, OutputError  # noqa: E402
 
 TINY = {"channels": (4, 8, 8, 16)}
@@ -34,10 +38,10 @@ def packs(tmp_path_factory):
 def recipe(packs):
     """Two stages of the smallest network with a critic, sizes that change, two passes in the second."""
     igf = Pass("igf", batch=2, sizes=((0.5, 32), (1.0, 64)), scenes=CALM, options={"critic_channels": 4})
-    plain = replace(igf, options={"adversarial": 0.0})
+    plain = replace(igf, options={"adversarial": 0.0}, every=2, offset=1)
     stages = (
         Stage((igf,), steps=4, name="one", warmup=2),
-        Stage((igf, plain), steps=3, name="two", lr=1e-4, accumulate=2),
+        Stage((igf, plain), steps=4, name="two", lr=1e-4, accumulate=2),
     )
     return Recipe(
         "igf", str(packs[0]), str(packs[1]), stages, options=TINY, workers=0, held_out=4, validation_clips=2,
@@ -59,7 +63,7 @@ def same(a, b) -> bool:
     return a == b
 
 
-@pytest.mark.parametrize("stop_at", [2, 4, 5])
+@pytest.mark.parametrize("stop_at", [2, 4, 5, 6])
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(recipe, tmp_path, stop_at):
     whole = train(recipe, tmp_path / "whole")
     Run(recipe, tmp_path / "parts").train(stop_at=stop_at)
@@ -71,6 +75,105 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(recipe, tmp_path, sto
         assert same(a[key], b[key]), key
     weights = [torch.load(tmp_path / name / "weights.pt", weights_only=True) for name in ("whole", "parts")]
     assert same(*weights)
+
+
+@pytest.fixture
+def written(packs, tmp_path):
+    """A recipe's file: one stage that saves after every step, one thread."""
+    path = tmp_path / "r.yaml"
+    path.write_text(
+        f"network: igf\npeople: {packs[0]}\nbackgrounds: {packs[1]}\noptions: {{channels: [4, 8, 8, 16]}}\n"
+        "workers: 0\nthreads: 1\nheld_out: 4\nvalidation_clips: 1\nvalidation_size: 32\nsave_minutes: 0\n"
+        "stages: [{steps: 40, objective: igf, batch: 1, sizes: [[1.0, 32]], options: {critic_channels: 4}}]\n"
+    )
+    return path
+
+
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_killed_process_goes_on_as_if_nothing_had_been(written, tmp_path, one_thread):
+    command = [sys.executable, "-m", "koutu", "train", str(written), "-o", str(tmp_path / "killed")]
+    with subprocess.Popen([*command, "--accelerator", "cpu"], stderr=subprocess.PIPE) as process:
+        while not (tmp_path / "killed" / "last.pt").exists():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                raise AssertionError(f"ended by itself, {process.wait(0.01)}: {process.communicate()[1].decode()}")
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    reached = states(tmp_path / "killed")["step"]
+    assert 0 < reached < 40
+    with (tmp_path / "killed" / "journal.jsonl").open("a") as file:
+        file.write('{"stage": "train", "st')  # a line that was being written
+    recipe = read_recipe(written)
+    results = [train(recipe, tmp_path / name) for name in ("killed", "whole")]
+    assert results[0] == results[1]
+    for name in ("last.pt", "weights.pt"):
+        a, b = (torch.load(tmp_path / run / name, weights_only=True) for run in ("killed", "whole"))
+        assert same({**a, "journal": 0}, {**b, "journal": 0}), name
+    curves = [(tmp_path / run / "journal.jsonl").read_text() for run in ("killed", "whole")]
+    assert curves[0] == curves[1] and curves[0].count('"loss"') == 1 and curves[0].count("val_first") == 41
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_the_step_end_and_saves(recipe, tmp_path, number):
+    before = signal.getsignal(number)
+
+    def watch(at):
+        if (at.stage, at.step) == ("one", 2):
+            signal.raise_signal(number)
+
+    with pytest.raises(Interrupted, match=r"last\.pt of one, step 3 of 4 is kept") as told:
+        train(recipe, tmp_path / "parts", watch=watch)
+    assert told.value.exit_code == 128 + number and signal.getsignal(number) is before
+    assert states(tmp_path / "parts")["step"] == 3
+    assert train(recipe, tmp_path / "parts") == train(recipe, tmp_path / "whole")
+    assert same(states(tmp_path / "parts")["network"], states(tmp_path / "whole")["network"])
+
+
+def test_a_signal_between_stages_and_at_the_end(recipe, tmp_path):
+    def at_step(stage, step):
+        return lambda at: signal.raise_signal(signal.SIGTERM) if (at.stage, at.step) == (stage, step) else None
+
+    with pytest.raises(Interrupted, match="the end of one is kept"):
+        train(recipe, tmp_path, watch=at_step("one", 3))
+    assert states(tmp_path)["stage"] == 1
+    train(recipe, tmp_path, watch=at_step("two", 3))  # it is done by then, and says nothing
+    assert states(tmp_path)["stage"] == 2
+
+
+def test_a_second_signal_does_not_wait(recipe, tmp_path):
+    def watch(at):
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, tmp_path, watch=watch)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_runs_in_other_threads_leave_signals_alone(recipe, tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(Run(recipe, tmp_path).train, stop_at=1).result()["after"]
+
+
+def test_the_command_says_how_to_go_on(written, tmp_path, monkeypatch, capsys, one_thread):
+    from koutu import cli
+    from koutu.train.watch import Bar
+
+    monkeypatch.setattr(Bar, "__call__", lambda self, at: signal.raise_signal(signal.SIGTERM) if at.step == 1 else None)
+    before = signal.getsignal(signal.SIGTERM)
+    out = str(tmp_path / "a run")
+    monkeypatch.setattr(sys, "argv", ["koutu", "train", str(written), "steps=3", "-o", out, "--accelerator", "cpu"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    signal.signal(signal.SIGTERM, before)
+    assert left.value.code == 143
+    said = capsys.readouterr().err
+    assert f"koutu train {written} steps=3 -o '{out}' --accelerator cpu" in said and "is kept" in said
 
 
 def test_the_weights_load_as_a_network(recipe, tmp_path):
@@ -116,18 +219,38 @@ def test_a_broken_sample_is_named(recipe, tmp_path, monkeypatch):
         run.train()
 
 
-def test_a_full_disk_is_told_and_nothing_is_half_written(recipe, tmp_path, monkeypatch):
+@pytest.mark.parametrize("fails", [OSError(28, "No space left on device"), RuntimeError("unexpected pos 64 vs 0")])
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_full_disk_is_told_and_nothing_is_half_written(recipe, tmp_path, monkeypatch, fails, first):
+    """The first file, or the second, does not fit; torch tells of either kind."""
     Run(recipe, tmp_path).train(stop_at=1)
-    before = sorted(path.name for path in tmp_path.iterdir())
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("*.pt")}
+    names, calls, save = sorted(path.name for path in tmp_path.iterdir()), [], torch.save
 
     def full(content, path):
+        calls.append(path)
+        if len(calls) <= first:
+            return save(content, path)
         Path(path).write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+        raise fails
 
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(OutputError, match="No space left"):
+    with monkeypatch.context() as broken, pytest.raises(OutputError, match=rf"{fails.args[-1]}.*make room.*is kept"):
+        broken.setattr(torch, "save", full)
         train(recipe, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert (tmp_path / "weights.pt").read_bytes() == before["weights.pt"]
+    assert first or (tmp_path / "last.pt").read_bytes() == before["last.pt"]
+    assert train(recipe, tmp_path) == train(recipe, tmp_path / "whole")
+
+
+def test_a_journal_that_does_not_fit_is_told(recipe, tmp_path, monkeypatch):
+    run = Run(recipe, tmp_path)
+    run.train(stop_at=1)
+    assert run.journal is not None
+    run.journal.path = Path("/dev/full")
+    monkeypatch.setattr(type(run.journal), "rewind", lambda *_: None)
+    with pytest.raises(OutputError, match=r"No space left.*make room"):
+        run.train()
 
 
 def test_two_processes_train_one_network(recipe, packs, tmp_path):
@@ -162,7 +285,7 @@ def test_two_processes_train_one_network(recipe, packs, tmp_path):
 def test_the_journal_and_its_last_line(recipe, tmp_path):
     found = train(recipe, tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
-    assert lines[0]["stage"] == "start" and lines[-1]["stage"] == "two" and lines[-1]["step"] == 3
+    assert lines[0]["stage"] == "start" and lines[-1]["stage"] == "two" and lines[-1]["step"] == 4
     assert {name: lines[-1][name] for name in found["after"]} == pytest.approx(found["after"])
     assert list((tmp_path / "tensorboard").iterdir())
 
@@ -178,6 +301,14 @@ def test_no_person_is_on_both_sides(packs):
 
 def stage(**changes) -> Stage:
     return Stage((Pass("igf"),), **{"steps": 1000, "lr": 1.0, "warmup": 100, **changes})
+
+
+def test_passes_take_turns(written):
+    given = Pass("igf", every=3, offset=1)
+    at = [step for step in range(8) if its_turn(given, step)]
+    assert at == [1, 4, 7] and [turns(given, steps) for steps in range(9)] == [0, 0, 1, 1, 1, 2, 2, 2, 3]
+    with pytest.raises(InputError, match="offset below it"):
+        read_recipe(written, ["every=2", "offset=2"])
 
 
 def test_learning_rates():

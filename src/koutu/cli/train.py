@@ -1,5 +1,7 @@
 """`koutu train`."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +21,8 @@ def train(
 ) -> None:
     """Train a network by a recipe. The same command goes on where a run stopped, to the bit.
 
+    Ctrl-C and SIGTERM let it finish the step and save first; a second one does not wait.
+
     The folder gets last.pt (to go on), weights.pt (for --weights), journal.jsonl and TensorBoard's files.
 
     \b
@@ -35,6 +39,7 @@ def train(
     from lightning_fabric import Fabric
 
     from koutu.train.engine import Run
+    from koutu.train.interrupt import Interrupted
     from koutu.train.recipe import read_recipe
     from koutu.train.watch import Bar, closing
 
@@ -45,8 +50,13 @@ def train(
         fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=given.precision)  # type: ignore[arg-type]
     except Exception as e:  # Lightning tells unknown devices and precisions in many ways
         raise InputError(f"expected devices that PyTorch has, got --accelerator {accelerator} ({e})") from e
-    with Bar(recipe.stem) as watch:
-        found = Run(given, output, fabric=fabric, watch=watch).train()
+    try:
+        with Bar(recipe.stem) as watch:
+            found = Run(given, output, fabric=fabric, watch=watch).train()
+    except Interrupted as e:
+        if not fabric.is_global_zero:
+            raise typer.Exit(e.exit_code) from e
+        raise Interrupted(f"{e}:\n  koutu {shlex.join(sys.argv[1:])}", e.exit_code - 128) from e
     if fabric.is_global_zero:
         for line in closing(found, output):
             print(line)

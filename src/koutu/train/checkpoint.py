@@ -10,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 
 from koutu.files import folder
-from koutu.train.recipe import Recipe
+from koutu.train.recipe import Recipe, fill
 from koutu.types import InputError, OutputError
 
 LAST, WEIGHTS, JOURNAL = "last.pt", "weights.pt", "journal.jsonl"
@@ -33,13 +33,14 @@ class Checkpoint:
             state = torch.load(self.path, map_location=device, weights_only=True)
         except Exception as e:  # the reader raises whatever its parsers meet
             raise InputError(f"{self.path} cannot be read ({e}); remove it to begin anew") from e
-        mine, theirs = _plain(self.recipe), state["recipe"]
+        mine = _plain(self.recipe)
+        theirs = _plain(fill(Recipe, state["recipe"], str(self.path)))  # keys that are newer than it: their defaults
         changed = [k for k in mine if k not in _FREE and mine[k] != theirs.get(k)]
         if changed:
             raise InputError(
                 f"{self.path} is of a run with other {', '.join(changed)}; name another folder, or remove this one"
             )
-        self._step = f"{state['stage']}, step {state['step']}"
+        self._step = self._where(state)
         return state
 
     def save(self, fabric: Fabric, state: dict[str, Any]) -> None:
@@ -49,12 +50,17 @@ class Checkpoint:
             config = {"network": self.recipe.network, "config": dict(self.recipe.options)}
             self._write(self.path, state | {"recipe": _plain(self.recipe)})
             self._write(self.weights, {"state_dict": {k: v.cpu() for k, v in weights.items()}, **config})
-            self._step = f"{state['stage']}, step {state['step']}"
+            self._step = self._where(state)
         fabric.barrier()
 
     def kept(self) -> str:
         """For error messages."""
-        return f"{self.path} of stage {self._step} is kept" if self._step else "nothing was saved yet"
+        return f"{self.path} of {self._step} is kept" if self._step else "nothing was saved yet"
+
+    def _where(self, state: dict[str, Any]) -> str:
+        index, step = state["stage"], state["step"]
+        stage = self.recipe.stages[index if step else index - 1]
+        return f"{stage.name}, step {step} of {stage.steps}" if step else f"the end of {stage.name}"
 
     def _write(self, path: Path, content: dict[str, Any]) -> None:
         part = path.with_name(f".{path.name}.part")
@@ -78,7 +84,6 @@ class Journal:
             self._board = None
         else:
             self._board = SummaryWriter(str(out / "tensorboard"))
-        self._before = 0
 
     def __call__(self, stage: str, step: int, values: dict[str, float]) -> None:
         """Append a line. Raises OutputError."""
@@ -86,12 +91,25 @@ class Journal:
         try:
             with self.path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
+            if self._board is not None:
+                for name, value in values.items():
+                    self._board.add_scalar(f"{stage}/{name}", value, step)
+                self._board.flush()
         except OSError as e:
             raise OutputError(f"{self.path} could not be written: {e.strerror}; make room, then go on") from e
-        if self._board is not None:
-            for name, value in values.items():
-                self._board.add_scalar(f"{stage}/{name}", value, step)
-            self._board.flush()
+
+    def length(self) -> int:
+        """Bytes of the file so far, for a checkpoint."""
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    def rewind(self, length: int | None) -> None:
+        """Forget what a killed run wrote after its last checkpoint: those steps are done again. Raises OutputError."""
+        if length is None or self.length() <= length:
+            return
+        try:
+            os.truncate(self.path, length)
+        except OSError as e:
+            raise OutputError(f"{self.path} could not be shortened: {e.strerror}; let it be written") from e
 
     def pictures(self, stage: str, step: int, grid: Any) -> None:
         """An image (H, W, 3) uint8 for TensorBoard."""

@@ -4,8 +4,8 @@ Every random number comes from (seed, stage, step, process), so that an interrup
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -13,27 +13,22 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.utils.data import DataLoader
 
 from koutu.data.pack import Pack
-from koutu.data.scenes import Scenes
 from koutu.models import build, load_checkpoint
-from koutu.train.batch import Batch, Samples, collate
+from koutu.train.batch import Batch
 from koutu.train.checkpoint import Checkpoint, Journal
-from koutu.train.objectives import Objective, build_objective
+from koutu.train.guard import LossGuard, TrainError
+from koutu.train.interrupt import Interrupted, Interruption
 from koutu.train.optimise import Average, make_optimiser, rate_at
-from koutu.train.recipe import Pass, Recipe, Stage
+from koutu.train.recipe import Recipe, Stage
+from koutu.train.task import Task, its_turn, split
 from koutu.train.validate import Validation
-from koutu.types import InputError, KoutuError
+from koutu.types import InputError
+
+__all__ = ["Interrupted", "Progress", "Run", "TrainError", "split", "train"]
 
 FORWARDS = ("training_outputs", "trimap", "fused")  # methods that objectives call; DDP must know them
-DIVERGED = 20.0  # times the loss of the best 100 steps so far
-
-
-class TrainError(KoutuError):
-    """Training cannot go on; says why and what is kept."""
-
-    exit_code = 7
 
 
 @dataclass
@@ -68,11 +63,13 @@ class Run:
         self.checkpoint = Checkpoint(out, recipe)
         self.journal = Journal(out) if self.fabric.is_global_zero else None
         self.validation = Validation(people, self.backgrounds, self.held_out, recipe)
+        self.interruption, self.stopped_by = Interruption(), 0
 
     def train(self, *, stop_at: int | None = None) -> dict[str, dict[str, float]]:
         """All stages, or up to `stop_at` steps in all; returns the validation before and after.
 
-        Raises TrainError on a loss that is not a number or explodes; the last good checkpoint stays.
+        Raises TrainError on a loss that is not a number or explodes; the last good checkpoint stays. Raises Interrupted
+        after Ctrl-C or SIGTERM, when the step in hand is done and saved.
         """
         state = self.checkpoint.load(self.fabric.device)
         if state is None:
@@ -82,20 +79,37 @@ class Run:
         else:
             self.network.load_state_dict(state["network"])
             self.average.load(state["average"])
+            if self.journal is not None:
+                self.journal.rewind(state.get("journal"))
         self.started, self.start, self.last = monotonic(), state["start"], state["last"]
+        with self.interruption:
+            self._stages(state, stop_at)
+        return {"before": self.start, "after": self.last}
+
+    def _stages(self, state: dict[str, Any], stop_at: int | None) -> None:
         before = 0
         for index, stage in enumerate(self.recipe.stages):
             if index >= state["stage"]:
                 resumed = state if index == state["stage"] and state["step"] else None
-                if not self._stage(index, stage, resumed, None if stop_at is None else stop_at - before):
+                whole = self._stage(index, stage, resumed, None if stop_at is None else stop_at - before)
+                if self.stopped_by and not (whole and index + 1 == len(self.recipe.stages)):
+                    raise Interrupted(f"interrupted; {self.checkpoint.kept()}, from where the same command goes on",
+                                      self.stopped_by)  # fmt: skip
+                if not whole:
                     break
             before += stage.steps
-        return {"before": self.start, "after": self.last}
+
+    def _agreed(self, *wishes: float) -> list[float]:
+        """The greatest of every process's wishes, so that all of them save and stop at the same step."""
+        if self.fabric.world_size == 1:
+            return list(wishes)
+        together = torch.tensor(wishes, device=self.fabric.device)
+        return torch.as_tensor(self.fabric.all_reduce(together, reduce_op="max")).tolist()
 
     def _stage(self, index: int, stage: Stage, resumed: dict[str, Any] | None, stop_at: int | None) -> bool:
         """False if the run was to stop within the stage."""
         torch.manual_seed(hash((self.recipe.seed, index)) % 2**63)  # for critics
-        tasks = [_Task(self, index, i, given, stage) for i, given in enumerate(stage.passes)]
+        tasks = [Task(self, index, i, stage) for i in range(len(stage.passes))]
         optimiser = make_optimiser(self.network, stage)
         critics = [c for task in tasks if (c := task.objective.critic) is not None]
         network, optimiser = self.fabric.setup(self.network, optimiser)
@@ -124,11 +138,12 @@ class Run:
                 "network": self.network.state_dict(), "average": self.average.state(),
                 "optimiser": optimiser.state_dict(), "objectives": [t.objective.state_dict() for t in tasks],
                 "critic_optimiser": critic_optimiser.state_dict() if critic_optimiser else None,
+                "journal": self.journal.length() if self.journal is not None else None,
                 "weights": self.average.weights(self.network),
             })  # fmt: skip
 
         streams = [task.batches(first) for task in tasks]
-        saved, best, recent = monotonic(), math.inf, 0.0
+        saved, guard = monotonic(), LossGuard(stage.name)
         self._train_mode(network, stage)
         for step in range(first, stage.steps):
             torch.manual_seed(hash((self.recipe.seed, index, step, self.fabric.global_rank)) % 2**63)
@@ -136,24 +151,20 @@ class Run:
                 group["lr"] = group["factor"] * rate_at(step, stage)
             parts: dict[str, float] = {}
             for task, stream in zip(tasks, streams, strict=True):
-                if step % task.given.every == 0:
+                if its_turn(task.given, step):
                     batches = [next(stream) for _ in range(stage.accumulate)]
                     parts |= self._step(network, optimiser, critic_optimiser, task, batches, step, stage)
             self.average.follow(self.network, step)
-            loss = sum(parts.values())
-            if not math.isfinite(loss):
-                raise TrainError(f"{stage.name}, step {step}: the loss is {loss} ({parts}); {self.checkpoint.kept()}")
-            recent = loss if step == first else 0.99 * recent + 0.01 * loss
-            if step - first >= 100:
-                best = min(best, recent)
-                if recent > DIVERGED * best:
-                    raise TrainError(f"{stage.name}, step {step}: the loss rose from {best:.3g} to {recent:.3g}; "
-                                     f"{self.checkpoint.kept()}; try a lower lr")  # fmt: skip
-            done, now = step + 1, monotonic()
-            stop = done == stop_at or now - self.started > self.recipe.max_hours * 3600
+            loss, done, now = guard(step, parts, self.checkpoint.kept()), step + 1, monotonic()
+            late, due, asked = self._agreed(
+                now - self.started > self.recipe.max_hours * 3600, now - saved > self.recipe.save_minutes * 60,
+                self.interruption.asked,
+            )  # fmt: skip
+            self.stopped_by = int(asked)
+            stop = done == stop_at or bool(late or asked)
             if done % 50 == 0 or done == stage.steps or stop:
                 self._log(stage.name, done, {"loss": loss, **parts})
-            if now - saved > self.recipe.save_minutes * 60 or done == stage.steps or stop:
+            if due or done == stage.steps or stop:
                 save(done)
                 self._train_mode(network, stage)
                 saved = monotonic()
@@ -163,7 +174,7 @@ class Run:
         return stop_at is None or stop_at > stage.steps
 
     def _step(
-        self, network: Any, optimiser: Any, critic_optimiser: Any, task: "_Task", batches: list[Batch], step: int,
+        self, network: Any, optimiser: Any, critic_optimiser: Any, task: Task, batches: list[Batch], step: int,
         stage: Stage,
     ) -> dict[str, float]:  # fmt: skip
         """One optimiser step of one pass; the parts' mean values."""
@@ -217,45 +228,6 @@ def _begun(recipe: Recipe) -> nn.Module:
             raise InputError(f"expected a checkpoint to begin from, got {recipe.init}; {recipe.network} reads no ONNX")
         network.begin_from(Path(recipe.init))
     return network
-
-
-class _Task:
-    """A pass of a stage: its objective and its stream of batches."""
-
-    def __init__(self, run: Run, stage_index: int, index: int, given: Pass, stage: Stage):
-        self.run, self.given, self.steps, self.accumulate = run, given, stage.steps, stage.accumulate
-        self.objective: Objective = build_objective(given.objective, run.network, given.options)
-        self.objective.to(run.fabric.device)
-        self.prefix = "" if len(stage.passes) == 1 else f"{given.objective} "
-        self.seed = (run.recipe.seed, stage_index, index)
-        needs = dict.fromkeys((*run.network.needs, *self.objective.needs))  # type: ignore[misc]
-        scenes = replace(given.scenes, exact=True) if self.objective.exact else given.scenes
-        self.scenes, self.needs = Scenes(run.people, run.backgrounds, run.train_on, scenes), tuple(needs)
-
-    def batches(self, start: int) -> Iterator[Batch]:
-        """From the step `start` on, `accumulate` batches a step."""
-        run = self.run
-        samples = Samples(
-            self.scenes, self.given, self.needs, seed=self.seed, steps=self.steps * self.accumulate,
-            start=start * self.accumulate, rank=run.fabric.global_rank, world=run.fabric.world_size,
-        )  # fmt: skip
-        return iter(DataLoader(
-            samples, self.given.batch, num_workers=run.recipe.workers, collate_fn=collate,
-            prefetch_factor=4 if run.recipe.workers else None, generator=torch.Generator(),
-            multiprocessing_context="spawn" if run.recipe.workers else None,
-        ))  # fmt: skip
-
-
-def split(people: Pack, every: int, exclude: Sequence[str] = ()) -> tuple[list[int], list[int]]:
-    """Indices to train on and to validate on: every so manieth group; pictures of one person stay together."""
-    groups = sorted({e.group for e in people.entries})
-    held_out, left_out = set(groups[::every]), set(exclude)
-    if unknown := left_out - set(groups):
-        raise InputError(
-            f"expected people to exclude that the pack has, got {', '.join(sorted(unknown))}; correct them"
-        )
-    usable = [(i, e.group) for i, e in enumerate(people.entries) if e.group not in left_out]
-    return [i for i, group in usable if group not in held_out], [i for i, group in usable if group in held_out]
 
 
 def train(recipe: Recipe, out: Path, **options: Any) -> dict[str, dict[str, float]]:

@@ -20,7 +20,7 @@ class Pass:
     """One forward and backward pass with a step of its own; a stage takes its passes in turn.
 
     sizes: (until this share of the stage's steps, side of a sample); frames: of a clip; batch: clips a process;
-    every: only at every so many steps; options: of the objective.
+    every, offset: only at every so many steps, from step `offset` on; options: of the objective.
     """
 
     objective: str
@@ -28,6 +28,7 @@ class Pass:
     frames: int = 1
     sizes: tuple[tuple[float, int], ...] = ((1.0, 192),)
     every: int = 1
+    offset: int = 0
     scenes: SceneConfig = field(default_factory=SceneConfig)
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -108,6 +109,10 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     for stage in recipe.stages:
         _require(stage.schedule in SCHEDULES, path, f"schedule out of {', '.join(SCHEDULES)}", stage.schedule)
         _require(stage.optimiser in OPTIMISERS, path, f"optimiser out of {', '.join(OPTIMISERS)}", stage.optimiser)
+        turns = [given.every > given.offset >= 0 for given in stage.passes]
+        _require(
+            all(turns), path, "every of 1 or more and offset below it", [(p.every, p.offset) for p in stage.passes]
+        )
         _require(stage.steps > 0 and stage.accumulate > 0, path, "steps and accumulate of 1 or more", stage.steps)
     names = [stage.name for stage in recipe.stages]
     _require(len(set(names)) == len(names), path, "stages of different names", ", ".join(names))
