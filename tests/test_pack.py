@@ -155,8 +155,15 @@ def test_broken_pictures_are_told_and_the_others_packed(tmp_path):
 
 def test_pictures_without_truth_are_refused_and_nothing_is_left(tmp_path):
     save(tmp_path / "x/a.png", RGB)
-    with pytest.raises(InputError, match="koutu data matte"):
-        run(tmp_path / "x", "-o", tmp_path / "packs/out")
+    (tmp_path / "y").mkdir()
+    make_clip(tmp_path / "y/talk.mp4", frames=2)
+    for name in ("x", "y"):
+        with pytest.raises(InputError, match="got pictures alone; make mattes with koutu data matte"):
+            run(tmp_path / name, "-o", tmp_path / "packs/out")
+    portraits(tmp_path / "z", "a")
+    (tmp_path / "z/photos/a.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"none that can be used\n  z/a: "):
+        run(tmp_path / "z", "-o", tmp_path / "packs/out")
     assert not list((tmp_path / "packs").iterdir())
 
 

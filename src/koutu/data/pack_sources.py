@@ -14,6 +14,7 @@ from koutu.data.videos import VideoFrames
 from koutu.types import InputError
 
 _FOR_TRAINING = ("all", "pictures")  # splits, beside those that begin with "train", that no test is hidden in
+_TRUTHS = {"pha", "mask", "truth", "rgba", "channel3"}  # roles of files
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ def open_people(source: Source) -> Opened:
         data = open_dataset(source.root, source.layout, source.split)
     else:
         data = _to_train_on(open_splits(source.root, source.layout))
+    if not any(_has_truth(clip) for clip in data.clips):
+        raise InputError(
+            f"{source.root}: expected mattes, masks or alpha channels, got pictures alone; make mattes with "
+            "koutu data matte"
+        )
     return replace(_opened(source, data.clips, data.broken), split=f"{data.layout}, {data.split}")
 
 
@@ -135,6 +141,13 @@ def _to_train_on(splits: Sequence[DataSet]) -> DataSet:
         return fit[0]
     names = ", ".join(data.split for data in splits)
     raise InputError(f"{splits[0].root}: expected a split to train on, got {names}; choose one with --split")
+
+
+def _has_truth(clip: Clip) -> bool:
+    """Whether names promise one."""
+    if isinstance(clip.frames, VideoFrames):
+        return clip.frames.alpha is not None
+    return not isinstance(clip.frames, PictureFrames) or bool(_TRUTHS & set(clip.frames.roles))
 
 
 def _opened(source: Source, clips: Sequence[Clip], broken: Sequence[Broken]) -> Opened:
