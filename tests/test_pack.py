@@ -46,9 +46,7 @@ def by_name(path) -> dict[str, tuple[Entry, np.ndarray]]:
 def test_mattes_masks_and_cut_outs_are_packed_each_in_its_way(tmp_path):
     portraits(tmp_path / "soft", "a")
     loose, picture = np.roll(HARD, 2, axis=1), np.where(HARD[..., None] > 0, RGB, 250 - RGB)
-    portraits(
-        tmp_path / "hard", "a", truth=loose, folder="masks", picture=np.where(HARD[..., None] > 0, RGB, 250 - RGB)
-    )
+    portraits(tmp_path / "hard", "a", truth=loose, folder="masks", picture=picture)
     erased = np.dstack([RGB * (SOFT > 0)[..., None], SOFT])
     save(tmp_path / "cut/a.png", erased)
     save(tmp_path / "made/fgr/a.png", RGB)
