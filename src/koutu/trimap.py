@@ -39,14 +39,23 @@ def trimap_from_alpha(pha: Tensor, radius: int, *, sure: float = 0.9, trace: flo
     (issue 108 of the published repository).
     """
     import torch
+
+    maybe_fgr = _dilated((pha > trace).to(pha), radius)
+    sure_fgr = 1 - _dilated((pha < sure).to(pha), radius)
+    return torch.where(sure_fgr > 0.5, torch.ones_like(pha), torch.where(maybe_fgr > 0.5, 0.5, torch.zeros_like(pha)))
+
+
+def _dilated(mask: Tensor, radius: int) -> Tensor:
+    """The maximum over squares of 2·radius + 1; in runs of doubling length, as pooling with large windows is slow."""
+    import torch
     from torch.nn import functional as F
 
-    size = 2 * radius + 1
-
-    def dilate(mask: Tensor) -> Tensor:
-        rows = F.max_pool2d(mask, (1, size), 1, (0, radius))  # a square's maximum is that of its rows' maxima
-        return F.max_pool2d(rows, (size, 1), 1, (radius, 0))
-
-    maybe_fgr = dilate((pha > trace).to(pha))
-    sure_fgr = 1 - dilate((pha < sure).to(pha))
-    return torch.where(sure_fgr > 0.5, torch.ones_like(pha), torch.where(maybe_fgr > 0.5, 0.5, torch.zeros_like(pha)))
+    mask = F.pad(mask, (radius, radius, radius, radius))
+    for dim in (-1, -2):
+        reach, size = 1, 2 * radius + 1
+        while reach < size:
+            shift = min(reach, size - reach)
+            length = mask.shape[dim] - shift
+            mask = torch.maximum(mask.narrow(dim, 0, length), mask.narrow(dim, shift, length))
+            reach += shift
+    return mask
