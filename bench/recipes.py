@@ -1,10 +1,10 @@
-"""What every recipe learns in the same few minutes: python bench/recipes.py PEOPLE BACKGROUNDS [--json F] [NAME …].
+"""What every recipe learns in the same few minutes: python bench/recipes.py PEOPLE BACKGROUNDS [NAME …] [--json F].
 
 From random weights, with narrow networks of the recipe's kind, one thread and small samples: nothing here is near what
 authors publish after days on many GPUs. What is asked is whether a recipe learns at all: its network beside what the
 hint alone is worth, on people of groups that it was not trained on. The budget, in seconds of one core, is divided
-among a recipe's stages as its steps are. With --json what is there already is not done again, so that an interrupted
-run goes on.
+among a recipe's stages as the square roots of their steps. With --json what is there already is not done again, so that
+an interrupted run goes on.
 """
 
 import argparse
@@ -33,8 +33,7 @@ from koutu.train.validate import roll_out
 from koutu.types import KoutuError
 
 RECIPES = Path(__file__).parent.parent / "recipes"
-SIDE, LARGE_SIDE = 128, 256  # of samples, and of what the recipe wants larger than `LARGE`
-LARGE = 1024
+SIDE = 128  # of samples
 BATCH, FRAMES, CLIP = 4, 3, 5.0  # at most, but for stages that clip otherwise
 RATE = 1e-3  # at least, of Adam: published rates are for a thousand times as many steps
 CLIPS = 24  # to be scored, `FRAMES` frames each
@@ -52,7 +51,7 @@ NETWORKS: dict[str, dict[str, Any]] = {  # recipe → Config of its network, whe
     "u2net": {"encoder": ((8, 16),) * 6, "decoder": ((8, 16),) * 5},
     "dim": {"width": 0.15, "neck_kernel": 3, "neck_channels": 256},
     "bgmv1": {"channels": 8, "shared_blocks": 1, "head_blocks": 1},
-    "bgmv2": {"variant": "mobilenetv2"},
+    "bgmv2": {"variant": "mobilenetv2", "backbone_scale": 0.5, "refine_sample_pixels": 1280},
     "igf": {"channels": (8, 16, 32, 48)},
     "mgmatting": {"width": 8},
     "shm": {"width": 0.12, **SHALLOW},
@@ -81,12 +80,11 @@ def _small_stage(stage: Stage, steps: int, teacher: str) -> Stage:
 
 
 def _small_pass(given: Pass, teacher: str) -> Pass:
-    side = max(LARGE_SIDE if side > LARGE else SIDE for _, side in given.sizes)
     options = dict(given.options)
     if "teacher" in options:
         options["teacher"] = f"{options['teacher'].partition('=')[0]}={teacher}"
     return replace(
-        given, sizes=((1.0, side),), batch=min(given.batch, BATCH), frames=min(given.frames, FRAMES), options=options
+        given, sizes=((1.0, SIDE),), batch=min(given.batch, BATCH), frames=min(given.frames, FRAMES), options=options
     )
 
 
@@ -104,17 +102,16 @@ def seconds_a_step(recipe: Recipe, teacher: str) -> list[float]:
 
 
 class Test:
-    """Clips of held-out people, the same for every recipe of the same side; its call gives MAD, MSE × 1000, Grad."""
+    """Clips of held-out people, the same for every recipe; its call gives MAD, MSE × 1000, Grad."""
 
     def __init__(self, run: Run):
         self.run, self.needs = run, tuple(run.network.needs)  # type: ignore[arg-type]
-        self.side = run.recipe.stages[-1].passes[0].sizes[-1][1]
         self.clips = self._drawn(run.held_out, CLIPS, FRAMES)
 
     def _drawn(self, people: Sequence[int], count: int, frames: int) -> list[Batch]:
         scenes = Scenes(self.run.people, self.run.backgrounds, people, SHOWN)
         samples = Samples(scenes, Pass("", batch=1, frames=frames), self.needs, seed=(23,), steps=count)
-        return [collate([samples.sample(i, self.side)]) for i in range(count)]
+        return [collate([samples.sample(i, SIDE)]) for i in range(count)]
 
     def __call__(self, phas: Sequence[NDArray[Any]]) -> dict[str, float]:
         true = [_array(clip.pha) for clip in self.clips]
@@ -150,8 +147,8 @@ def measure(path: Path, data: list[str], minutes: float, teacher: str) -> dict[s
     """A recipe's row: the baseline, and what the network reaches after every stage."""
     recipe = read_recipe(path, data)
     recipe = replace(recipe, options=NETWORKS.get(path.stem, recipe.options))
-    times, planned = seconds_a_step(recipe, teacher), sum(stage.steps for stage in recipe.stages)
-    shares = [60 * minutes * stage.steps / planned for stage in recipe.stages]
+    times, roots = seconds_a_step(recipe, teacher), [stage.steps**0.5 for stage in recipe.stages]
+    shares = [60 * minutes * root / sum(roots) for root in roots]
     steps = [max(1, round(share / seconds)) for share, seconds in zip(shares, times, strict=True)]
     with tempfile.TemporaryDirectory() as folder:
         run = Run(small(recipe, steps, teacher), Path(folder))
@@ -159,7 +156,7 @@ def measure(path: Path, data: list[str], minutes: float, teacher: str) -> dict[s
         name, found = test.of_nothing()
         row = {
             "network": recipe.network, "parameters": sum(p.numel() for p in run.network.parameters()),
-            "side": test.side, "steps": dict(zip((s.name for s in recipe.stages), steps, strict=True)),
+            "steps": dict(zip((s.name for s in recipe.stages), steps, strict=True)),
             "baseline": {"what": name, **found}, "untrained": test.of_network(), "stages": {}, "error": "",
         }  # fmt: skip
         try:
@@ -187,7 +184,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    result = about_run() | {"minutes": args.minutes, "clips": CLIPS, "frames": FRAMES, "rows": {}}
+    result = about_run() | {"minutes": args.minutes, "side": SIDE, "clips": CLIPS, "frames": FRAMES, "rows": {}}
     if args.json and args.json.is_file():
         result = json.loads(args.json.read_text("utf-8"))
     data = [f"people={args.people}", f"backgrounds={args.backgrounds}"]

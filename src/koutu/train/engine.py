@@ -18,10 +18,12 @@ from koutu.data.pack import Pack
 from koutu.models import build, load_checkpoint
 from koutu.train.batch import Batch
 from koutu.train.checkpoint import Checkpoint, Journal
+from koutu.train.footage import Clips, footage_pack
 from koutu.train.guard import LossGuard, TrainError
 from koutu.train.interrupt import Interrupted, Interruption
+from koutu.train.objectives import objective_kind
 from koutu.train.optimise import Average, make_optimiser, rate_at
-from koutu.train.recipe import Recipe, Stage
+from koutu.train.recipe import Footage, Recipe, Stage
 from koutu.train.task import Task, its_turn, split
 from koutu.train.validate import Validation
 from koutu.types import InputError
@@ -61,9 +63,22 @@ class Run:
         self.train_on, self.held_out = split(people, recipe.held_out, recipe.exclude)
         self.people, self.backgrounds = people, Pack(recipe.backgrounds, in_memory=True)
         self.checkpoint = Checkpoint(out, recipe)
+        self.footage = self._footage(out)
         self.journal = Journal(out) if self.fabric.is_global_zero else None
         self.validation = Validation(people, self.backgrounds, self.held_out, recipe)
         self.interruption, self.stopped_by = Interruption(), 0
+
+    def _footage(self, out: Path) -> dict[Footage, Clips]:
+        """Of every pass that has some, read by the first process; raises InputError before anything is trained."""
+        found: dict[Footage, Clips] = {}
+        for given in (p for stage in self.recipe.stages for p in stage.passes if p.footage):
+            if objective_kind(given.objective).truth:
+                raise InputError(f"expected scenes whose truth is known for {given.objective}, got footage; remove it")
+            if self.fabric.is_global_zero:
+                footage_pack(given.footage, out)
+            self.fabric.barrier()
+            found[given.footage] = Clips(footage_pack(given.footage, out))
+        return found
 
     def train(self, *, stop_at: int | None = None) -> dict[str, dict[str, float]]:
         """All stages, or up to `stop_at` steps in all; returns the validation before and after.

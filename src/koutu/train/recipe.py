@@ -16,11 +16,34 @@ OPTIMISERS = ("adamw", "adam", "sgd")
 
 
 @dataclass(frozen=True)
+class Footage:
+    """Real clips without truth, each with a photograph of its place without anybody.
+
+    clips: videos or folders of pictures; plates: a photograph each, in the same order. folder: instead of both, one
+    that has NAME.mp4, or NAME/, beside NAME_plate.png. segmentation: "NAME" or "NAME=FILE" of what `koutu` runs without
+    hints, for rough masks; "" for the default network. frames: of each clip, spread evenly; side: the shorter one of
+    frames, at most; align: bring the photograph into line with every frame.
+    """
+
+    clips: tuple[str, ...] = ()
+    plates: tuple[str, ...] = ()
+    folder: str = ""
+    segmentation: str = ""
+    frames: int = 48
+    side: int = 720
+    align: bool = True
+
+    def __bool__(self) -> bool:
+        return bool(self.clips or self.plates or self.folder)
+
+
+@dataclass(frozen=True)
 class Pass:
     """One forward and backward pass with a step of its own; a stage takes its passes in turn.
 
     sizes: (until this share of the stage's steps, side of a sample); frames: of a clip; batch: clips a process;
-    every, offset: only at every so many steps, from step `offset` on; options: of the objective.
+    every, offset: only at every so many steps, from step `offset` on; options: of the objective. footage: instead of
+    made scenes, for objectives that need no truth.
     """
 
     objective: str
@@ -31,6 +54,7 @@ class Pass:
     offset: int = 0
     scenes: SceneConfig = field(default_factory=SceneConfig)
     options: Mapping[str, Any] = field(default_factory=dict)
+    footage: Footage = field(default_factory=Footage)
 
 
 @dataclass(frozen=True)
@@ -109,14 +133,20 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     for stage in recipe.stages:
         _require(stage.schedule in SCHEDULES, path, f"schedule out of {', '.join(SCHEDULES)}", stage.schedule)
         _require(stage.optimiser in OPTIMISERS, path, f"optimiser out of {', '.join(OPTIMISERS)}", stage.optimiser)
-        turns = [given.every > given.offset >= 0 for given in stage.passes]
-        _require(
-            all(turns), path, "every of 1 or more and offset below it", [(p.every, p.offset) for p in stage.passes]
-        )
         _require(stage.steps > 0 and stage.accumulate > 0, path, "steps and accumulate of 1 or more", stage.steps)
+        for given in stage.passes:
+            _check_pass(given, path)
     names = [stage.name for stage in recipe.stages]
     _require(len(set(names)) == len(names), path, "stages of different names", ", ".join(names))
     return recipe
+
+
+def _check_pass(given: Pass, path: Path) -> None:
+    came = f"every {given.every} and offset {given.offset}"
+    _require(given.every > given.offset >= 0, path, "every of 1 or more and an offset below it", came)
+    footage = given.footage
+    _require(footage.frames > 0 and footage.side > 0, path, "footage's frames and side of 1 or more", footage)
+    _require(given.frames == 1 or not footage, path, "frames: 1 of a pass with footage", given.frames)
 
 
 def fill(kind: type[T], given: Any, where: str) -> T:
@@ -190,7 +220,7 @@ def _stage(given: dict[str, Any], pass_keys: set[str], path: Path) -> dict[str, 
 def _merged(above: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """The pass's keys over those above; its scenes and options over theirs, key by key."""
     both = above | own
-    for key in ("scenes", "options"):
+    for key in ("scenes", "options", "footage"):
         if isinstance(above.get(key), dict) and isinstance(own.get(key), dict):
             both[key] = above[key] | own[key]
     return both

@@ -31,10 +31,15 @@ OBJECTIVES: dict[str, str] = {
 
 def build_objective(name: str, network: Network, options: Mapping[str, Any] | None = None) -> Objective:
     """The objective of that name for a network; raises InputError for an unknown name or option."""
+    return objective_kind(name)(network, options)
+
+
+def objective_kind(name: str) -> type[Objective]:
+    """The class of that name; raises InputError for an unknown one."""
     if name not in OBJECTIVES:
         raise InputError(f"expected an objective out of {', '.join(OBJECTIVES)}, got {name!r}; correct the recipe")
     module, _, kind = OBJECTIVES[name].partition(":")
-    return getattr(importlib.import_module(f"koutu.train.objectives.{module}"), kind)(network, options)
+    return getattr(importlib.import_module(f"koutu.train.objectives.{module}"), kind)
 
 
-__all__ = ["OBJECTIVES", "Objective", "build_objective"]
+__all__ = ["OBJECTIVES", "Objective", "build_objective", "objective_kind"]

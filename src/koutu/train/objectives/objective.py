@@ -15,12 +15,14 @@ class Objective(nn.Module):
     """Call it with the network, a batch and the share of the stage that is done: named parts, whose sum is minimised.
 
     needs: views of a scene (`koutu.data.views`) beside those that the network needs itself. exact: src must be composed
-    of fgr, bgr and pha. critic: trained after every network's step on `critic_loss`, None for most. Other networks that
-    an objective holds (a frozen teacher, a classifier) are its own and not trained. options: values of `defaults`.
+    of fgr, bgr and pha. truth: whether it asks for any; footage will do if not. critic: trained after every network's
+    step on `critic_loss`, None for most. Other networks that an objective holds (a frozen teacher, a classifier) are
+    its own and not trained. options: values of `defaults`.
     """
 
     needs: tuple[str, ...] = ()
     exact = False
+    truth = True
     defaults: Mapping[str, Any] = {}
 
     def __init__(self, network: Network, options: Mapping[str, Any] | None = None):

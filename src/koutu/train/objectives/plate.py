@@ -29,10 +29,11 @@ class BGMv1Supervised(Objective):
 class BGMv1Adversarial(Objective):
     """Second stage, on footage without truth: stay near the frozen first stage, and deceive a critic.
 
-    The critic is shown the person over other backgrounds (those of the batch's other clips), and photographs as they
-    are. `halvings`: how often the teacher's weight halves over the stage.
+    The critic is shown the person over other backgrounds (hint "elsewhere", or those of the batch's other clips), and
+    photographs as they are. `halvings`: how often the teacher's weight halves over the stage.
     """
 
+    truth = False
     defaults: Mapping[str, Any] = {"critic_channels": 64, "halvings": 7}
 
     def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
@@ -47,8 +48,8 @@ class BGMv1Adversarial(Objective):
         pha, fgr = out.pha.float(), out.fgr.float()
         with torch.no_grad():
             teacher = self.teacher.training_outputs(batch.src, hints["bgr"], hints["seg"])
-        elsewhere = hints["bgr"].roll(1, dims=0).flip(-1)
-        fake = compose(fgr, elsewhere, pha)
+        elsewhere = hints.get("elsewhere")
+        fake = compose(fgr, hints["bgr"].roll(1, dims=0).flip(-1) if elsewhere is None else elsewhere, pha)
         assert self.critic is not None
         score = self.critic(2 * fake - 1)
         weight = 0.5 ** (self.options["halvings"] * done)
