@@ -27,10 +27,9 @@ from koutu.bench.run import about_run, save
 from koutu.data.scenes import SceneConfig, Scenes
 from koutu.metrics import gradient, mad, mse
 from koutu.train.batch import Batch, Samples, collate
-from koutu.train.engine import Progress, Run
+from koutu.train.engine import Progress, Run, TrainError
 from koutu.train.recipe import Pass, Recipe, Stage, read_recipe
 from koutu.train.validate import roll_out
-from koutu.types import KoutuError
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 SIDE = 128  # of samples
@@ -163,8 +162,8 @@ def measure(path: Path, data: list[str], minutes: float, teacher: str) -> dict[s
             for i, stage in enumerate(recipe.stages):
                 run.train(stop_at=sum(steps[: i + 1]))
                 row["stages"][stage.name] = test.of_network()
-        except KoutuError as e:
-            row["error"] = str(e).replace(folder, "").partition(";")[0]
+        except TrainError as e:
+            row["error"] = str(e).partition(";")[0]  # what is kept is in a folder that is gone
     return row
 
 
