@@ -213,3 +213,22 @@ def test_names_of_sets_and_outputs_are_checked_first(tmp_path):
     with pytest.raises(InputError, match="one --licence for all"):
         run(x, "-o", tmp_path / "out", "--licence", "CC0", "--licence", "MIT")
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_people_are_taken_out_of_their_places(tmp_path):
+    truth = np.zeros((60, 80), np.uint8)
+    truth[20:60, 30:50] = 255
+    picture = np.full((60, 80, 3), (40, 120, 200), np.uint8)
+    picture[truth > 0] = 255
+    portraits(tmp_path / "set", "one", truth=truth, picture=picture)
+    portraits(tmp_path / "full", "near", truth=np.full((60, 80), 255, np.uint8))
+    sets = [Source("plates", tmp_path / "set"), Source("near", tmp_path / "full")]
+    report = pack_sets(sets[:1], tmp_path / "places", Plan(backgrounds=True, emptied=["plates"]))
+    ((entry, place),) = by_name(tmp_path / "places").values()
+    assert report.counts["plates"] == 1 and entry.channels == 3
+    assert np.abs(place.astype(int) - (40, 120, 200)).max() <= 1
+    report = pack_sets(sets, tmp_path / "places", Plan(backgrounds=True, emptied=["plates", "near"]))
+    assert [broken.name for broken in report.broken] == ["near/near"]
+    for plan in (Plan(emptied=["plates"]), Plan(backgrounds=True, emptied=["nobody"])):
+        with pytest.raises(InputError, match="backgrounds to empty"):
+            pack_sets(sets, tmp_path / "none", plan)

@@ -22,6 +22,9 @@ def pack(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="OUT: becomes OUT.bin and OUT.json.")],
     backgrounds: Annotated[bool, typer.Option("--backgrounds", help="Pictures and videos to put people on.")] = False,
+    emptied: Annotated[
+        list[str], typer.Option(metavar="NAME", help="A set of people, wanted for the places behind them.")
+    ] = [],  # noqa: B006
     long_side: Annotated[int, typer.Option(min=0, help="Pixels at most; 0 for 448, of backgrounds 640.")] = 0,
     frames: Annotated[int, typer.Option(min=1, help="Of each clip at most, evenly spread.")] = 8,
     group: Annotated[
@@ -50,12 +53,13 @@ def pack(
     \b
     koutu data pack -o packs/people london=mattes/ P3M-10k --group 'london=^(\\d+)_' --licence 'london=CC-BY 4.0'
     koutu data pack -o packs/backgrounds --backgrounds rooms/ scenery/ street.mp4 --exclude people-in-them.txt
+    koutu data pack -o packs/backgrounds --backgrounds scenery/ plates=mattes/ --emptied plates
     """
     from koutu.data.pack_sets import Plan, pack_sets
     from koutu.progress import Steps
 
     sources = _sources(sets, {"group": group, "licence": licence, "layout": layout, "split": split})
-    plan = Plan(backgrounds, long_side, frames, exclude, threads)
+    plan = Plan(backgrounds, long_side, frames, exclude, threads, emptied)
     with Steps(output.name) as progress:
         report = pack_sets(sources, output, plan, progress=progress)
     for line in _told(report):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.data.cutouts import extended
+from koutu.data.emptied import MOST, emptied
 from koutu.data.example import Broken, Clip, Example
 from koutu.data.pack import Entry, write_pack
 from koutu.data.pack_sources import Opened, Source, names_in, open_backgrounds, open_people, without
@@ -30,7 +31,8 @@ Packed = tuple[Entry, NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class Plan:
-    """backgrounds: RGB of any pictures and videos, not RGBA of people. long_side: pixels, 0 for 448 and 640.
+    """backgrounds: RGB of any pictures and videos, not RGBA of people. emptied: of the sets of backgrounds, those that
+    are sets of people, whose places are wanted. long_side: pixels, 0 for 448 and 640.
 
     frames: of a clip, at most, evenly spread. exclude: names, or text files of names, as `pack_sources.without`.
     threads: that read, 0 for as many as the processor runs.
@@ -41,6 +43,7 @@ class Plan:
     frames: int = 8
     exclude: Sequence[str] = ()
     threads: int = 0
+    emptied: Sequence[str] = ()
 
 
 @dataclass
@@ -76,7 +79,10 @@ def pack_sets(
     names = [source.name for source in sets]
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise InputError(f"expected sets of different names, got {twice[0]} twice; give NAME=DIR")
-    opened = [(open_backgrounds if plan.backgrounds else open_people)(source) for source in sets]
+    if strange := sorted(set(plan.emptied) - set(names if plan.backgrounds else ())):
+        raise InputError(f"expected sets of backgrounds to empty of people, got {', '.join(strange)}; name such a set")
+    places = {source.name for source in sets if plan.backgrounds and source.name not in plan.emptied}
+    opened = [(open_backgrounds if source.name in places else open_people)(source) for source in sets]
     opened = without(opened, names_in(plan.exclude))
     report = Report({item.source.name: item.split for item in opened})
     report.others.update({item.source.name: item.others for item in opened if item.others})
@@ -124,7 +130,10 @@ def _clip(item: Opened, clip: Clip, plan: Plan) -> list[Packed | Broken | str]:
         if isinstance(example, Broken):
             found.append(Broken(name, example.reason))
             continue
-        packed = _background(example, plan) if plan.backgrounds else _person(example, plan)
+        place = item.source.name in plan.emptied
+        packed = _background(example, plan) if plan.backgrounds and not place else _person(example, plan)
+        if place and not isinstance(packed, str):
+            packed = _place(packed)
         if isinstance(packed, str):
             found.append(Broken(name, packed))
         elif not plan.backgrounds and packed[..., 3].max() <= _NOBODY:
@@ -162,6 +171,12 @@ def _sampled(clip: Clip, frames: int) -> Iterator[Example | Broken]:
 def _background(example: Example, plan: Plan) -> NDArray[np.uint8] | str:
     assert example.src is not None
     return _shrunk(example.src, plan.long_side or BACKGROUND_SIDE)
+
+
+def _place(person: NDArray[np.uint8]) -> NDArray[np.uint8] | str:
+    rgb, pha = np.ascontiguousarray(person[..., :3]), np.ascontiguousarray(person[..., 3])
+    place = emptied(rgb, pha)
+    return f"expected a place around the person, got one who fills over {MOST:.0%}" if place is None else place
 
 
 def _person(example: Example, plan: Plan) -> NDArray[np.uint8] | str:

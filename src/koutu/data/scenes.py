@@ -77,8 +77,8 @@ class Scenes:
             view = shake(rng, size, length, rng.uniform(0.002, 0.015))
         if not cfg.exact and cfg.empty <= kind < cfg.empty + cfg.as_is:
             index = self.casting.draw(rng)
-            source = self.casting.people.entries[index].source
-            if source not in STUDIO or rng.random() > 0.85:
+            entry = self.casting.people.entries[index]
+            if not entry.alone and (entry.source not in STUDIO or rng.random() > 0.85):
                 return self._as_is(rng, index, size, view, moves=moves)
         return self._staged(rng, size, view, empty=kind < cfg.empty, moves=moves)
 
