@@ -11,8 +11,9 @@ onnx = pytest.importorskip("onnx")
 from torch.nn import functional as F  # noqa: E402
 
 from koutu.models import load_own  # noqa: E402
+from koutu.models.mediapipe import from_onnx  # noqa: E402
 from koutu.models.tmodnet import Config, TMODNet  # noqa: E402
-from koutu.nn.mobilenetv3_unet import SELFIE, Block, MobileNetV3UNet, from_onnx  # noqa: E402
+from koutu.nn.mobilenetv3_unet import SELFIE, Block, MobileNetV3UNet  # noqa: E402
 from koutu.types import ModelError  # noqa: E402
 
 SIZE = (64, 96)

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from koutu.models.checkpoint import differences
+from koutu.models.mediapipe import from_onnx
 from koutu.models.modnet import MODNet, TrainingOutputs
-from koutu.nn.mobilenetv3_unet import SELFIE, STEM, Block, MobileNetV3UNet, from_onnx
+from koutu.nn.mobilenetv3_unet import SELFIE, STEM, Block, MobileNetV3UNet
 from koutu.nn.pixels import check, near_area
 from koutu.types import ModelError
 
