@@ -1,8 +1,8 @@
 """A small MobileNetV3 with a gated U-shaped decoder: where a person is, for a few dozen million operations.
 
-The defaults have the layout of MediaPipe's selfie segmentation (Google, Apache-2.0), so that a training can begin where
-it ended. Blocks after Howard et al., "Searching for MobileNetV3", ICCV 2019. It has no norm layers: published files have
-them folded into the convolutions.
+The defaults have the layout of MediaPipe's selfie segmentation (Google, Apache-2.0), so that a training can begin
+where it ended. Blocks after Howard et al., "Searching for MobileNetV3", ICCV 2019. It has no norm layers: published
+files have them folded into the convolutions.
 """
 
 from dataclasses import dataclass
