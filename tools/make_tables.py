@@ -13,9 +13,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bars import bars
-from bench_tables import BLOCKS, FOLDER, SYSTEMS, mattings, read, size_of
+from bench_tables import BLOCKS as BENCHES
+from bench_tables import FOLDER, SYSTEMS, mattings, read, size_of
+from recipe_tables import learned
 
 ROOT = Path(__file__).parent.parent
+BLOCKS = BENCHES | {"recipes": learned}
 _MARK = re.compile(r"(<!-- bench:([\w-]+) -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
 
 
