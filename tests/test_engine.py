@@ -238,8 +238,8 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(recipe, tmp_path, monke
         broken.setattr(torch, "save", full)
         train(recipe, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == names
-    assert (tmp_path / "weights.pt").read_bytes() == before["weights.pt"]
-    assert first or (tmp_path / "last.pt").read_bytes() == before["last.pt"]
+    assert (tmp_path / "last.pt").read_bytes() == before["last.pt"]
+    assert first or (tmp_path / "weights.pt").read_bytes() == before["weights.pt"]
     assert train(recipe, tmp_path) == train(recipe, tmp_path / "whole")
 
 

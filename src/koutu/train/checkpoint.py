@@ -48,8 +48,8 @@ class Checkpoint:
         weights = state.pop("weights")
         if fabric.is_global_zero:
             config = {"network": self.recipe.network, "config": dict(self.recipe.options)}
-            self._write(self.path, state | {"recipe": _plain(self.recipe)})
             self._write(self.weights, {"state_dict": {k: v.cpu() for k, v in weights.items()}, **config})
+            self._write(self.path, state | {"recipe": _plain(self.recipe)})  # last: who is killed between does it again
             self._step = self._where(state)
         fabric.barrier()
 
