@@ -45,7 +45,7 @@ NARROW: dict[str, Any] = {
 }  # fmt: skip
 SHALLOW = {"depths": (1, 1, 1, 1)}
 NETWORKS: dict[str, dict[str, Any]] = {  # recipe → Config of its network, where the published one is too slow for this
-    "modnet": NARROW,
+    "modnet": {**NARROW, "resnet_channels": (16, 32, 32, 48, 64)},  # with 8, PyTorch 2.13 crashes going back on CPU
     "modnet_temporal": {"temporal": True, **NARROW},
     "u2net": {"encoder": ((8, 16),) * 6, "decoder": ((8, 16),) * 5},
     "dim": {"width": 0.15, "neck_kernel": 3, "neck_channels": 256},
@@ -53,7 +53,7 @@ NETWORKS: dict[str, dict[str, Any]] = {  # recipe → Config of its network, whe
     "bgmv2": {"variant": "mobilenetv2", "backbone_scale": 0.5, "refine_sample_pixels": 1280},
     "igf": {"channels": (8, 16, 32, 48)},
     "mgmatting": {"width": 8},
-    "shm": {"width": 0.12, **SHALLOW},
+    "shm": {"layout": "light"},
     "sim": {"variant": "colours", "width": 8, **SHALLOW},
     "stm": {"width": 12, "slots": 4, "every": 2},
     "dvm": {"width": 8, **SHALLOW},
