@@ -30,16 +30,23 @@ def rows(run: dict[str, Any]) -> list[list[str]]:
 
 
 def verdict(run: dict[str, Any]) -> str:
-    """Which recipes are not below their baseline, and which failed."""
-    known = {name: reached(recipe) for name, recipe in sorted(run["rows"].items())}
-    above = [f"`{n}`" for n, own in known.items() if own and own["mad"] >= run["rows"][n]["baseline"]["mad"]]
-    failed = [f"`{name}` ({run['rows'][name]['error']})" for name, own in known.items() if own is None]
-    parts = [
-        f"Not below the baseline's MAD after this budget: {', '.join(above)}." if above
-        else "Every recipe is below its baseline's MAD.",
-        f"Failed: {', '.join(failed)}." if failed else "",
-    ]  # fmt: skip
-    return " ".join(part for part in parts if part)
+    """Which recipes are not below their baseline, in MAD alone or in MSE too, and which failed."""
+    below: dict[tuple[bool, bool], list[str]] = {}
+    failed = []
+    for name, recipe in sorted(run["rows"].items()):
+        own, baseline = reached(recipe), recipe["baseline"]
+        if own is None:
+            failed.append(f"`{name}` ({recipe['error']})")
+        else:
+            below.setdefault((own["mad"] < baseline["mad"], own["mse"] < baseline["mse"]), []).append(f"`{name}`")
+    parts = {
+        "Below the baseline in MAD and MSE": below.get((True, True)),
+        "In MAD only": below.get((True, False)),
+        "In MSE only": below.get((False, True)),
+        "In neither": below.get((False, False)),
+        "Failed": failed,
+    }
+    return " ".join(f"{title}: {', '.join(names)}." for title, names in parts.items() if names)
 
 
 def learned(root: Path) -> str:
