@@ -1,6 +1,7 @@
 """`koutu data pack`: what is packed of every kind of set, who belongs together, licences, and what is refused."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -232,3 +233,13 @@ def test_people_are_taken_out_of_their_places(tmp_path):
     for plan in (Plan(emptied=["plates"]), Plan(backgrounds=True, emptied=["nobody"])):
         with pytest.raises(InputError, match="backgrounds to empty"):
             pack_sets(sets, tmp_path / "none", plan)
+
+
+def test_a_pack_goes_to_another_process_without_its_pixels(tmp_path):
+    entry, pixels = (
+        Entry("a", "set", "set/a", True, 64, 64, 3),
+        np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3),
+    )
+    write_pack(tmp_path / "one", [(entry, pixels)])
+    sent = pickle.dumps(Pack(tmp_path / "one", in_memory=True))
+    assert len(sent) < 1000 < pixels.nbytes and (pickle.loads(sent)[0] == pixels).all()

@@ -50,10 +50,12 @@ class Origin:
 class Pack:
     """Read-only access to a pack: `pack[i]` is (H, W, C) uint8, a view of the pixels.
 
-    `in_memory` reads the file once; otherwise it is mapped and the system keeps what it can. Raises InputError.
+    `in_memory` reads the file once; otherwise it is mapped and the system keeps what it can. Sent to another process,
+    it is mapped there: one copy serves all. Raises InputError.
     """
 
     def __init__(self, path: str | Path, *, in_memory: bool = False):
+        self._path = Path(path)
         pixels, index = _files(path)
         if not index.is_file():
             raise InputError(f"expected a pack index at {index}, found none; build it with koutu data pack")
@@ -63,6 +65,10 @@ class Pack:
         if held != expected or not expected:
             raise InputError(f"{pixels}: expected the {expected} bytes of its index, got {held}; pack it again")
         self._pixels = np.fromfile(pixels, np.uint8) if in_memory else np.memmap(pixels, np.uint8, "r")
+
+    def __reduce__(self) -> tuple[type["Pack"], tuple[Path]]:
+        """The path alone is pickled."""
+        return Pack, (self._path.absolute(),)
 
     def __len__(self) -> int:
         return len(self.entries)

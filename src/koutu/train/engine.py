@@ -59,9 +59,9 @@ class Run:
         torch.manual_seed(recipe.seed)
         self.network = network = _begun(recipe)
         self.average = Average(network, recipe.ema)
-        people = Pack(recipe.people, in_memory=True)
+        people = Pack(recipe.people, in_memory=not recipe.workers)
         self.train_on, self.held_out = split(people, recipe.held_out, recipe.exclude)
-        self.people, self.backgrounds = people, Pack(recipe.backgrounds, in_memory=True)
+        self.people, self.backgrounds = people, Pack(recipe.backgrounds, in_memory=not recipe.workers)
         self.checkpoint = Checkpoint(out, recipe)
         self.footage = self._footage(out)
         self.journal = Journal(out) if self.fabric.is_global_zero else None
