@@ -14,6 +14,7 @@ from koutu.cli.bench import bench
 from koutu.cli.data import app as data
 from koutu.cli.evaluation import compose, evaluate
 from koutu.cli.image import image, trimap
+from koutu.cli.matte import matte
 from koutu.cli.pack import pack
 from koutu.cli.review import review
 from koutu.cli.train import train
@@ -55,6 +56,7 @@ for command in (video, image, trimap, review, bench, train, adapt, demo, models,
     app.command()(command)
 app.command("eval")(evaluate)
 data.command()(compose)
+data.command()(matte)
 data.command()(pack)
 app.add_typer(data, name="data")
 

@@ -1,11 +1,22 @@
 """Masks and plain portraits into soft mattes: most people have masks, and a network needs alphas."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.classical import solve_alpha
-from koutu.types import Alpha, Rgb
+from koutu.classical import Method, solve_alpha, solve_foreground
+from koutu.data.backdrop import Backdrop, alpha_before, fit_backdrop, least_alpha, off_backdrop, unmixed
+from koutu.data.band import Widths, adaptive_trimap, grown
+from koutu.data.solve import narrowed, solve_with_prior
+from koutu.trimap import BACKGROUND, FOREGROUND, UNKNOWN
+from koutu.types import Alpha, InputError, Rgb
+
+_COARSE = 560  # longer side at which bands are found and grown
+_GROWTHS = 2
+_CLEAR = 2.0  # multiples of a backdrop's noise within which a pixel shows it
+_PULL = 0.1  # weight of the colour difference beside the closed form
 
 
 def closed_form_matte(rgb: Rgb, trimap: NDArray[np.uint8]) -> Alpha:
@@ -26,3 +37,105 @@ def guided_matte(rgb: Rgb, mask: NDArray[np.float32], radius: int = 6, eps: floa
     b = mean_mask - a * mean_guide
     alpha = mean(a) * guide + mean(b)
     return np.clip((alpha - 0.05) / 0.9 * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Solved:
+    """trimap, alpha (H, W) and fgr (H, W, 3), uint8. noise: of a plain backdrop, of 1; None without one."""
+
+    trimap: NDArray[np.uint8]
+    alpha: Alpha
+    fgr: Rgb
+    noise: float | None
+
+
+def solved_matte(rgb: Rgb, mask: NDArray[np.float32], method: Method = "closed-form") -> Solved:
+    """The soft matte and clean colours of a picture (H, W, 3) uint8 and a coarse mask (H, W) in [0, 1].
+
+    Solved small first, with a band that grows where it was too narrow, then at full size where that left doubts.
+    Raises InputError where mask and band leave no sure person or no sure background.
+    """
+    scale = min(1.0, _COARSE / max(rgb.shape[:2]))
+    small, coarse_mask = _shrunk(rgb, scale), _shrunk(mask, scale)
+    trimap, coarse = _coarse(small, coarse_mask, method)
+    alpha = coarse
+    if scale < 1:
+        size = rgb.shape[1::-1]
+        whole = np.asarray(cv2.resize(trimap, size, interpolation=cv2.INTER_NEAREST))
+        guess = np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)).clip(0, 1)
+        trimap = narrowed(whole, coarse)
+        alpha = _alpha(rgb, trimap, fit_backdrop(rgb, trimap == BACKGROUND), guess, method)
+    backdrop = fit_backdrop(rgb, trimap == BACKGROUND)
+    levels = np.clip((alpha - 0.02) / 0.96 * 255 + 0.5, 0, 255).astype(np.uint8)
+    fgr = solve_foreground(rgb, levels) if backdrop is None else unmixed(rgb, levels, backdrop)
+    return Solved(trimap, levels, fgr, backdrop.noise if backdrop else None)
+
+
+def _coarse(rgb: Rgb, mask: NDArray[np.float32], method: Method) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Trimap and alpha at a size at which it costs little to solve again with a grown band."""
+    widths = Widths.of(rgb.shape)
+    around = cv2.dilate((mask > 0.1).astype(np.uint8), np.ones((2 * widths.wide + 1,) * 2, np.uint8)) == 0
+    backdrop = fit_backdrop(rgb, around)
+    trimap = adaptive_trimap(rgb, mask, widths, backdrop)
+    _require_both(trimap)
+    alpha = mask
+    for attempt in range(_GROWTHS + 1):
+        backdrop = fit_backdrop(rgb, trimap == BACKGROUND) or backdrop
+        alpha = _alpha(rgb, trimap, backdrop, mask, method)
+        larger = grown(trimap, alpha, 2 * widths.narrow) if attempt < _GROWTHS else None
+        if larger is None or not _has_both(larger):
+            break
+        trimap = larger
+    return trimap, alpha
+
+
+def _alpha(
+    rgb: Rgb, trimap: NDArray[np.uint8], backdrop: Backdrop | None, guess: NDArray[np.float32], method: Method
+) -> NDArray[np.float32]:
+    """The method's alpha, before a backdrop with what the difference to it says."""
+    if backdrop is None:
+        return solve_with_prior(rgb, trimap, guess, np.zeros_like(guess), method=method)
+    unknown = trimap == UNKNOWN
+    reach = Widths.of(rgb.shape).wide
+    around = cv2.dilate(unknown.astype(np.uint8), np.ones((4 * reach + 1,) * 2, np.uint8)) > 0
+    sure = (trimap == FOREGROUND) & around
+    prior, trust = alpha_before(rgb, backdrop, sure if sure.any() else trimap == FOREGROUND, unknown, reach)
+    clear = (off_backdrop(rgb, backdrop) < _CLEAR).astype(np.uint8)
+    clear = cv2.morphologyEx(clear, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    clear = _open_to(clear, trimap == BACKGROUND, Widths.of(rgb.shape).narrow)
+    away = cv2.distanceTransform(1 - clear, cv2.DIST_L2, 5) / Widths.of(rgb.shape).narrow
+    weight = _PULL * trust * np.exp(-(away**2))  # within hair, a bright strand would look like the backdrop
+    empty = (clear > 0) & unknown & (trust > 0.1)
+    prior = np.where(empty, 0, prior).astype(np.float32)
+    weight = np.where(empty, 1, weight).astype(np.float32)
+    alpha = solve_with_prior(rgb, trimap, prior, weight, method=method)
+    least = least_alpha(rgb, backdrop)
+    return np.where((trimap == UNKNOWN) & (least > 0.1), np.maximum(alpha, least), alpha)
+
+
+def _open_to(clear: NDArray[np.uint8], background: NDArray[np.bool_], narrow: int) -> NDArray[np.uint8]:
+    """What looks like the backdrop and reaches it, or is as large as a gap under an arm: no glint in dark hair."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(((clear > 0) | background).astype(np.uint8))
+    keep = stats[:, cv2.CC_STAT_AREA] > (4 * narrow) ** 2
+    keep[np.unique(labels[background])] = True
+    keep[0] = False
+    return (keep[labels] & (clear > 0)).astype(np.uint8)
+
+
+def _require_both(trimap: NDArray[np.uint8]) -> None:
+    if not _has_both(trimap):
+        raise InputError(
+            "expected a mask that leaves a sure person and a sure background beside its band, got one without; "
+            "is it the right mask, and large enough?"
+        )
+
+
+def _has_both(trimap: NDArray[np.uint8]) -> bool:
+    return bool((trimap == FOREGROUND).any() and (trimap == BACKGROUND).any())
+
+
+def _shrunk(picture: NDArray, scale: float) -> NDArray:
+    if scale == 1:
+        return picture
+    size = max(8, round(picture.shape[1] * scale)), max(8, round(picture.shape[0] * scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))

@@ -1,0 +1,69 @@
+"""`koutu data matte`."""
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from koutu.types import InputError
+
+BROKEN = 3  # exit code: something could not be used
+_SHOWN = 20  # broken items printed
+
+
+class Solver(str, Enum):
+    """How alpha is solved."""
+
+    closed_form = "closed-form"
+    knn = "knn"
+
+
+def matte(
+    pictures: Annotated[Path, typer.Argument(readable=False, help="A folder of pictures, or one picture.")],
+    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="A folder for pha/, fgr/, reports.")],
+    masks: Annotated[
+        Path | None, typer.Option(metavar="DIR", readable=False, help="Masks with the names of the pictures.")
+    ] = None,
+    network: Annotated[
+        str, typer.Option(metavar="NAME[=FILE]", help="Finds the person where there are no masks; else the default.")
+    ] = "",
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for one a core.")] = 0,
+    long_side: Annotated[int, typer.Option(min=0, help="Pixels to which larger pictures are shrunk; 0 never.")] = 0,
+    method: Annotated[Solver, typer.Option(help="How alpha is solved.")] = Solver.closed_form,
+    keep_pictures: Annotated[bool, typer.Option("--pictures", help="Write the pictures too, into src/.")] = False,
+) -> None:
+    """Make mattes for pictures that have masks, or nothing: a data set with alpha and clean colours to train from.
+
+    Mattes that cannot be believed go to OUT/rejected with the reasons in OUT/report.json; OUT/review.png shows all, the
+    most doubtful first. Run again, it does what is missing or has changed. Exit code 3 if a picture could not be used.
+
+    \b
+    koutu data matte portraits/ -o mattes/
+    koutu data matte EG1800/im -o mattes/ --masks EG1800/mask --workers 8
+    koutu data check mattes/ --sheet sheet.jpg
+    """
+    from koutu.data.matte_one import ACCEPTED, FAILED, REJECTED, Plan
+    from koutu.data.mattes import matte_folder
+    from koutu.progress import Steps
+
+    if masks and network:
+        raise InputError("expected masks or a network that finds them, got both; leave --masks or --network out")
+    plan = Plan(network, long_side, method.value, keep_pictures)
+    with Steps(pictures.name) as progress:
+        made = matte_folder(pictures, output, masks=masks, plan=plan, workers=workers, progress=progress)
+    accepted, rejected, failed = (made.of(verdict) for verdict in (ACCEPTED, REJECTED, FAILED))
+    plain = sum(record["backdrop"] is not None for record in accepted)
+    print(f"{len(accepted)} mattes, {plain} of them before a plain backdrop; {len(rejected)} rejected, {made.done} new")
+    for record in rejected[:_SHOWN]:
+        print(f"  rejected {record['name']}: {'; '.join(record['reasons'])}")
+    if len(rejected) > _SHOWN:
+        print(f"  and {len(rejected) - _SHOWN} more")
+    for record in failed[:_SHOWN]:
+        print(f"koutu: {'; '.join(record['reasons'])}", file=sys.stderr)
+    if len(failed) > _SHOWN:
+        print(f"koutu: and {len(failed) - _SHOWN} more that cannot be used", file=sys.stderr)
+    print(f"wrote {', '.join(str(path) for path in made.sheets[:1])} and {output / 'report.json'}".replace("  ", " "))
+    if failed:
+        raise typer.Exit(BROKEN)
