@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.classical import Method, solve_alpha, solve_foreground
-from koutu.data.backdrop import Backdrop, alpha_before, fit_backdrop, least_alpha, off_backdrop, unmixed
+from koutu.data.backdrop import Backdrop, fit_backdrop, least_alpha, unmixed
 from koutu.data.band import Widths, adaptive_trimap, grown
 from koutu.data.solve import narrowed, solve_with_prior
 from koutu.trimap import BACKGROUND, FOREGROUND, UNKNOWN
@@ -15,8 +15,7 @@ from koutu.types import Alpha, InputError, Rgb
 
 _COARSE = 560  # longer side at which bands are found and grown
 _GROWTHS = 2
-_CLEAR = 2.0  # multiples of a backdrop's noise within which a pixel shows it
-_PULL = 0.1  # weight of the colour difference beside the closed form
+_TRACES = 12  # of 255: alphas that join
 
 
 def closed_form_matte(rgb: Rgb, trimap: NDArray[np.uint8]) -> Alpha:
@@ -67,6 +66,7 @@ def solved_matte(rgb: Rgb, mask: NDArray[np.float32], method: Method = "closed-f
         alpha = _alpha(rgb, trimap, fit_backdrop(rgb, trimap == BACKGROUND), guess, method)
     backdrop = fit_backdrop(rgb, trimap == BACKGROUND)
     levels = np.clip((alpha - 0.02) / 0.96 * 255 + 0.5, 0, 255).astype(np.uint8)
+    levels = _joined(levels, trimap == FOREGROUND)
     fgr = solve_foreground(rgb, levels) if backdrop is None else unmixed(rgb, levels, backdrop)
     return Solved(trimap, levels, fgr, backdrop.noise if backdrop else None)
 
@@ -92,34 +92,20 @@ def _coarse(rgb: Rgb, mask: NDArray[np.float32], method: Method) -> tuple[NDArra
 def _alpha(
     rgb: Rgb, trimap: NDArray[np.uint8], backdrop: Backdrop | None, guess: NDArray[np.float32], method: Method
 ) -> NDArray[np.float32]:
-    """The method's alpha, before a backdrop with what the difference to it says."""
+    """The method's alpha; before a plain backdrop never less than what differs from it needs."""
+    alpha = solve_with_prior(rgb, trimap, guess, np.zeros_like(guess), method=method)
     if backdrop is None:
-        return solve_with_prior(rgb, trimap, guess, np.zeros_like(guess), method=method)
-    unknown = trimap == UNKNOWN
-    reach = Widths.of(rgb.shape).wide
-    around = cv2.dilate(unknown.astype(np.uint8), np.ones((4 * reach + 1,) * 2, np.uint8)) > 0
-    sure = (trimap == FOREGROUND) & around
-    prior, trust = alpha_before(rgb, backdrop, sure if sure.any() else trimap == FOREGROUND, unknown, reach)
-    clear = (off_backdrop(rgb, backdrop) < _CLEAR).astype(np.uint8)
-    clear = cv2.morphologyEx(clear, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    clear = _open_to(clear, trimap == BACKGROUND, Widths.of(rgb.shape).narrow)
-    away = cv2.distanceTransform(1 - clear, cv2.DIST_L2, 5) / Widths.of(rgb.shape).narrow
-    weight = _PULL * trust * np.exp(-(away**2))  # within hair, a bright strand would look like the backdrop
-    empty = (clear > 0) & unknown & (trust > 0.1)
-    prior = np.where(empty, 0, prior).astype(np.float32)
-    weight = np.where(empty, 1, weight).astype(np.float32)
-    alpha = solve_with_prior(rgb, trimap, prior, weight, method=method)
+        return alpha
     least = least_alpha(rgb, backdrop)
     return np.where((trimap == UNKNOWN) & (least > 0.1), np.maximum(alpha, least), alpha)
 
 
-def _open_to(clear: NDArray[np.uint8], background: NDArray[np.bool_], narrow: int) -> NDArray[np.uint8]:
-    """What looks like the backdrop and reaches it, or is as large as a gap under an arm: no glint in dark hair."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(((clear > 0) | background).astype(np.uint8))
-    keep = stats[:, cv2.CC_STAT_AREA] > (4 * narrow) ** 2
-    keep[np.unique(labels[background])] = True
-    keep[0] = False
-    return (keep[labels] & (clear > 0)).astype(np.uint8)
+def _joined(alpha: Alpha, sure: NDArray[np.bool_]) -> Alpha:
+    """Without what hangs together with nobody: bits of the background whose colours are like a person's."""
+    reach = Widths.of(alpha.shape).narrow // 2
+    traces = cv2.dilate((alpha > _TRACES).astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8))
+    _, labels = cv2.connectedComponents(traces)
+    return np.where(np.isin(labels, np.unique(labels[sure])), alpha, 0).astype(np.uint8)
 
 
 def _require_both(trimap: NDArray[np.uint8]) -> None:

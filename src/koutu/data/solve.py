@@ -19,6 +19,7 @@ Floats = NDArray[np.float32]
 
 TILE = 900  # pixels a side of what is solved at once: about half a gigabyte
 _MARGIN = 24  # pixels that tiles see of each other
+_SHIFTS = (1e-3, 1e-2, 0.1, 0.5, 1.0, 10.0, 1e3, 1e5)  # smaller ones often fail, and pymatting prints when they do
 _KEEP = 0.02  # weight of what a coarser solution says, where tiles could drift
 
 
@@ -78,7 +79,7 @@ def _solved(rgb: Rgb, trimap: NDArray[np.uint8], prior: Floats, weight: Floats, 
     matrix = rows[:, unknown]
     matrix.setdiag(matrix.diagonal() + pull)
     right = pull * guess - rows[:, ~unknown].dot(out[~unknown])
-    rough = library.ichol(matrix) if method == "closed-form" else library.jacobi(matrix)
+    rough = library.ichol(matrix, shifts=_SHIFTS) if method == "closed-form" else library.jacobi(matrix)
     out[unknown] = library.cg(matrix, right, x0=guess, M=rough, rtol=1e-5, maxiter=5000)
     return np.clip(out, 0, 1).reshape(trimap.shape).astype(np.float32)
 
