@@ -83,7 +83,7 @@ def _blur(solved: Solved) -> float:
     alpha = solved.alpha
     mid = int(((alpha > _LOW) & (alpha < _HIGH)).sum())
     edge = cv2.morphologyEx((alpha > 127).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    return 100 * mid / max(1.0, edge.sum() / 2) / max(alpha.shape)
+    return 100 * mid / max(1.0, float(edge.sum()) / 2) / max(alpha.shape)
 
 
 def _moved(person: NDArray[np.bool_], own: NDArray[np.bool_]) -> float:

@@ -15,6 +15,7 @@ from koutu.types import Alpha, InputError, Rgb
 
 _COARSE = 560  # longer side at which bands are found and grown
 _GROWTHS = 2
+_SOMEBODY = 0.01  # share of all that is surely person, from which a loose part is a person too
 _TRACES = 12  # of 255: alphas that join
 
 
@@ -105,7 +106,8 @@ def _joined(alpha: Alpha, sure: NDArray[np.bool_]) -> Alpha:
     reach = Widths.of(alpha.shape).narrow // 2
     traces = cv2.dilate((alpha > _TRACES).astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8))
     _, labels = cv2.connectedComponents(traces)
-    return np.where(np.isin(labels, np.unique(labels[sure])), alpha, 0).astype(np.uint8)
+    areas = np.bincount(labels[sure], minlength=int(labels.max()) + 1)
+    return np.where((areas > _SOMEBODY * sure.sum())[labels], alpha, 0).astype(np.uint8)
 
 
 def _require_both(trimap: NDArray[np.uint8]) -> None:
