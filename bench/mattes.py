@@ -32,7 +32,7 @@ def coarse(alpha: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
     shifts = [np.asarray(cv2.GaussianBlur(rng.normal(0, 1, alpha.shape), (0, 0), 0.02 * side)) for _ in range(2)]
     y, x = np.mgrid[: alpha.shape[0], : alpha.shape[1]]
     at = [(a + s / s.std() * 0.005 * side).astype(np.float32) for a, s in zip((x, y), shifts, strict=True)]
-    moved = cv2.remap((alpha > 0.5).astype(np.float32), *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.remap((alpha > 0.5).astype(np.float32), at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(3, round(0.008 * side)) + 1,) * 2)
     return cv2.morphologyEx((moved > 0.5).astype(np.uint8), cv2.MORPH_OPEN, disc).astype(np.float32)
 

@@ -5,6 +5,7 @@ loses three of its seven unknowns: single hairs come out, and no rim of the old 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from koutu.data.cutouts import extended
 from koutu.types import Alpha, Rgb
 
-Floats = NDArray[np.float32]
+Floats = NDArray[Any]  # float32, which OpenCV's stubs forget
 
 _SAMPLES = 20_000  # pixels that a fit looks at, at most
 _DEGREE = 3

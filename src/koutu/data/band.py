@@ -1,6 +1,7 @@
 """Trimaps from masks whose unknown band is as wide as the picture says: wide at hair, narrow at a solid edge."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from koutu.data.backdrop import Backdrop, off_backdrop
 from koutu.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 from koutu.types import Rgb
+
+Floats = NDArray[Any]  # float32, which OpenCV's stubs forget
 
 _STEPS = 5  # widths that a band may have
 _SURE, _TRACE = 0.9, 0.1
@@ -30,9 +33,7 @@ class Widths:
         return cls(max(2, round(longer * 0.007)), max(5, round(longer * 0.03)))
 
 
-def adaptive_trimap(
-    rgb: Rgb, mask: NDArray[np.float32], widths: Widths, backdrop: Backdrop | None = None
-) -> NDArray[np.uint8]:
+def adaptive_trimap(rgb: Rgb, mask: Floats, widths: Widths, backdrop: Backdrop | None = None) -> NDArray[np.uint8]:
     """{0, 128, 255} of a picture (H, W, 3) and a mask (H, W) in [0, 1]; the band is as wide as `doubt` says.
 
     Before a plain backdrop, near the edge, whatever is no backdrop outside the mask, and whatever looks like it inside,
@@ -52,7 +53,7 @@ def adaptive_trimap(
     return np.where(unknown, UNKNOWN, np.where(person > 0, FOREGROUND, BACKGROUND)).astype(np.uint8)
 
 
-def doubt(rgb: Rgb, mask: NDArray[np.float32], widths: Widths) -> NDArray[np.float32]:
+def doubt(rgb: Rgb, mask: Floats, widths: Widths) -> Floats:
     """How wide a band each pixel (H, W) calls for, 0 narrow … 1 wide; it means something at the mask's edge.
 
     The largest of three: thin structures outside the mask beyond what the background has; how soft the mask is; how
@@ -68,9 +69,7 @@ def doubt(rgb: Rgb, mask: NDArray[np.float32], widths: Widths) -> NDArray[np.flo
     return np.clip(cv2.blur(spread, (4 * widths.narrow + 1,) * 2), 0, 1)
 
 
-def grown(
-    trimap: NDArray[np.uint8], alpha: NDArray[np.float32], radius: int, *, settled: float = 0.12
-) -> NDArray[np.uint8] | None:
+def grown(trimap: NDArray[np.uint8], alpha: Floats, radius: int, *, settled: float = 0.12) -> NDArray[np.uint8] | None:
     """The trimap with a band grown by `radius` where alpha has not come to 0 or 1 at its border; None if it has."""
     unknown = trimap == UNKNOWN
     beside = np.ones((3, 3), np.uint8)
@@ -83,7 +82,7 @@ def grown(
     return np.where(larger, UNKNOWN, trimap).astype(np.uint8)
 
 
-def _hair(luma: NDArray[np.float32], person: NDArray[np.bool_], widths: Widths) -> NDArray[np.float32]:
+def _hair(luma: Floats, person: NDArray[np.bool_], widths: Widths) -> Floats:
     kernel = _disc(max(1, widths.narrow // 2))
     thin = cv2.morphologyEx(luma, cv2.MORPH_BLACKHAT, kernel) + cv2.morphologyEx(luma, cv2.MORPH_TOPHAT, kernel)
     far = cv2.distanceTransform((~person).astype(np.uint8), cv2.DIST_L2, 5)
@@ -96,7 +95,7 @@ def _hair(luma: NDArray[np.float32], person: NDArray[np.bool_], widths: Widths) 
     return mean / np.float32(_THIN / 2)
 
 
-def _disagreement(luma: NDArray[np.float32], widths: Widths) -> NDArray[np.float32]:
+def _disagreement(luma: Floats, widths: Widths) -> Floats:
     """1 − the gradient here over the strongest within the wide radius, where that stands out."""
     smooth = cv2.GaussianBlur(luma, (0, 0), max(1.0, widths.narrow / 3))
     slope = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
@@ -117,5 +116,5 @@ def _against(rgb: Rgb, person: NDArray[np.bool_], widths: Widths, backdrop: Back
     return cv2.dilate((touching | clear).astype(np.uint8), _disc(max(1, widths.narrow // 2))) > 0
 
 
-def _disc(radius: int) -> NDArray[np.uint8]:
+def _disc(radius: int) -> NDArray[Any]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)))

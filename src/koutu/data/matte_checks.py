@@ -1,4 +1,4 @@
-"""Whether a solved matte can be believed: three measures, none of which needs a truth, and what they may be at most."""
+"""Whether a solved matte can be believed: measures of which none needs a truth, and what they may be at most."""
 
 from dataclasses import asdict, dataclass
 
@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from koutu.data.pseudo import Solved
 from koutu.trimap import BACKGROUND, FOREGROUND, UNKNOWN
-from koutu.types import Rgb
+from koutu.types import Alpha, Rgb
 
 _LOW, _HIGH = 26, 229  # alphas between which a pixel is neither person nor background: a tenth from either end
+_EDGE = 5.0  # levels, within a standard deviation of the smoothing, from which colours rise to an edge
 _BINS = 6  # of each channel of a histogram
 _CELLS = 16  # along the longer side, in which colours are compared
 _SPOT = 0.012  # of the longer side: disagreements thinner than twice this are the boundary's own
@@ -20,11 +21,13 @@ _SPOT = 0.012  # of the longer side: disagreements thinner than twice this are t
 class Measures:
     """What is known of a matte without its truth.
 
-    blur: mean width of the boundary, in % of the picture's longer side. iou: of alpha > ½ and the mask. moved: area of
+    bare: share of the boundary where the picture has no edge. blur: mean width of the boundary, in % of the picture's
+    longer side. iou: of alpha > ½ and the mask. moved: area of
     spots thicker than a boundary where alpha and the mask disagree, of the mask's. overlap: of the colours of person
     and background beside the boundary, 0 none … 1 the same.
     """
 
+    bare: float
     blur: float
     iou: float
     moved: float
@@ -39,6 +42,7 @@ class Measures:
 class Limits:
     """Beyond these a matte is rejected; chosen on portraits with true alphas, see docs/matte.md."""
 
+    bare: float = 0.05
     blur: float = 1.6
     iou: float = 0.9
     moved: float = 0.02
@@ -50,13 +54,15 @@ def measured(rgb: Rgb, mask: NDArray[np.float32], solved: Solved) -> Measures:
     person, own = solved.alpha > 127, mask > 0.5
     union = float((person | own).sum())
     iou = float((person & own).sum()) / union if union else 1.0
-    return Measures(_blur(solved), iou, _moved(person, own), _overlap(rgb, solved.trimap))
+    return Measures(_bare(rgb, solved.alpha), _blur(solved), iou, _moved(person, own), _overlap(rgb, solved.trimap))
 
 
 def faults(measures: Measures, limits: Limits | None = None) -> list[str]:
     """Why a matte is rejected, in words; none if it is not."""
     limits = limits or Limits()
     found = []
+    if measures.bare > limits.bare:
+        found.append(f"{measures.bare:.0%} of the boundary has no edge of the picture under it, over {limits.bare:.0%}")
     if measures.blur > limits.blur:
         found.append(f"boundary {measures.blur:.1f} % of the longer side wide, over {limits.blur:g}: smeared")
     if measures.iou < limits.iou:
@@ -72,6 +78,7 @@ def doubtfulness(measures: Measures, limits: Limits | None = None) -> float:
     """The largest of the measures as a share of its limit: over 1 the matte is rejected."""
     limits = limits or Limits()
     return max(
+        measures.bare / limits.bare,
         measures.blur / limits.blur,
         (1 - measures.iou) / (1 - limits.iou),
         measures.moved / limits.moved,
@@ -79,11 +86,27 @@ def doubtfulness(measures: Measures, limits: Limits | None = None) -> float:
     )
 
 
+def _bare(rgb: Rgb, alpha: Alpha) -> float:
+    """A mask that cuts through a coat, or took some wall along, has a boundary where no channel rises."""
+    side = max(alpha.shape)
+    sigma = max(1.0, 0.0015 * side)
+    smooth = cv2.GaussianBlur(rgb, (0, 0), sigma).astype(np.float32)
+    slopes = [cv2.magnitude(*(cv2.Sobel(c, cv2.CV_32F, *d) for d in ((1, 0), (0, 1)))) for c in cv2.split(smooth)]
+    reach = max(2, round(0.006 * side))
+    near = cv2.dilate(np.max(slopes, axis=0) * (sigma / 8), np.ones((2 * reach + 1,) * 2))
+    outline = _outline(alpha)
+    return float((near[outline] < _EDGE).mean()) if outline.any() else 0.0
+
+
 def _blur(solved: Solved) -> float:
     alpha = solved.alpha
     mid = int(((alpha > _LOW) & (alpha < _HIGH)).sum())
-    edge = cv2.morphologyEx((alpha > 127).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    return 100 * mid / max(1.0, float(edge.sum()) / 2) / max(alpha.shape)
+    return 100 * mid / max(1.0, float(_outline(alpha).sum()) / 2) / max(alpha.shape)
+
+
+def _outline(alpha: Alpha) -> NDArray[np.bool_]:
+    """Two pixels wide, where alpha passes one half."""
+    return cv2.morphologyEx((alpha > 127).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
 
 
 def _moved(person: NDArray[np.bool_], own: NDArray[np.bool_]) -> float:

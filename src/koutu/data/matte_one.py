@@ -154,11 +154,11 @@ def _remove(job: Job, verdicts: tuple[str, ...]) -> None:
         raise OutputError(f"an earlier matte of {job.name} could not be removed: {e}; choose another folder") from e
 
 
-def _read(job: Job, plan: Plan) -> tuple[Rgb, NDArray[np.float32]]:
+def _read(job: Job, plan: Plan) -> tuple[Rgb, NDArray[Any]]:
     """The picture and its mask (H, W) in [0, 1] as they are solved; raises InputError."""
     rgb = read_image(job.picture)
     if job.mask is None:
-        mask = Matter(_backend(plan.network))(rgb).alpha.astype(np.float32) / 255
+        mask = (Matter(_backend(plan.network))(rgb).alpha / 255).astype(np.float32)
     else:
         mask = np.asarray(READERS["truth"](job.mask)["pha"], np.float32)
         if mask.shape != rgb.shape[:2]:

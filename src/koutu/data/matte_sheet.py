@@ -22,7 +22,7 @@ Row = tuple[str, str, Rgb]  # verdict, what is written over it, strip
 def strip(rgb: Rgb, solved: Solved) -> Rgb:
     """(SIDE, 4 SIDE, 3): the picture, its trimap, its alpha, and the person on green."""
     share = solved.alpha[..., None].astype(np.float32) / 255
-    green = solved.fgr * share + np.float32(_GREEN) * (1 - share)
+    green = solved.fgr * share + np.array(_GREEN, np.float32) * (1 - share)
     grey = [np.repeat(x[..., None], 3, axis=2) for x in (solved.trimap, solved.alpha)]
     return np.hstack([_square(x) for x in (rgb, *grey, np.rint(green).astype(np.uint8))])
 

@@ -61,7 +61,7 @@ def solved_matte(rgb: Rgb, mask: NDArray[np.float32], method: Method = "closed-f
     alpha = coarse
     if scale < 1:
         size = rgb.shape[1::-1]
-        whole = np.asarray(cv2.resize(trimap, size, interpolation=cv2.INTER_NEAREST))
+        whole = cv2.resize(trimap, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
         guess = np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)).clip(0, 1)
         trimap = narrowed(whole, coarse)
         alpha = _alpha(rgb, trimap, fit_backdrop(rgb, trimap == BACKGROUND), guess, method)
