@@ -24,7 +24,7 @@ ALLOWED = {
     "progress": {"runtime"},
     "machine": set(),
     "metrics": {"types"},
-    "data": {"types", "color", "composite", "foreground", "classical", "files", "runtime", "trimap"},
+    "data": {"types", "color", "composite", "foreground", "classical", "files", "runtime", "trimap", "zoo"},
     "train": {
         "color",
         "data",
