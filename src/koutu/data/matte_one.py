@@ -15,7 +15,7 @@ from PIL import Image
 
 from koutu import __version__
 from koutu.classical import Method
-from koutu.data.matte_checks import doubtfulness, faults, measured
+from koutu.data.matte_checks import Limits, doubtfulness, faults, measured
 from koutu.data.matte_sheet import strip
 from koutu.data.pseudo import solved_matte
 from koutu.data.reading import READERS
@@ -91,8 +91,8 @@ def make(job: Job, plan: Plan) -> Record:
 
 
 def key(job: Job, plan: Plan) -> str:
-    """Changes with the files' content, the options and koutu."""
-    digest = hashlib.sha256(f"{plan} {__version__}".encode())
+    """Changes with the files' content, the options, the limits and koutu."""
+    digest = hashlib.sha256(f"{plan} {Limits()} {__version__}".encode())
     for path in (job.picture, job.mask):
         try:
             digest.update(b"" if path is None else path.read_bytes())

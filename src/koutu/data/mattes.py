@@ -41,20 +41,8 @@ from koutu.zoo import DEFAULT, load_named
 
 Progress = Callable[[int, int, str], None]  # pictures done, in all, the one now
 _ROWS = 12  # of a sheet
-_COLUMNS = (
-    "name",
-    "verdict",
-    "doubt",
-    "bare",
-    "blur",
-    "iou",
-    "moved",
-    "overlap",
-    "backdrop",
-    "width",
-    "height",
-    "reasons",
-)
+_MEASURES = ("bare", "blur", "iou", "moved", "overlap")
+_COLUMNS = ("name", "verdict", "doubt", *_MEASURES, "backdrop", "width", "height", "reasons")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -205,7 +193,7 @@ def _write(out: Path, records: Sequence[Record], plan: Plan) -> list[Path]:
         out / "report.json", {"plan": asdict(plan), "limits": asdict(Limits()), "counts": counts, "pictures": shown}
     )
     table = io.StringIO()
-    writer = csv.DictWriter[str](table, _COLUMNS)
+    writer: csv.DictWriter[str] = csv.DictWriter(table, _COLUMNS)
     writer.writeheader()
     writer.writerows({**record, "reasons": "; ".join(record["reasons"])} for record in shown)
     write_bytes(out / "report.csv", table.getvalue().encode())
@@ -223,8 +211,6 @@ def _write(out: Path, records: Sequence[Record], plan: Plan) -> list[Path]:
 
 def _row(out: Path, record: Record) -> Row:
     backdrop = "" if record["backdrop"] is None else ", plain backdrop"
-    facts = (
-        f"bare {record['bare']:.2f}, blur {record['blur']:.2f}, IoU {record['iou']:.3f}, moved {record['moved']:.3f}"
-    )
-    text = f"{record['name']}: {facts}, overlap {record['overlap']:.2f}{backdrop}"
+    facts = ", ".join(f"{name} {record[name]:.3f}" for name in _MEASURES)
+    text = f"{record['name']}: {facts}{backdrop}"
     return record["verdict"], text, read_image(strip_file(out, record["name"]))

@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 
 TILE = 900  # pixels a side of what is solved at once: about half a gigabyte
 _MARGIN = 24  # pixels that tiles see of each other
-_SHIFTS = (1e-3, 1e-2, 0.1, 0.5, 1.0, 10.0, 1e3, 1e5)  # smaller ones often fail, and pymatting prints when they do
+_SHIFTS = (3e-3, 3e-2, 0.1, 0.5, 1.0, 10.0, 1e3, 1e5)  # smaller ones often fail, and pymatting prints when they do
 _KEEP = 0.02  # weight of what a coarser solution says, where tiles could drift
 
 
