@@ -185,7 +185,7 @@ def test_a_folder_becomes_a_data_set_and_workers_make_the_same(pictures):
     assert np.asarray(Image.open(one / "review.png")).shape[1] > 1000
 
 
-def test_only_what_is_missing_or_changed_is_done_again(pictures, monkeypatch):
+def test_only_what_is_missing_or_changed_is_done_again(pictures):
     out = pictures / "out"
     run = lambda **options: matte_folder(pictures / "im", out, masks=pictures / "masks", workers=1, **options)  # noqa: E731
     assert run().done == 2
@@ -200,7 +200,8 @@ def test_only_what_is_missing_or_changed_is_done_again(pictures, monkeypatch):
     assert changed.done == 1 and [r["name"] for r in changed.of("rejected")] == ["room"]
     assert not (out / "pha" / "room.png").exists() and (out / "rejected" / "pha" / "room.png").is_file()
     assert run(plan=Plan(long_side=100)).done == 2
-    assert Image.open(out / "pha" / "paper.png").size == (100, 100)
+    with Image.open(out / "pha" / "paper.png") as image:
+        assert image.size == (100, 100)
 
 
 def test_a_run_broken_off_leaves_nothing_half_written(pictures, monkeypatch):
@@ -241,8 +242,8 @@ def test_one_bad_picture_is_told_and_the_others_are_done(pictures):
 
 
 def test_without_masks_the_network_finds_the_person(tmp_path):
-    path = Path(__file__).parent / "data" / "person1.png"
-    rgba = np.asarray(Image.open(sorted(path.parent.glob("person*.png"))[0]).convert("RGBA"))
+    with Image.open(Path(__file__).parent / "data" / "person0.png") as image:
+        rgba = np.asarray(image.convert("RGBA"))
     picture = composed(rgba[..., :3], rgba[..., 3], np.full_like(rgba[..., :3], 205))
     Image.fromarray(picture).save(tmp_path / "a.png")
     made = matte_folder(tmp_path / "a.png", tmp_path / "out", workers=1)
