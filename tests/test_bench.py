@@ -82,7 +82,7 @@ def test_models_take_turns_and_every_second_round_goes_backwards(fakes):
 
 
 def test_a_benchmark_tells_all_that_is_needed_to_judge_it(tmp_path):
-    content = run.bench(["modnet-small"], quick(against="modnet-small", engines=["onnxruntime"]))
+    content = run.bench(["koutu-small"], quick(against="koutu-small", engines=["onnxruntime"]))
     run.save(content, tmp_path / "out.json")
     kept = json.loads((tmp_path / "out.json").read_text())
     assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
@@ -90,15 +90,15 @@ def test_a_benchmark_tells_all_that_is_needed_to_judge_it(tmp_path):
     assert kept["versions"]["koutu"] and kept["machine"]["cores"] >= 1 and kept["plan"]["rounds"] == 2
     (row,) = kept["rows"]
     assert row["reference"] and row["times_reference"] == 1 and row["engine"] == "onnxruntime" and not row["error"]
-    assert row["size"] == list(TINY) and row["cost"]["file"] == "modnet-small.onnx"
-    assert row["cost"]["bytes"] == packaged("modnet-small").stat().st_size
+    assert row["size"] == list(TINY) and row["cost"]["file"] == "koutu-small.onnx"
+    assert row["cost"]["bytes"] == packaged("koutu-small").stat().st_size
     assert len(row["rounds"]) == 2 and all(len(r["ms"]) == len(r["network_ms"]) == 2 for r in row["rounds"])
     assert all(0 < n < ms for r in row["rounds"] for ms, n in zip(r["ms"], r["network_ms"], strict=True))
     frames = [ms for r in row["rounds"] for ms in r["ms"]]
     assert row["ms"]["median"] == pytest.approx(np.median(frames), rel=1e-3) and row["fps"] > 0
     assert row["joules_a_frame"] == energy.NOT_TOLD or row["joules_a_frame"] > 0
     lines = list(text.lines(content))
-    assert any("modnet-small *" in line for line in lines) and max(map(len, lines)) <= 100
+    assert any("koutu-small *" in line for line in lines) and max(map(len, lines)) <= 100
     assert '"ms": [' in (tmp_path / "out.json").read_text()
 
 
@@ -186,7 +186,7 @@ def test_the_sample_goes_back_and_forth_and_brings_hints():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read the Linux way")
 def test_memory_is_of_a_process_of_its_own():
-    (case,) = cases(["modnet-small"], Plan(sizes=[TINY]))
+    (case,) = cases(["koutu-small"], Plan(sizes=[TINY]))
     found = memory.of_case(case)
     assert isinstance(found, dict) and found["peak"] > found["before"] + 10
     broken = memory.of_case(Case("x", "nonsense", "", "onnxruntime", "", 0, TINY))

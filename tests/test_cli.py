@@ -223,7 +223,7 @@ def forbid(monkeypatch, path: Path) -> None:
         (["-o", "x.mp4", "-b", "here/broken.jpg"], 3, ["broken.jpg", "damaged"]),
         (["-o", "x.mp4", "-b", "here/text.jpg"], 3, ["text.jpg", "got neither"]),
         (["-o", "here/text.jpg", "-b", "here/text.jpg"], 4, ["other than the background"]),
-        (["-o", "x.mp4", "-m", "nobody"], 5, ["modnet-small", "koutu models"]),
+        (["-o", "x.mp4", "-m", "nobody"], 5, ["koutu-small", "koutu models"]),
         (["-o", "x.mp4", "-m", "none.onnx"], 5, ["none.onnx", "koutu models"]),
         (["-o", "x.mp4", "--engine", "steam"], 5, ["onnxruntime", "'steam'"]),
         (["-o", "x.mp4", "--device", "abacus"], 5, ["cpu or cuda", "'abacus'"]),
@@ -422,7 +422,7 @@ def test_demo(koutu, tmp_path, monkeypatch):
 
 def test_models(koutu):
     result = koutu("models")
-    assert result.code == 0 and "modnet-small (default)" in result.out
+    assert result.code == 0 and "koutu-small (default)" in result.out
     assert "licence:" in result.out and "data:" in result.out
 
 

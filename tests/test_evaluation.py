@@ -199,13 +199,13 @@ def test_only_the_worst_pictures_are_kept(portraits, tmp_path, monkeypatch):
 
 
 def test_the_command(portraits, tmp_path):
-    result = CliRunner().invoke(app, ["eval", "modnet-small", str(portraits), "-o", str(tmp_path / "out")])
+    result = CliRunner().invoke(app, ["eval", "koutu-small", str(portraits), "-o", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
     assert "4 of 4 clips measured" in result.output and (tmp_path / "out" / "report.html").is_file()
     with pytest.raises(InputError, match="data set"):
-        CliRunner().invoke(app, ["eval", "modnet-small"], catch_exceptions=False)
+        CliRunner().invoke(app, ["eval", "koutu-small"], catch_exceptions=False)
     with pytest.raises(InputError, match="different models"):
-        CliRunner().invoke(app, ["eval", "modnet-small", "modnet-small", str(portraits)], catch_exceptions=False)
+        CliRunner().invoke(app, ["eval", "koutu-small", "koutu-small", str(portraits)], catch_exceptions=False)
 
 
 def test_a_folder_that_cannot_be_written_is_told(portraits, tmp_path):

@@ -195,7 +195,7 @@ def test_weights_and_options_must_fit():
     with pytest.raises(ModelError, match="--weights"):
         load("rvm")
     with pytest.raises(ModelError, match="network of the field"):
-        load("modnet-small", weights="random")
+        load("koutu-small", weights="random")
     with pytest.raises(ModelError, match="out of torch"):
         load("rvm", weights="random", engine="openvino")
     with pytest.raises(ModelError, match="device"):

@@ -17,7 +17,7 @@ from koutu.types import ModelError
 
 WEIGHTS = Path(__file__).parent / "weights"
 SAMPLE = Path(__file__).parent / "sample"  # talk.mp4 and lake.jpg, made by tools/make_sample.py from CC0 pictures
-DEFAULT = "modnet-small"
+DEFAULT = "koutu-small"
 DEFAULT_ENGINE = "onnxruntime"
 
 
@@ -36,11 +36,21 @@ class ModelCard:
 
 
 MODELS: dict[str, ModelCard] = {
-    "modnet-small": ModelCard(
-        file="modnet-small.onnx",
-        sha256="ec3b2dea193071ff660baa8e46abe7b199a9bd19871ea8fd1c89b99267aa2ef6",
+    "koutu-small": ModelCard(
+        file="koutu-small.onnx",
+        sha256="0848713eb054e8b6a876d9b2391642223bd417b28a02907fd6a1059858feb7a2",
+        network="tmodnet",
+        checkpoint="koutu-small.pt",
+        pixels=512 * 384,
+        summary="temporal MODNet that began as MediaPipe's selfie segmentation; portraits, video",
+        licence="Apache-2.0",
+        data="London and Canada face sets (CC-BY 4.0), generated portraits (CC0), scenery (CC0), cut-outs (Apache-2.0)",
+    ),
+    "modnet-small-research": ModelCard(
+        file="modnet-small-research.onnx",
+        sha256="d5af610235c222af9c698c99f71f6950e106f8cea1aaea653cdddc534bd47722",
         network="modnet",
-        checkpoint="modnet-small.pt",
+        checkpoint="modnet-small-research.pt",
         pixels=256 * 144,
         summary="MODNet with a small residual encoder and the previous alpha as fourth channel; portraits, video",
         licence="research only: part of its training pictures has no clear licence",

@@ -38,8 +38,8 @@ def bench(
 
     \b
     koutu bench
-    koutu bench modnet-small --engine onnxruntime,openvino --size 640x360,1280x720 --threads 1,2
-    koutu bench u2netp-onnx=u2netp.onnx mine.onnx --against modnet-small --json out.json
+    koutu bench koutu-small --engine onnxruntime,openvino --size 640x360,1280x720 --threads 1,2
+    koutu bench u2netp-onnx=u2netp.onnx mine.onnx --against koutu-small --json out.json
     """
     from koutu.bench import run, text
     from koutu.bench.cases import Plan, parse_size

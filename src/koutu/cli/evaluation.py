@@ -47,9 +47,9 @@ def evaluate(
     Published weights and files of described peers are given as NAME=FILE. A run that was stopped goes on where it was.
 
     \b
-    koutu eval modnet-small PPM-100 -o ppm
-    koutu eval modnet-small rvm=rvm_mobilenetv3.pth u2net=u2net_human_seg.pth AIM-500 -o aim
-    koutu eval modnet-small portraits/ --backgrounds places/ --frames 100 --cause all -o hard
+    koutu eval koutu-small PPM-100 -o ppm
+    koutu eval koutu-small rvm=rvm_mobilenetv3.pth u2net=u2net_human_seg.pth AIM-500 -o aim
+    koutu eval koutu-small portraits/ --backgrounds places/ --frames 100 --cause all -o hard
     """
     from koutu.evaluation.cards import card
     from koutu.evaluation.measure import Settings
