@@ -129,7 +129,7 @@ def test_a_truncated_checkpoint_is_told(tmp_path, state):
 
 
 def test_wrong_names_and_options_are_told():
-    with pytest.raises(ModelError, match="out of modnet"):
+    with pytest.raises(ModelError, match="out of tmodnet"):
         build("mednet")
     with pytest.raises(ModelError, match="out of temporal"):
         build("modnet", depth=3)

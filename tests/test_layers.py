@@ -24,7 +24,7 @@ ALLOWED = {
     "progress": {"runtime"},
     "machine": set(),
     "metrics": {"types"},
-    "data": {"types", "color", "composite", "foreground", "classical", "files", "runtime", "trimap", "zoo"},
+    "data": {"types", "color", "composite", "foreground", "classical", "files", "runtime", "trimap", "machine", "zoo"},
     "train": {
         "color",
         "data",

@@ -30,17 +30,17 @@ NARROW: dict[str, Any] = {
 TINY: dict[str, tuple[dict[str, Any], float, tuple[int, ...], float]] = {
     "modnet": (NARROW, 8e-3, (150,), 40),
     "modnet_temporal": ({"temporal": True, **NARROW}, 8e-3, (100, 60), 80),
-    "u2net": ({"encoder": ((6, 12),) * 6, "decoder": ((6, 12),) * 5}, 5e-3, (50,), 40),
+    "u2net": ({"encoder": ((6, 12),) * 6, "decoder": ((6, 12),) * 5}, 2e-3, (120,), 40),
     "dim": ({"width": 0.15, "neck_kernel": 3, "neck_channels": 256}, 1.5e-3, (40, 40, 40), 30),
     "bgmv1": ({"channels": 8, "shared_blocks": 1, "head_blocks": 1}, 3e-3, (70, 12), 45),
-    "bgmv2": ({"variant": "mobilenetv2", "backbone_scale": 0.5, "refine_sample_pixels": 320}, 1e-3, (40, 30), 45),
-    "igf": ({"channels": (8, 16, 32, 48)}, 1e-2, (160,), 40),
+    "bgmv2": ({"variant": "mobilenetv2", "backbone_scale": 0.5, "refine_sample_pixels": 320}, 1e-3, (40, 30), 55),
+    "igf": ({"channels": (8, 16, 32, 48)}, 2e-3, (300,), 40),
     "mgmatting": ({"width": 8}, 3e-3, (40,), 40),
     "shm": ({"layout": "light"}, 2e-3, (12, 24, 40), 30),
     "sim": ({"variant": "colours", "width": 8, **SMALL}, 4e-3, (40,), 30),
     "rvm": ({}, 2e-3, (10, 6, 6, 6), 40),
     "stm": ({"width": 12, "slots": 4, "every": 2}, 2e-3, (30,), 50),
-    "dvm": ({"width": 8, **SMALL}, 3e-3, (18,), 30),
+    "dvm": ({"width": 8, **SMALL}, 3e-3, (18,), 35),
 }
 
 
