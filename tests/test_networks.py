@@ -46,7 +46,9 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
 }
 CHANNELS = {"bgr": 3, "seg": 1, "trimap": 1, "mask": 1}
 every_network = pytest.mark.parametrize("name", TINY)
-with_memory = pytest.mark.parametrize("name", ["tmodnet", "modnet temporal", "rvm", "rvm reduced", "stm", "stm trimap", "dvm"])
+with_memory = pytest.mark.parametrize(
+    "name", ["tmodnet", "modnet temporal", "rvm", "rvm reduced", "stm", "stm trimap", "dvm"]
+)
 
 
 def tiny(name: str) -> Any:

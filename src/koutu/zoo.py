@@ -38,10 +38,10 @@ class ModelCard:
 MODELS: dict[str, ModelCard] = {
     "koutu-small": ModelCard(
         file="koutu-small.onnx",
-        sha256="0848713eb054e8b6a876d9b2391642223bd417b28a02907fd6a1059858feb7a2",
+        sha256="2c32c7f26ea1964acc7468f404881d522231bae004b50353ee7f5bd4582534d2",
         network="tmodnet",
         checkpoint="koutu-small.pt",
-        pixels=512 * 384,
+        pixels=512 * 288,
         summary="temporal MODNet that began as MediaPipe's selfie segmentation; portraits, video",
         licence="Apache-2.0",
         data="London and Canada face sets (CC-BY 4.0), generated portraits (CC0), scenery (CC0), cut-outs (Apache-2.0)",
