@@ -174,7 +174,7 @@ def _array(x: torch.Tensor) -> NDArray[np.float32]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("people", help="a pack, as tools/pack_data.py makes it")
+    parser.add_argument("people", help="a pack, as `koutu data pack` makes it")
     parser.add_argument("backgrounds", help="a pack")
     parser.add_argument("names", nargs="*", help="recipes; all of recipes/ if none is named")
     parser.add_argument("--minutes", type=float, default=2.0, help="of one core, of training, a recipe")
