@@ -1,6 +1,8 @@
 """`koutu data check`."""
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look into data sets and make some.")
 
 BROKEN = 3  # exit code: something cannot be used
-_SHOWN = 20  # broken items and duplicates printed
+SHOWN = 20  # broken items and duplicates printed
 _CELLS = 60  # of a contact sheet
 
 
@@ -81,9 +83,9 @@ def _told(summary: "Summary") -> list[str]:
         lines.append(f"  without truth: {facts['without_truth']}")
     if odd := facts["empty_or_full"]:
         lines.append(f"  truths all background or all person: {len(odd)}: {_few(odd, 5)}")
-    lines += [f"  broken: {item.name}: {item.reason}" for item in summary.broken[:_SHOWN]]
-    if len(summary.broken) > _SHOWN:
-        lines.append(f"  broken: and {len(summary.broken) - _SHOWN} more")
+    lines += [f"  broken: {item.name}: {item.reason}" for item in summary.broken[:SHOWN]]
+    if len(summary.broken) > SHOWN:
+        lines.append(f"  broken: and {len(summary.broken) - SHOWN} more")
     return lines
 
 
@@ -93,8 +95,8 @@ def _twice(found: "Findings") -> list[str]:
     inside = [group for group in found.duplicates if group not in between]
     lines = [f"groups that look the same: {len(inside)} within a set, {len(between)} between sets or splits"]
     groups = [*between, *inside]
-    lines += [f"  {_few([f'{data}/{name}' for data, name in group], 6)}" for group in groups[:_SHOWN]]
-    return lines if len(groups) <= _SHOWN else [*lines, f"  and {len(groups) - _SHOWN} more"]
+    lines += [f"  {_few([f'{data}/{name}' for data, name in group], 6)}" for group in groups[:SHOWN]]
+    return lines if len(groups) <= SHOWN else [*lines, f"  and {len(groups) - SHOWN} more"]
 
 
 def _few(names: list[str], limit: int) -> str:
@@ -110,3 +112,11 @@ def _write(path: Path, found: "Findings") -> None:
             file.write(json.dumps(whole, indent=1, ensure_ascii=False).encode())
     except OSError as e:
         raise OutputError(f"{path} could not be written: {e.strerror or e}; check the folder and its room") from e
+
+
+def tell_broken(told: Sequence[str]) -> None:
+    """What could not be used, on stderr, a line each; of many the first."""
+    for line in told[:SHOWN]:
+        print(f"koutu: {line}", file=sys.stderr)
+    if len(told) > SHOWN:
+        print(f"koutu: and {len(told) - SHOWN} more that cannot be used", file=sys.stderr)

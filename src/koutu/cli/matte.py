@@ -1,16 +1,13 @@
 """`koutu data matte`."""
 
-import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from koutu.cli.data import BROKEN, SHOWN, tell_broken
 from koutu.types import InputError
-
-BROKEN = 3  # exit code: something could not be used
-_SHOWN = 20  # broken items printed
 
 
 class Solver(str, Enum):
@@ -56,14 +53,11 @@ def matte(
     accepted, rejected, failed = (made.of(verdict) for verdict in (ACCEPTED, REJECTED, FAILED))
     plain = sum(record["backdrop"] is not None for record in accepted)
     print(f"{len(accepted)} mattes, {plain} of them before a plain backdrop; {len(rejected)} rejected, {made.done} new")
-    for record in rejected[:_SHOWN]:
+    for record in rejected[:SHOWN]:
         print(f"  rejected {record['name']}: {'; '.join(record['reasons'])}")
-    if len(rejected) > _SHOWN:
-        print(f"  and {len(rejected) - _SHOWN} more")
-    for record in failed[:_SHOWN]:
-        print(f"koutu: {'; '.join(record['reasons'])}", file=sys.stderr)
-    if len(failed) > _SHOWN:
-        print(f"koutu: and {len(failed) - _SHOWN} more that cannot be used", file=sys.stderr)
+    if len(rejected) > SHOWN:
+        print(f"  and {len(rejected) - SHOWN} more")
+    tell_broken(["; ".join(record["reasons"]) for record in failed])
     print(f"wrote {', '.join(str(path) for path in made.sheets[:1])} and {output / 'report.json'}".replace("  ", " "))
     if failed:
         raise typer.Exit(BROKEN)

@@ -1,19 +1,16 @@
 """`koutu data pack`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from koutu.cli.data import BROKEN, tell_broken
 from koutu.types import InputError
 
 if TYPE_CHECKING:
     from koutu.data.pack_sets import Report
     from koutu.data.pack_sources import Source
-
-BROKEN = 3  # exit code: something could not be used
-_SHOWN = 20  # broken items printed
 
 
 def pack(
@@ -64,10 +61,7 @@ def pack(
         report = pack_sets(sources, output, plan, progress=progress)
     for line in _told(report):
         print(line)
-    for item in report.broken[:_SHOWN]:
-        print(f"koutu: {item.name}: {item.reason}", file=sys.stderr)
-    if len(report.broken) > _SHOWN:
-        print(f"koutu: and {len(report.broken) - _SHOWN} more that cannot be used", file=sys.stderr)
+    tell_broken([f"{item.name}: {item.reason}" for item in report.broken])
     print(f"wrote {output.with_suffix('.bin')} and {output.with_suffix('.json').name}")
     if report.broken:
         raise typer.Exit(BROKEN)

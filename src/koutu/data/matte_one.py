@@ -72,7 +72,7 @@ def make(job: Job, plan: Plan) -> Record:
         rgb, mask = _read(job, plan)
         solved = solved_matte(rgb, mask, plan.method)
     except InputError as e:
-        _remove(job, (ACCEPTED, REJECTED))
+        _remove(job)
         return {"name": job.name, "verdict": FAILED, "reasons": [str(e)]}
     measures = measured(rgb, mask, solved)
     reasons = faults(measures)
@@ -82,7 +82,7 @@ def make(job: Job, plan: Plan) -> Record:
         "backdrop": None if solved.noise is None else round(solved.noise, 4),
         "width": rgb.shape[1], "height": rgb.shape[0], "key": key_of,
     }  # fmt: skip
-    _remove(job, (ACCEPTED, REJECTED))
+    _remove(job)
     parts = {"pha": solved.alpha, "fgr": solved.fgr, **({"src": rgb} if plan.pictures else {})}
     for path, part in zip(_files(job, plan, record["verdict"]), [*parts.values(), None], strict=True):
         write_png(path, strip(rgb, solved) if part is None else part)
@@ -143,11 +143,11 @@ def _files(job: Job, plan: Plan, verdict: str) -> list[Path]:
     return [*(root / part / f"{job.name}.png" for part in parts), strip_file(job.out, job.name)]
 
 
-def _remove(job: Job, verdicts: tuple[str, ...]) -> None:
+def _remove(job: Job) -> None:
     """What an earlier run wrote, its record first."""
     try:
         _record(job).unlink(missing_ok=True)
-        for verdict in verdicts:
+        for verdict in (ACCEPTED, REJECTED):
             for path in _files(job, Plan(pictures=True), verdict):
                 path.unlink(missing_ok=True)
     except OSError as e:

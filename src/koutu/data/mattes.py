@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -76,7 +76,7 @@ def matte_folder(
     """
     plan = plan or Plan()
     if masks is None:
-        plan = Plan(plan.network or DEFAULT, plan.long_side, plan.method, plan.pictures)
+        plan = replace(plan, network=plan.network or DEFAULT)
     if plan.long_side < 0 or workers < 0:
         raise InputError(f"expected 0 or more, got {plan.long_side} pixels and {workers} workers; correct them")
     jobs, records = _jobs(pictures, out, masks)

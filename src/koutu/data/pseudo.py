@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from koutu.classical import Method, solve_alpha, solve_foreground
 from koutu.data.backdrop import Backdrop, fit_backdrop, least_alpha, unmixed
 from koutu.data.band import Widths, adaptive_trimap, grown
-from koutu.data.solve import narrowed, solve_with_prior
+from koutu.data.solve import narrowed, solve
 from koutu.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 from koutu.types import Alpha, InputError, Rgb
 
@@ -58,14 +58,14 @@ def solved_matte(rgb: Rgb, mask: NDArray[np.float32], method: Method = "closed-f
     scale = min(1.0, _COARSE / max(rgb.shape[:2]))
     small, coarse_mask = _shrunk(rgb, scale), _shrunk(mask, scale)
     trimap, coarse = _coarse(small, coarse_mask, method)
-    alpha = coarse
+    guess = coarse
     if scale < 1:
         size = rgb.shape[1::-1]
         whole = cv2.resize(trimap, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
         guess = np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)).clip(0, 1)
         trimap = narrowed(whole, coarse)
-        alpha = _alpha(rgb, trimap, fit_backdrop(rgb, trimap == BACKGROUND), guess, method)
     backdrop = fit_backdrop(rgb, trimap == BACKGROUND)
+    alpha = _alpha(rgb, trimap, backdrop, guess, method) if scale < 1 else coarse
     levels = np.clip((alpha - 0.02) / 0.96 * 255 + 0.5, 0, 255).astype(np.uint8)
     levels = _joined(levels, trimap == FOREGROUND)
     fgr = solve_foreground(rgb, levels) if backdrop is None else unmixed(rgb, levels, backdrop)
@@ -94,7 +94,7 @@ def _alpha(
     rgb: Rgb, trimap: NDArray[np.uint8], backdrop: Backdrop | None, guess: NDArray[np.float32], method: Method
 ) -> NDArray[np.float32]:
     """The method's alpha; before a plain backdrop never less than what differs from it needs."""
-    alpha = solve_with_prior(rgb, trimap, guess, np.zeros_like(guess), method=method)
+    alpha = solve(rgb, trimap, guess, method)
     if backdrop is None:
         return alpha
     least = least_alpha(rgb, backdrop)

@@ -1,4 +1,4 @@
-"""Closed-form and KNN matting of large pictures in bounded memory, with what is known of alpha beforehand.
+"""Closed-form and KNN matting of large pictures in bounded memory, from a first guess of alpha.
 
 The systems of Levin et al., TPAMI 2008, and Chen et al., TPAMI 2013, of the unknown pixels alone, in tiles; by the
 library `pymatting`.
@@ -23,26 +23,23 @@ _SHIFTS = (3e-3, 3e-2, 0.1, 0.5, 1.0, 10.0, 1e3, 1e5)  # smaller ones often fail
 _KEEP = 0.02  # weight of what a coarser solution says, where tiles could drift
 
 
-def solve_with_prior(
-    rgb: Rgb, trimap: NDArray[np.uint8], prior: Floats, weight: Floats, *, method: Method = "closed-form"
-) -> Floats:
-    """Alpha (H, W) in [0, 1], drawn to `prior` (H, W) with `weight` (H, W), 0 not at all … 1 strongly.
+def solve(rgb: Rgb, trimap: NDArray[np.uint8], guess: Floats, method: Method = "closed-form") -> Floats:
+    """Alpha (H, W) in [0, 1], from where `guess` (H, W) is.
 
-    Larger pictures than TILE are solved in tiles; there the prior should say something everywhere. Raises ModelError
-    without pymatting.
+    Larger pictures than TILE are solved in tiles, which are drawn to the guess a little. Raises ModelError without
+    pymatting.
     """
-    alpha = np.where(trimap == UNKNOWN, prior, trimap / np.float32(255)).astype(np.float32)
+    alpha = np.where(trimap == UNKNOWN, guess, trimap / np.float32(255)).astype(np.float32)
     rows, columns = np.nonzero(trimap == UNKNOWN)
     if not len(rows):
         return alpha
     top, left = int(rows.min()), int(columns.min())
     bottom, right = int(rows.max()) + 1, int(columns.max()) + 1
-    tiled = max(bottom - top, right - left) > TILE
+    keep = _KEEP if max(bottom - top, right - left) > TILE else 0.0
     for y, y_end in _spans(top, bottom):
         for x, x_end in _spans(left, right):
             window = _window((y, y_end), trimap.shape[0]), _window((x, x_end), trimap.shape[1])
-            floor = _KEEP if tiled else 0.0
-            part = _solved(rgb[window], trimap[window], prior[window], np.maximum(weight[window], floor), method)
+            part = _solved(rgb[window], trimap[window], guess[window], keep, method)
             inner = (
                 slice(y - window[0].start, y_end - window[0].start),
                 slice(x - window[1].start, x_end - window[1].start),
@@ -61,11 +58,11 @@ def narrowed(trimap: NDArray[np.uint8], coarse: Floats) -> NDArray[np.uint8]:
     return np.where(unknown & (low > 0.99), FOREGROUND, out).astype(np.uint8)
 
 
-def _solved(rgb: Rgb, trimap: NDArray[np.uint8], prior: Floats, weight: Floats, method: Method) -> Floats:
+def _solved(rgb: Rgb, trimap: NDArray[np.uint8], guess: Floats, keep: float, method: Method) -> Floats:
     unknown = (trimap == UNKNOWN).ravel()
     out = (trimap / 255).astype(np.float64).ravel()
     if not unknown.any() or min(trimap.shape) < 3:
-        out[unknown] = prior.ravel()[unknown]
+        out[unknown] = guess.ravel()[unknown]
         return out.reshape(trimap.shape).astype(np.float32)
     library = _pymatting()
     picture = np.ascontiguousarray(rgb, dtype=np.float64) / 255
@@ -74,13 +71,13 @@ def _solved(rgb: Rgb, trimap: NDArray[np.uint8], prior: Floats, weight: Floats, 
     else:
         laplacian = library.knn_laplacian(picture)
     rows = laplacian[unknown]
-    pull = weight.ravel()[unknown].astype(np.float64) + 1e-6  # a little: a band without an end has no solution
-    guess = prior.ravel()[unknown].astype(np.float64)
+    pull = keep + 1e-6  # a little: a band without an end has no solution
+    start = guess.ravel()[unknown].astype(np.float64)
     matrix = rows[:, unknown]
     matrix.setdiag(matrix.diagonal() + pull)
-    right = pull * guess - rows[:, ~unknown].dot(out[~unknown])
+    right = pull * start - rows[:, ~unknown].dot(out[~unknown])
     rough = library.ichol(matrix, shifts=_SHIFTS) if method == "closed-form" else library.jacobi(matrix)
-    out[unknown] = library.cg(matrix, right, x0=guess, M=rough, rtol=1e-5, maxiter=5000)
+    out[unknown] = library.cg(matrix, right, x0=start, M=rough, rtol=1e-5, maxiter=5000)
     return np.clip(out, 0, 1).reshape(trimap.shape).astype(np.float32)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from koutu.models import load_own
-from koutu.models.tmodnet import Trimapless
+from koutu.models.modnet import Trimapless
 from koutu.runtime.backends import OnnxBackend
 from koutu.types import ModelError
 

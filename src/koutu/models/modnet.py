@@ -7,7 +7,7 @@ normalisation are configurable, and the heads may work at half size; the default
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -170,29 +170,15 @@ class FusionBranch(nn.Module):
         return torch.sigmoid(self.conv_f(f2x, img))
 
 
-class MODNet(nn.Module):
-    """src: (N, 3, H, W) RGB in [0, 1], H and W multiples of 32; state: the previous pha (N, 1, H, W), or none.
+class Trimapless(nn.Module):
+    """What MODNet and `tmodnet` share: pictures alone in, the previous pha as memory where `cfg.temporal` says so.
 
-    With memory, a clip may come folded time-major, src (T·N, 3, H, W). Returns fgr, which is src because the network
-    sees alpha only, pha (T·N, 1, H, W) and the new state.
+    A subclass has `cfg`, `stride`, `training_outputs`, and `_branches`, whose last result is pha.
     """
 
     needs: tuple[str, ...] = ()
     stride = 32
-
-    def __init__(self, cfg: Config | None = None):
-        super().__init__()
-        self.cfg = cfg = cfg or Config()
-        self.backbone = Backbone(cfg)
-        enc2x, enc4x = self.backbone.model.channels[:2]
-        self.lr_branch = LowResolutionBranch(cfg, self.backbone)
-        self.hr_branch = HighResolutionBranch(cfg, enc2x, enc4x)
-        self.f_branch = FusionBranch(cfg)
-        self.apply(_initialise)
-
-    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) for pictures of (H, W): the shorter side 512, as published weights were used."""
-        return short_side(size, 512, self.stride)
+    cfg: Any
 
     def initial_state(self, src: Tensor) -> list[Tensor]:
         """Empty memory for pictures the size of src (N, 3, H, W): nobody was there."""
@@ -208,16 +194,48 @@ class MODNet(nn.Module):
         return src, torch.cat(phas), *state
 
     def training_outputs(self, src: Tensor, *state: Tensor) -> TrainingOutputs:
+        """All heads on the same inputs as `forward`. Raises NotImplementedError here."""
+        raise NotImplementedError
+
+    def _branches(self, src: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        raise NotImplementedError
+
+    def _require(self, state: tuple[Tensor, ...]) -> None:
+        if len(state) != int(self.cfg.temporal):
+            raise ValueError(
+                f"expected {int(self.cfg.temporal)} state tensor(s), got {len(state)}; start with initial_state(src)"
+            )
+
+
+class MODNet(Trimapless):
+    """src: (N, 3, H, W) RGB in [0, 1], H and W multiples of 32; state: the previous pha (N, 1, H, W), or none.
+
+    With memory, a clip may come folded time-major, src (T·N, 3, H, W). Returns fgr, which is src because the network
+    sees alpha only, pha (T·N, 1, H, W) and the new state.
+    """
+
+    def __init__(self, cfg: Config | None = None):
+        super().__init__()
+        self.cfg = cfg = cfg or Config()
+        self.backbone = Backbone(cfg)
+        enc2x, enc4x = self.backbone.model.channels[:2]
+        self.lr_branch = LowResolutionBranch(cfg, self.backbone)
+        self.hr_branch = HighResolutionBranch(cfg, enc2x, enc4x)
+        self.f_branch = FusionBranch(cfg)
+        self.apply(_initialise)
+
+    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) for pictures of (H, W): the shorter side 512, as published weights were used."""
+        return short_side(size, 512, self.stride)
+
+    def training_outputs(self, src: Tensor, *state: Tensor) -> TrainingOutputs:
         """All three heads on the same inputs as `forward`."""
         img, lr8x, hr2x, pha = self._branches(src, state)
         semantic, detail = self.lr_branch.semantic(lr8x), self.hr_branch.detail(img, hr2x)
         return TrainingOutputs(semantic, detail, pha, [pha] if self.cfg.temporal else [])
 
     def _branches(self, src: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        if len(state) != int(self.cfg.temporal):
-            raise ValueError(
-                f"expected {int(self.cfg.temporal)} state tensor(s), got {len(state)}; start with initial_state(src)"
-            )
+        self._require(state)
         check(src, self.stride)
         img = (src - 0.5) / 0.5
         enc2x, enc4x, *_, enc32x = self.backbone(torch.cat([img, *[(s - 0.5) / 0.5 for s in state]], dim=1))

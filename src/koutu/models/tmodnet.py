@@ -8,7 +8,6 @@ correction of the semantic alpha and begins at zero. So a training begins exactl
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +15,7 @@ from torch.nn import functional as F
 
 from koutu.models.checkpoint import differences
 from koutu.models.mediapipe import from_onnx
-from koutu.models.modnet import MODNet, TrainingOutputs
+from koutu.models.modnet import TrainingOutputs, Trimapless
 from koutu.nn.mobilenetv3_unet import SELFIE, STEM, Block, MobileNetV3UNet
 from koutu.nn.pixels import check, near_area
 from koutu.types import ModelError
@@ -85,14 +84,13 @@ class FusionBranch(nn.Module):
         return _up(low) + F.pixel_shuffle(self.correction(x), CELL)
 
 
-class TMODNet(nn.Module):
+class TMODNet(Trimapless):
     """src: (N, 3, H, W) RGB in [0, 1], H and W multiples of 32; state: the previous pha (N, 1, H, W), or none.
 
     With memory, a clip may come folded time-major, src (T·N, 3, H, W). Returns fgr, which is src because the network
     sees alpha only, pha (T·N, 1, H, W) and the new state.
     """
 
-    needs: tuple[str, ...] = ()
     stride = 16 * CELL
 
     def __init__(self, cfg: Config | None = None):
@@ -106,19 +104,6 @@ class TMODNet(nn.Module):
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) of about `cfg.pixels` pixels, at the aspect of pictures of (H, W)."""
         return near_area(size, self.cfg.pixels, self.stride)
-
-    def initial_state(self, src: Tensor) -> list[Tensor]:
-        """Empty memory for pictures the size of src (N, 3, H, W): nobody was there."""
-        return [src.new_zeros(len(src), 1, *src.shape[-2:])] if self.cfg.temporal else []
-
-    def forward(self, src: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        if not self.cfg.temporal or len(state) != 1:
-            return src, self._branches(src, state)[-1]
-        phas = []
-        for frame in src.split(len(state[0])):
-            state = (self._branches(frame, state)[-1],)
-            phas.append(state[0])
-        return src, torch.cat(phas), *state
 
     def low(self, src: Tensor, *state: Tensor) -> tuple[Tensor, Tensor]:
         """The semantic branch alone, for simple scenes: its alpha (N, 1, H, W) and its features (N, 16, H/4, W/4)."""
@@ -156,15 +141,9 @@ class TMODNet(nn.Module):
         return self.semantic_branch(F.avg_pool2d(x, CELL))
 
     def _given(self, src: Tensor, state: tuple[Tensor, ...]) -> Tensor:
-        if len(state) != int(self.cfg.temporal):
-            raise ValueError(
-                f"expected {int(self.cfg.temporal)} state tensor(s), got {len(state)}; start with initial_state(src)"
-            )
+        self._require(state)
         check(src, self.stride)
         return torch.cat([src, *state], dim=1)
-
-
-Trimapless: TypeAlias = MODNet | TMODNet  # what learns, adapts itself and is exported the same way
 
 
 def _up(x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from koutu.models import load_checkpoint
-from koutu.models.tmodnet import Trimapless
+from koutu.models.modnet import Trimapless
 from koutu.runtime.backends import NetworkShape
 from koutu.train.adapt_clip import LEAST, Run, Sampled, Watch, sample
 from koutu.train.adapt_learn import Adapter, Epoch, Options

@@ -17,8 +17,7 @@ import torch
 from torch import Tensor
 
 from koutu.losses.portrait import modnet_band, modnet_consistency, modnet_preservation
-from koutu.models.modnet import TrainingOutputs
-from koutu.models.tmodnet import Trimapless
+from koutu.models.modnet import TrainingOutputs, Trimapless
 from koutu.train.adapt_clip import Run, Watch
 from koutu.train.adapt_measure import Measured, Verdict, judge, largest_change, measure, roll, tensor
 from koutu.types import ModelError

@@ -13,8 +13,7 @@ from torch import Tensor
 from koutu.losses.portrait import coarse_target
 from koutu.metrics import no_reference as nr
 from koutu.metrics.regions import band
-from koutu.models.modnet import TrainingOutputs
-from koutu.models.tmodnet import Trimapless
+from koutu.models.modnet import TrainingOutputs, Trimapless
 from koutu.train.adapt_clip import Run
 
 HISTORY = 8  # first frames of a run that are not measured: the memory is still filling

@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from koutu import losses
-from koutu.models.tmodnet import CELL, TemporalOutputs, Trimapless
+from koutu.models.modnet import Trimapless
+from koutu.models.tmodnet import CELL, TemporalOutputs
 from koutu.train.batch import Batch
 from koutu.train.objectives.objective import Network, Objective
 from koutu.trimap import trimap_from_alpha
