@@ -34,7 +34,7 @@ def published(tmp_path_factory):
 @pytest.fixture
 def begun(published):
     torch.manual_seed(1)
-    network = TMODNet().eval()
+    network = TMODNet(Config(semantic_size=64)).eval()
     network.begin_from(published[1])
     return network
 
@@ -46,19 +46,44 @@ def test_the_file_gives_every_weight_back(published):
     assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
 
 
+def _published_alpha(network, src, size=64):
+    """What the published network says of pictures, in the tests' semantic size, at the pictures' size; logits."""
+    logits, _ = network(F.interpolate(src, size=(size, size), mode="bilinear"))
+    return F.interpolate(logits, size=src.shape[-2:], mode="bilinear")
+
+
 @torch.no_grad()
 def test_it_begins_as_the_published_network_whatever_it_remembers(published, begun):
     src = torch.rand(2, 3, *SIZE)
-    logits, _ = published[0](F.avg_pool2d(src, 2))
-    expected = torch.sigmoid(F.interpolate(logits, size=SIZE, mode="bilinear", align_corners=False))
+    expected = (1.04 * torch.sigmoid(_published_alpha(published[0], src)) - 0.02).clamp(0, 1)
     for prev in (torch.zeros(2, 1, *SIZE), torch.rand(2, 1, *SIZE)):
         assert torch.allclose(begun(src, prev)[1], expected, atol=1e-5)
-        assert torch.allclose(begun.low(src, prev)[0], expected, atol=1e-5)
+        assert torch.allclose(begun.low(src, prev)[0], expected, atol=1e-2)  # enlarged after the sigmoid, not before
+
+
+@torch.no_grad()
+def test_mirrored_it_says_the_same_of_a_picture_and_its_mirror_image(published):
+    torch.manual_seed(1)
+    network = TMODNet(Config(mirrored=True, semantic_size=64)).eval()
+    network.begin_from(published[1])
+    src = torch.rand(1, 3, *SIZE)
+    prev = torch.rand(1, 1, *SIZE)
+    assert torch.allclose(network(src.flip(-1), prev.flip(-1))[1], network(src, prev)[1].flip(-1), atol=1e-5)
+
+
+def test_what_is_sure_and_wrong_can_still_learn(begun):
+    begun.semantic_branch.head.bias.data.fill_(-5.0)
+    src = torch.rand(1, 3, *SIZE)
+    pha = begun.training_outputs(src, torch.zeros(1, 1, *SIZE)).pha
+    assert float(pha.detach().max()) < 0 and not begun(src, torch.zeros(1, 1, *SIZE))[1].any()
+    (1 - pha).mean().backward()
+    assert begun.semantic_branch.head.bias.grad.abs().sum() > 0
 
 
 def test_every_weight_learns_from_the_training_outputs(begun):
     src, prev = torch.rand(2, 3, *SIZE), torch.rand(2, 1, *SIZE)
-    torch.nn.init.normal_(begun.fusion_branch.correction.weight)
+    for layer in (begun.fusion_branch.correction, *(block.second for block in begun.detail_branch.blocks)):
+        torch.nn.init.normal_(layer.weight, std=0.1)
     out = begun.training_outputs(src, prev)
     (out.pha.mean() + out.detail.mean() + out.low.mean() + out.semantic.mean()).backward()
     still = [name for name, p in begun.named_parameters() if p.grad is None or not p.grad.abs().sum()]
@@ -70,8 +95,8 @@ def test_every_weight_learns_from_the_training_outputs(begun):
 def test_the_coarse_outputs_are_means_of_the_semantic_alpha(begun):
     src = torch.rand(1, 3, *SIZE)
     out = begun.training_outputs(src, *begun.initial_state(src))
-    assert out.low.shape == (1, 1, 32, 48) and out.semantic.shape == (1, 1, 4, 6)
-    assert torch.allclose(out.semantic, F.avg_pool2d(out.low, 8))
+    assert out.low.shape == (1, 1, 64, 64) and out.semantic.shape == (1, 1, 4, 6)
+    assert torch.allclose(out.semantic.mean(), out.low.mean(), atol=0.02)
 
 
 def test_the_size_it_is_shown_keeps_the_aspect():
@@ -96,8 +121,8 @@ def test_other_files_and_other_blocks_are_refused(published, tmp_path):
 
 
 def test_a_checkpoint_says_which_network_it_is(tmp_path):
-    config = {"detail_channels": 4, "context": 8, "blocks": [dataclasses.asdict(block) for block in SELFIE]}
-    network = TMODNet(Config(detail_channels=4, context=8))
+    config = {"detail_channels": [4, 8], "context": 8, "blocks": [dataclasses.asdict(block) for block in SELFIE]}
+    network = TMODNet(Config(detail_channels=(4, 8), context=8))
     torch.save({"network": "tmodnet", "config": config, "state_dict": network.state_dict()}, tmp_path / "weights.pt")
     loaded = load_own(tmp_path / "weights.pt", "modnet")
     assert isinstance(loaded, TMODNet) and loaded.cfg.context == 8

@@ -1,9 +1,10 @@
 """Temporal MODNet: this project's engine, MODNet's three branches on a backbone that already knows people.
 
 Branches and losses after Ke et al., "MODNet", AAAI 2022; the previous alpha is the fourth input channel. Ours: the
-semantic branch is a whole MobileNetV3 U-Net at half size that gives an alpha of its own, good enough alone for simple
-scenes; the detail branch sees the picture at full size as cells of 2×2 pixels; the fusion branch answers with a
-correction of the semantic alpha and begins at zero. So a training begins exactly where the semantic branch stands.
+semantic branch is a whole MobileNetV3 U-Net at a size of its own, whatever the picture's, that gives an alpha good
+enough alone for simple scenes; `mirrored`, it also looks at the mirror image, and both answers count half. The detail
+branch works at 1/2 and 1/4 of the picture's size; the fusion branch answers with a correction of the semantic alpha and
+begins at zero. So a training begins exactly where the semantic branch stands.
 """
 
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ from koutu.models.checkpoint import differences
 from koutu.models.mediapipe import from_onnx
 from koutu.models.modnet import TrainingOutputs, Trimapless
 from koutu.nn.mobilenetv3_unet import SELFIE, STEM, Block, MobileNetV3UNet
-from koutu.nn.pixels import check, near_area
+from koutu.nn.pixels import check, near_area, resize
 from koutu.types import ModelError
 
-CELL = 2  # side of the cells that the detail branch works on, and the factor between picture and semantic branch
+CELL = 2  # side of the cells that alpha is written in
+_SPARE = 0.02  # what a sigmoid must reach beyond 0 and 1: plain places then become exactly 0 or 1
 
 
 @dataclass(frozen=True)
@@ -30,39 +32,64 @@ class Config:
     temporal: bool = True  # the previous alpha is the fourth input channel
     blocks: tuple[Block, ...] = SELFIE  # of the semantic branch
     context: int = 128  # channels of its deepest features
-    detail_channels: int = 16
+    semantic_size: int = 256  # side of the square that the semantic branch sees, a multiple of 16
+    mirrored: bool = False  # it also sees the mirror image: twice its cost, fewer mistakes
+    detail_channels: tuple[int, int] = (16, 32)  # at 1/2 and at 1/4
+    detail_blocks: int = 2  # residual blocks at 1/4
     pixels: int = 512 * 288  # of the pictures it is shown
 
     def __post_init__(self) -> None:
         """Recipes and checkpoints write blocks as plain keys and values."""
         blocks = tuple(block if isinstance(block, Block) else Block(**block) for block in self.blocks)
         object.__setattr__(self, "blocks", blocks)
+        object.__setattr__(self, "detail_channels", tuple(self.detail_channels))
 
 
-VARIANTS = {"temporal": Config(), "single": Config(temporal=False)}
+VARIANTS = {"temporal": Config(), "mirrored": Config(mirrored=True), "single": Config(temporal=False)}
 
 
 @dataclass
 class TemporalOutputs(TrainingOutputs):
-    """MODNet's outputs and low: the semantic branch's own alpha (N, 1, H/2, W/2)."""
+    """MODNet's outputs and low: the semantic branch's own alpha (N, 1, S, S), S = `Config.semantic_size`."""
 
     low: Tensor
 
 
-class DetailBranch(nn.Module):
-    """Cells of the picture and semantic features → (N, C, H/2, W/2): what the boundary looks like."""
+class Residual(nn.Module):
+    """Two 3×3 convolutions beside the way through; shapes kept."""
 
-    def __init__(self, inp: int, channels: int):
+    def __init__(self, channels: int):
         super().__init__()
-        self.picture = nn.Conv2d(inp * CELL * CELL, channels, 3, padding=1)
-        self.semantic = nn.Conv2d(STEM, channels, 1)
-        self.mix = nn.Conv2d(channels, channels, 3, padding=1)
-        self.head = nn.Conv2d(channels, CELL * CELL, 1)
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
 
-    def forward(self, x: Tensor, features: Tensor) -> Tensor:
-        x = self.picture(F.pixel_unshuffle(x, CELL))
-        x = torch.relu(x + _up(self.semantic(features)))
-        return x + torch.relu(self.mix(x))
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.second(torch.relu(self.first(x))))
+
+
+class DetailBranch(nn.Module):
+    """The picture and what the semantic branch says → (N, C, H/2, W/2): what the boundary looks like."""
+
+    def __init__(self, inp: int, channels: tuple[int, int], blocks: int):
+        super().__init__()
+        fine, coarse = channels
+        self.picture = nn.Conv2d(inp, fine, 2 * CELL, stride=CELL, padding=CELL // 2)
+        self.down = nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
+        self.semantic = nn.Conv2d(STEM + 1, coarse, 1)
+        self.blocks = nn.Sequential(*[Residual(coarse) for _ in range(blocks)])
+        self.back = nn.Conv2d(coarse, fine, 1)
+        self.mix = nn.Conv2d(fine, fine, 3, padding=1)
+        self.head = nn.Conv2d(fine, CELL * CELL, 1)
+
+    def forward(self, x: Tensor, features: Tensor, low: Tensor) -> Tensor:
+        fine = torch.relu(self.picture(x))
+        coarse = self.down(fine)
+        # 1×1 before it is enlarged: the same result for less work
+        said = self.semantic(torch.cat([features, F.avg_pool2d(torch.tanh(low / 4), 2)], dim=1))
+        coarse = self.blocks(torch.relu(coarse + resize(said, coarse)))
+        fine = fine + resize(self.back(coarse), fine)
+        return torch.relu(fine + self.mix(torch.relu(fine)))
 
     def detail(self, x: Tensor) -> Tensor:
         """Alpha that is right near the boundary (N, 1, H, W), a training head."""
@@ -70,53 +97,53 @@ class DetailBranch(nn.Module):
 
 
 class FusionBranch(nn.Module):
-    """Detail features and semantic logits, both at 1/2 → alpha logits (N, 1, H, W)."""
+    """Detail features at 1/2 and semantic logits → alpha logits (N, 1, H, W)."""
 
     def __init__(self, channels: int):
         super().__init__()
-        self.mix = nn.Conv2d(channels + 1, channels, 3, padding=1)
+        self.mix = nn.Conv2d(channels, channels, 3, padding=1)
         self.correction = nn.Conv2d(channels, CELL * CELL, 1)
         nn.init.zeros_(self.correction.weight)
         nn.init.zeros_(self.correction.bias)  # type: ignore[arg-type]
 
     def forward(self, detail: Tensor, low: Tensor) -> Tensor:
-        x = torch.relu(self.mix(torch.cat([detail, torch.tanh(low / 4)], dim=1)))
-        return _up(low) + F.pixel_shuffle(self.correction(x), CELL)
+        correction = F.pixel_shuffle(self.correction(torch.relu(self.mix(detail))), CELL)
+        return resize(low, correction) + correction
 
 
 class TMODNet(Trimapless):
-    """src: (N, 3, H, W) RGB in [0, 1], H and W multiples of 32; state: the previous pha (N, 1, H, W), or none.
+    """src: (N, 3, H, W) RGB in [0, 1], H and W multiples of 8; state: the previous pha (N, 1, H, W), or none.
 
     With memory, a clip may come folded time-major, src (T·N, 3, H, W). Returns fgr, which is src because the network
     sees alpha only, pha (T·N, 1, H, W) and the new state.
     """
 
-    stride = 16 * CELL
+    stride = 8
 
     def __init__(self, cfg: Config | None = None):
         super().__init__()
         self.cfg = cfg = cfg or Config()
         inp = 4 if cfg.temporal else 3
         self.semantic_branch = MobileNetV3UNet(inp, cfg.blocks, cfg.context)
-        self.detail_branch = DetailBranch(inp, cfg.detail_channels)
-        self.fusion_branch = FusionBranch(cfg.detail_channels)
+        self.detail_branch = DetailBranch(inp, cfg.detail_channels, cfg.detail_blocks)
+        self.fusion_branch = FusionBranch(cfg.detail_channels[0])
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) of about `cfg.pixels` pixels, at the aspect of pictures of (H, W)."""
         return near_area(size, self.cfg.pixels, self.stride)
 
     def low(self, src: Tensor, *state: Tensor) -> tuple[Tensor, Tensor]:
-        """The semantic branch alone, for simple scenes: its alpha (N, 1, H, W) and its features (N, 16, H/4, W/4)."""
+        """The semantic branch alone, for simple scenes: its alpha (N, 1, H, W) and features (N, 16, S/2, S/2)."""
         logits, features = self._semantic(self._given(src, state))
-        return torch.sigmoid(_up(logits)), features
+        return resize(_alpha(logits), src), features
 
     def training_outputs(self, src: Tensor, *state: Tensor) -> TemporalOutputs:
-        """All heads on the same inputs as `forward`."""
-        low, detail, pha = self._branches(src, state)
-        low = torch.sigmoid(low.float())
-        semantic = F.avg_pool2d(low, 16 // CELL)
+        """All heads on the same inputs as `forward`; pha may miss [0, 1] by 0.02, so that being sure can be unlearned."""
+        low, detail, logits = self._logits(src, state)
+        low, pha = torch.sigmoid(low.float()), _stretched(logits)
+        semantic = F.adaptive_avg_pool2d(low, [side // 16 for side in src.shape[-2:]])
         detail = self.detail_branch.detail(detail)
-        return TemporalOutputs(semantic, detail, pha, [pha] if self.cfg.temporal else [], low)
+        return TemporalOutputs(semantic, detail, pha, [pha.clamp(0, 1)] if self.cfg.temporal else [], low)
 
     def begin_from(self, path: Path) -> None:
         """Fill the semantic branch from MediaPipe's selfie segmentation (ONNX): pha is then that network's answer.
@@ -131,14 +158,24 @@ class TMODNet(Trimapless):
             raise ModelError(f"expected the semantic branch of {path}, got {'; '.join(found)}; keep the default blocks")
         branch.load_state_dict(state)
 
-    def _branches(self, src: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    def _branches(self, src: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        *others, logits = self._logits(src, state)
+        return *others, _alpha(logits)
+
+    def _logits(self, src: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
         x = self._given(src, state)
         low, features = self._semantic(x)
-        detail = self.detail_branch(x, features)
-        return low, detail, torch.sigmoid(self.fusion_branch(detail, low))
+        detail = self.detail_branch(x, features, low)
+        return low, detail, self.fusion_branch(detail, low).float()
 
     def _semantic(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.semantic_branch(F.avg_pool2d(x, CELL))
+        """Logits (N, 1, S, S) and features (N, 16, S/2, S/2)."""
+        side = self.cfg.semantic_size
+        small = F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+        if not self.cfg.mirrored or (self.training and torch.rand(()) < 0.5):  # either must do without the other
+            return self.semantic_branch(small)
+        logits, features = self.semantic_branch(torch.cat([small, small.flip(-1)]))
+        return _both_ways(logits), _both_ways(features)
 
     def _given(self, src: Tensor, state: tuple[Tensor, ...]) -> Tensor:
         self._require(state)
@@ -146,5 +183,15 @@ class TMODNet(Trimapless):
         return torch.cat([src, *state], dim=1)
 
 
-def _up(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=float(CELL), mode="bilinear", align_corners=False)
+def _both_ways(x: Tensor) -> Tensor:
+    """(2·N, C, H, W), the second half of mirror images → their mean with the first, the right way round (N, …)."""
+    plain, mirrored = x.chunk(2)
+    return (plain + mirrored.flip(-1)) / 2
+
+
+def _stretched(logits: Tensor) -> Tensor:
+    return (1 + 2 * _SPARE) * torch.sigmoid(logits) - _SPARE
+
+
+def _alpha(logits: Tensor) -> Tensor:
+    return _stretched(logits).clamp(0, 1)

@@ -14,6 +14,8 @@ from koutu.data.views import view
 from koutu.train.recipe import Pass
 from koutu.types import InputError
 
+_SHAPE = 1  # stream of the seeds that shapes and cuts are drawn from, beside the one of the scenes
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -66,7 +68,9 @@ class Samples(Dataset):
         step += self.start
         number = (step * self.world + self.rank) * self.given.batch + place
         try:
-            return self.sample(number, size_at(step, self.given, self.steps))
+            sample = self.sample(number, size_at(step, self.given, self.steps))
+            shape = shape_at(step, self.given, self.steps, self.seed)
+            return _cut(sample, shape, np.random.default_rng((*self.seed, number, _SHAPE)))
         except Exception as e:
             raise InputError(f"sample {number} of seed {self.seed} could not be made: {type(e).__name__}: {e}") from e
 
@@ -81,6 +85,21 @@ class Samples(Dataset):
 def size_at(step: int, given: Pass, steps: int) -> int:
     """Side of the samples of a step."""
     return next((size for until, size in given.sizes if step < until * steps), given.sizes[-1][1])
+
+
+def shape_at(step: int, given: Pass, steps: int, seed: tuple[int, ...]) -> tuple[int, int]:
+    """(h, w) of the samples of a step: the longer side as `size_at`, the shorter a multiple of 16."""
+    size = size_at(step, given, steps)
+    ratio = given.aspect ** np.random.default_rng((*seed, step, _SHAPE)).uniform(-1, 1)
+    return min(size, round(size / ratio / 16) * 16), min(size, round(size * ratio / 16) * 16)
+
+
+def _cut(arrays: dict[str, np.ndarray], shape: tuple[int, int], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Some part of that shape of every array."""
+    height, width = arrays["prev"].shape
+    top, left = rng.integers(0, height - shape[0] + 1), rng.integers(0, width - shape[1] + 1)
+    part = slice(top, top + shape[0]), slice(left, left + shape[1])
+    return {name: x[part] if name == "prev" else x[:, *part] for name, x in arrays.items()}
 
 
 def collate(samples: Sequence[dict[str, np.ndarray]]) -> Batch:

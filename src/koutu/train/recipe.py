@@ -42,6 +42,7 @@ class Pass:
     """One forward and backward pass with a step of its own; a stage takes its passes in turn.
 
     sizes: (until this share of the stage's steps, side of a sample); frames: of a clip; batch: clips a process;
+    aspect: samples of a step are cut to a shape drawn from 1 : aspect to aspect : 1.
     every, offset: only at every so many steps, from step `offset` on; options: of the objective. footage: instead of
     made scenes, for objectives that need no truth.
     """
@@ -50,6 +51,7 @@ class Pass:
     batch: int = 8
     frames: int = 1
     sizes: tuple[tuple[float, int], ...] = ((1.0, 192),)
+    aspect: float = 1.0
     every: int = 1
     offset: int = 0
     scenes: SceneConfig = field(default_factory=SceneConfig)

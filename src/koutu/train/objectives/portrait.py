@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from koutu import losses
 from koutu.models.modnet import Trimapless
-from koutu.models.tmodnet import CELL, TemporalOutputs
+from koutu.models.tmodnet import TemporalOutputs
 from koutu.train.batch import Batch
 from koutu.train.objectives.objective import Network, Objective
 from koutu.trimap import trimap_from_alpha
@@ -57,7 +57,7 @@ class MODNetObjective(Objective):
         }
         if isinstance(outs[0], TemporalOutputs):
             low = torch.cat([o.low for o in outs]).float()
-            parts["low"] = given["low"] * F.l1_loss(low, F.avg_pool2d(batch.pha, CELL))
+            parts["low"] = given["low"] * F.l1_loss(low, F.adaptive_avg_pool2d(batch.pha, low.shape[-2:]))
         if given["laplacian"]:
             parts["laplacian"] = given["laplacian"] * losses.laplacian_rvm(pha, batch.pha)
         if batch.frames > 1:
