@@ -1,6 +1,8 @@
-"""A network's small alpha at full size, with the edges of the full-size picture: the fast guided filter on luma.
+"""A network's small alpha at full size, with what the full-size picture shows between the small alpha's pixels.
 
-After He and Sun, "Fast Guided Filter", arXiv 1505.00996.
+Alpha's local slope over luma is found as in He and Sun, "Fast Guided Filter", arXiv 1505.00996. Theirs answers with the
+fitted lines, which smooths hair away; ours keeps the small alpha and adds only slope × the luma that the small picture
+lost, so that shrinking the result gives the small alpha back.
 """
 
 from collections.abc import Iterator
@@ -31,16 +33,16 @@ def luma(picture: Picture) -> NDArray:
 def guided_upsample(pha: NDArray, picture: Picture) -> Alpha:
     """pha (h, w) in [0, 1], no larger than the picture (H, W) → alpha (H, W) uint8 with the picture's edges."""
     guide = luma(picture)
-    unit = 1 / (255 if guide.dtype == np.uint8 else 1023)
-    slope, offset = _lines(pha, shrink(guide, pha.shape).astype(np.float32) * unit)
-    slope *= unit * 255
-    offset *= 255
+    small_guide = shrink(guide, pha.shape).astype(np.float32)
+    white = 255 if guide.dtype == np.uint8 else 1023
+    slope = _slope(pha, small_guide / white) * (255 / white)
+    offset = -slope * small_guide
     small = quantise(pha)
-    alpha = np.asarray(cv2.resize(small, guide.shape[::-1], interpolation=cv2.INTER_LINEAR))
+    alpha = np.asarray(cv2.resize(small, guide.shape[::-1], interpolation=cv2.INTER_CUBIC))
     for box in _unsure_boxes(small, guide.shape):
         a, b = (_enlarged(x, box, guide.shape) for x in (slope, offset))
         cv2.accumulateProduct(guide[box].astype(np.float32), a, b)
-        alpha[box] = cv2.convertScaleAbs(np.maximum(b, 0))
+        alpha[box] = cv2.add(alpha[box], b, dtype=cv2.CV_8U)
     return alpha
 
 
@@ -65,12 +67,11 @@ def _enlarged(small: NDArray, box: tuple[slice, slice], size: tuple[int, int]) -
     return cv2.warpAffine(small, to_small, target, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _lines(pha: NDArray[np.float32], guide: NDArray[np.float32]) -> tuple[NDArray, NDArray]:
-    """Slope and offset (h, w) of the local fits pha ≈ slope · guide + offset."""
+def _slope(pha: NDArray[np.float32], guide: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Slope (h, w) of the local fits pha ≈ slope · guide + offset."""
 
     def mean(x: NDArray) -> NDArray:
         return cv2.blur(x, (2 * RADIUS + 1, 2 * RADIUS + 1), borderType=cv2.BORDER_REFLECT)
 
     mean_guide, mean_pha = mean(guide), mean(pha)
-    slope = (mean(guide * pha) - mean_guide * mean_pha) / (mean(guide * guide) - mean_guide**2 + EPS)
-    return mean(slope), mean(mean_pha - slope * mean_guide)
+    return mean((mean(guide * pha) - mean_guide * mean_pha) / (mean(guide * guide) - mean_guide**2 + EPS))
