@@ -132,13 +132,29 @@ class TMODNet(Trimapless):
         """(h, w) of about `cfg.pixels` pixels, at the aspect of pictures of (H, W)."""
         return near_area(size, self.cfg.pixels, self.stride)
 
-    def low(self, src: Tensor, *state: Tensor) -> tuple[Tensor, Tensor]:
-        """The semantic branch alone, for simple scenes: its alpha (N, 1, H, W) and features (N, 16, S/2, S/2)."""
-        logits, features = self._semantic(self._given(src, state))
-        return resize(_alpha(logits), src), features
+    def begin(self, src: Tensor, *state: Tensor) -> tuple[Tensor, Tensor]:
+        """The cheap part: the semantic branch once, on the picture the right way round; for `low` and `finish`.
+
+        Logits (N, 1, S, S) and features (N, 16, S/2, S/2), S = `cfg.semantic_size`.
+        """
+        return self.semantic_branch(self._small(self._given(src, state)))
+
+    def low(self, logits: Tensor, like: Tensor) -> Tensor:
+        """What `begin` says alone, for simple scenes: alpha (N, 1, H, W), the size of `like`.
+
+        Enlarged as `finish` does it, so that the two are the same wherever there is nothing to correct.
+        """
+        return _alpha(resize(logits, like))
+
+    def finish(self, src: Tensor, *state: Tensor, logits: Tensor, features: Tensor) -> Tensor:
+        """The dear part: what `begin` gave for the same inputs → what the whole network says, alpha (N, 1, H, W)."""
+        x = self._given(src, state)
+        if self.cfg.mirrored:
+            logits, features = self._seconded(self._small(x), logits, features)
+        return _alpha(self.fusion_branch(self.detail_branch(x, features, logits), logits).float())
 
     def training_outputs(self, src: Tensor, *state: Tensor) -> TemporalOutputs:
-        """All heads on the same inputs as `forward`; pha may miss [0, 1] by 0.02, so that being sure can be unlearned."""
+        """All heads on `forward`'s inputs; pha may miss [0, 1] by 0.02, so that being sure can be unlearned."""
         low, detail, logits = self._logits(src, state)
         low, pha = torch.sigmoid(low.float()), _stretched(logits)
         semantic = F.adaptive_avg_pool2d(low, [side // 16 for side in src.shape[-2:]])
@@ -170,23 +186,24 @@ class TMODNet(Trimapless):
 
     def _semantic(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (N, 1, S, S) and features (N, 16, S/2, S/2)."""
-        side = self.cfg.semantic_size
-        small = F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+        small = self._small(x)
         if not self.cfg.mirrored or (self.training and torch.rand(()) < 0.5):  # either must do without the other
             return self.semantic_branch(small)
-        logits, features = self.semantic_branch(torch.cat([small, small.flip(-1)]))
-        return _both_ways(logits), _both_ways(features)
+        return self._seconded(small, *self.semantic_branch(small))
+
+    def _small(self, x: Tensor) -> Tensor:
+        side = self.cfg.semantic_size
+        return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+
+    def _seconded(self, small: Tensor, logits: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What the branch said of `small`, and what it says of its mirror image, both counting half."""
+        mirrored = self.semantic_branch(small.flip(-1))
+        return (logits + mirrored[0].flip(-1)) / 2, (features + mirrored[1].flip(-1)) / 2
 
     def _given(self, src: Tensor, state: tuple[Tensor, ...]) -> Tensor:
         self._require(state)
         check(src, self.stride)
         return torch.cat([src, *state], dim=1)
-
-
-def _both_ways(x: Tensor) -> Tensor:
-    """(2·N, C, H, W), the second half of mirror images → their mean with the first, the right way round (N, …)."""
-    plain, mirrored = x.chunk(2)
-    return (plain + mirrored.flip(-1)) / 2
 
 
 def _stretched(logits: Tensor) -> Tensor:
