@@ -71,6 +71,20 @@ def test_mirrored_it_says_the_same_of_a_picture_and_its_mirror_image(published):
     assert torch.allclose(network(src.flip(-1), prev.flip(-1))[1], network(src, prev)[1].flip(-1), atol=1e-5)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("mirrored", [True, False])
+@pytest.mark.parametrize("temporal", [True, False])
+def test_both_parts_make_the_whole(mirrored, temporal):
+    torch.manual_seed(1)
+    network = TMODNet(Config(mirrored=mirrored, temporal=temporal, semantic_size=64)).eval()
+    torch.nn.init.normal_(network.fusion_branch.correction.weight, std=0.1)
+    src, state = torch.rand(2, 3, *SIZE), [torch.rand(2, 1, *SIZE)] * temporal
+    logits, features = network.begin(src, *state)
+    pha = network.finish(src, *state, logits=logits, features=features)
+    assert torch.allclose(network(src, *state)[1], pha, atol=1e-5)
+    assert (network.low(logits, src) - pha).abs().max() > 0.01
+
+
 def test_what_is_sure_and_wrong_can_still_learn(begun):
     begun.semantic_branch.head.bias.data.fill_(-5.0)
     src = torch.rand(1, 3, *SIZE)

@@ -150,7 +150,8 @@ class TMODNet(Trimapless):
         """The dear part: what `begin` gave for the same inputs → what the whole network says, alpha (N, 1, H, W)."""
         x = self._given(src, state)
         if self.cfg.mirrored:
-            logits, features = self._seconded(self._small(x), logits, features)
+            mirrored = self.semantic_branch(self._small(x).flip(-1))
+            logits, features = _both_ways(logits, mirrored[0]), _both_ways(features, mirrored[1])
         return _alpha(self.fusion_branch(self.detail_branch(x, features, logits), logits).float())
 
     def training_outputs(self, src: Tensor, *state: Tensor) -> TemporalOutputs:
@@ -189,21 +190,22 @@ class TMODNet(Trimapless):
         small = self._small(x)
         if not self.cfg.mirrored or (self.training and torch.rand(()) < 0.5):  # either must do without the other
             return self.semantic_branch(small)
-        return self._seconded(small, *self.semantic_branch(small))
+        logits, features = self.semantic_branch(torch.cat([small, small.flip(-1)]))
+        return _both_ways(*logits.chunk(2)), _both_ways(*features.chunk(2))
 
     def _small(self, x: Tensor) -> Tensor:
         side = self.cfg.semantic_size
         return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
 
-    def _seconded(self, small: Tensor, logits: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """What the branch said of `small`, and what it says of its mirror image, both counting half."""
-        mirrored = self.semantic_branch(small.flip(-1))
-        return (logits + mirrored[0].flip(-1)) / 2, (features + mirrored[1].flip(-1)) / 2
-
     def _given(self, src: Tensor, state: tuple[Tensor, ...]) -> Tensor:
         self._require(state)
         check(src, self.stride)
         return torch.cat([src, *state], dim=1)
+
+
+def _both_ways(plain: Tensor, mirrored: Tensor) -> Tensor:
+    """What was said of a picture and of its mirror image, both (N, C, H, W): their mean, the right way round."""
+    return (plain + mirrored.flip(-1)) / 2
 
 
 def _stretched(logits: Tensor) -> Tensor:
