@@ -36,6 +36,12 @@ def evaluate(
     cause: Cause = "",
     size: Size = "",
     limit: Annotated[int, typer.Option(min=0, help="Only the first so many clips; 0 for all.")] = 0,
+    recovery: Annotated[
+        bool,
+        typer.Option(
+            "--recovery", help="Clips, of 24 frames or more, again with a wrong memory and with somebody who comes in."
+        ),
+    ] = False,
     perceptual: Annotated[bool, typer.Option(help="Measure Gradient and Connectivity too.")] = True,
     mask: Annotated[str, typer.Option(help="auto: networks that need a mask get the default network's.")] = "",
     trimap_radius: Annotated[int, typer.Option(min=1, help="Of trimaps made from truths where the set has none.")] = 25,
@@ -50,9 +56,11 @@ def evaluate(
     koutu eval koutu-small PPM-100 -o ppm
     koutu eval koutu-small rvm=rvm_mobilenetv3.pth u2net=u2net_human_seg.pth AIM-500 -o aim
     koutu eval koutu-small portraits/ --backgrounds places/ --frames 100 --cause all -o hard
+    koutu eval koutu-small portraits/ --backgrounds places/ --recovery -o memory
     """
     from koutu.evaluation.cards import card
     from koutu.evaluation.measure import Settings
+    from koutu.evaluation.recovery import LENGTH
     from koutu.evaluation.report import page
     from koutu.evaluation.run import evaluate as run_evaluation
     from koutu.evaluation.table import save, sum_up, text, write
@@ -67,8 +75,8 @@ def evaluate(
     models = _names(things[:-1])
     backends = {name: load_named(spec, device=device, threads=threads) for name, spec in models.items()}
     guess = Matter(load()) if mask == "auto" else None
-    settings = Settings(perceptual=perceptual, trimap_radius=trimap_radius)
-    recipe = Recipe(seed=seed, frames=frames, cause=cause, size=_size(size))
+    settings = Settings(perceptual=perceptual, trimap_radius=trimap_radius, recovery=recovery)
+    recipe = Recipe(seed=seed, frames=max(frames, LENGTH) if recovery else frames, cause=cause, size=_size(size))
     for data in _sets(Path(things[-1]), layout, split, backgrounds, recipe, limit):
         where = folder(output / (data.name if cause == "all" else "."))
         with Steps(data.name) as progress:

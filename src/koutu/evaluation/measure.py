@@ -43,12 +43,17 @@ RANKED = ("mad", "far_mad", "flicker", "uncertain")  # the first of these that a
 
 @dataclass(frozen=True)
 class Settings:
-    """What is measured beside the plain errors. perceptual: Gradient and Connectivity; video: dtSSD, flicker."""
+    """What is measured beside the plain errors.
+
+    perceptual: Gradient and Connectivity; video: dtSSD, flicker; recovery: clips again with a wrong memory, and with
+    somebody who comes in (`koutu.evaluation.recovery`).
+    """
 
     perceptual: bool = True
     video: bool = True
     foreground: bool = True
     trimap_radius: int = 25  # of trimaps made from the truth for networks that need one where the set has none
+    recovery: bool = False
 
 
 @dataclass

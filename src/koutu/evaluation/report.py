@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 
 from koutu import __version__
+from koutu.evaluation import recoveries
 from koutu.evaluation.curves import chart
 from koutu.evaluation.gallery import PANELS
 from koutu.evaluation.measure import COLUMNS, HIGHER, badness
@@ -35,6 +36,7 @@ def page(table: Table, run: Run, cards: Mapping[str, str]) -> str:
     title = f"koutu eval · {run.data['name']}"
     parts = [
         *_head(table, run),
+        *recoveries.section(run),
         *_published(run.data["layout"]),
         *_worst(run),
         *_curves(run),

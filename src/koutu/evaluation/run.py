@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from koutu.data.datasets import Broken, Clip, DataSet, Example
+from koutu.evaluation import recovery
 from koutu.evaluation.gallery import Gallery
 from koutu.evaluation.measure import Scorer, Settings, badness
 from koutu.files import folder as make_folder
@@ -41,6 +43,8 @@ class ClipResult:
     matting_seconds: float = 0.0
     picture: str = ""  # of the worst frame, in the run's folder, if it is among the worst of all
     worst: int = -1  # its index in rows
+    trials: list[dict[str, Any]] = field(default_factory=list)  # of `koutu.evaluation.recovery`, if asked for
+    untried: str = ""  # why there are none
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,8 @@ def evaluate(
     for i, clip in enumerate(data.clips):
         progress(i, len(data.clips), clip.name)
         pending = {name: backend for name, backend in models.items() if (name, clip.name) not in done}
-        for result in _on_clip(pending, clip, settings, guess, gallery):
+        other = data.clips[(i + 1) % len(data.clips)]
+        for result in _on_clip(pending, (clip, other), settings, guess, gallery):
             _append(folder / ROWS, asdict(result))
             results.append(result)
     progress(len(data.clips), len(data.clips), "")
@@ -93,12 +98,13 @@ def evaluate(
 
 def _on_clip(
     models: Mapping[str, Backend],
-    clip: Clip,
+    clips: tuple[Clip, Clip],
     settings: Settings,
     guess: Callable[[Frame], Any] | None,
     gallery: Gallery,
 ) -> list[ClipResult]:
-    """The clip is read once for all networks."""
+    """The clip is read once for all networks; with `settings.recovery` it and the other, for its memory, once more."""
+    clip, other = clips
     stages = [_Stage(name, backend, clip, settings, guess) for name, backend in models.items()]
     if not stages:
         return []
@@ -107,7 +113,21 @@ def _on_clip(
             stage(item, at)
     for stage in stages:
         stage.finish(gallery)
+    if settings.recovery:
+        _try(stages, clip, other)
     return [stage.result for stage in stages]
+
+
+def _try(stages: "Sequence[_Stage]", clip: Clip, other: Clip) -> None:
+    """Every network's memory on the first frames of the clip."""
+    if clip.still:
+        for stage in stages:
+            stage.result.untried = "a still; give clips"
+        return
+    frames = list(islice(clip.examples(), recovery.LENGTH))
+    another = list(islice(other.examples(), recovery.BEFORE)) if other is not clip and not other.still else []
+    for stage in stages:
+        stage.memory(frames, another)
 
 
 class _Stage:
@@ -148,6 +168,16 @@ class _Stage:
     def finish(self, gallery: Gallery) -> None:
         if self.worst is not None:
             gallery.offer(self.result, *self.worst)
+
+    def memory(self, frames: Sequence[Example | Broken], other: Sequence[Example | Broken]) -> None:
+        """What becomes of the network's memory; a network that failed on the clip is not asked again."""
+        if self.result.error:
+            return
+        try:
+            found = recovery.trials(self.matter.backend, frames, other, hints=self._hints)
+            self.result.trials = [asdict(trial) for trial in found]
+        except KoutuError as e:
+            self.result.untried = str(e)
 
     def _hints(self, example: Example) -> dict[str, np.ndarray]:
         """What the set knows of the frame: its trimap, or one made of the truth; its background."""

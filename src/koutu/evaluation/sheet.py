@@ -27,10 +27,21 @@ def workbook(table: Table, run: Run) -> Any:
         sheet.append([r.model, r.clip, len(r.rows), r.error, *(means.get(c) for c in table.columns)])
     for column in table.columns:
         _frames(book.create_sheet(column[:_TITLE]), column, run)
+    _recoveries(book, run)
     sheet = book.create_sheet("what the columns are")
     for column in table.columns:
         sheet.append([column, COLUMNS[column]])
     return book
+
+
+def _recoveries(book: Any, run: Run) -> None:
+    """A row a network, clip and kind; no sheet where memories were not tried."""
+    tried = [(r, trial) for r in run.results for trial in r.trials]
+    if tried:
+        sheet = book.create_sheet("recovery")
+        sheet.append(["model", "clip", "kind", "frames", "back"])
+        for r, trial in tried:
+            sheet.append([r.model, r.clip, *(trial[key] for key in ("kind", "frames", "back"))])
 
 
 def _frames(sheet: Any, column: str, run: Run) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.evaluation.measure import COLUMNS, HIGHER
+from koutu.evaluation.recoveries import lines as recovery_lines
+from koutu.evaluation.recoveries import recoveries
 from koutu.evaluation.run import ClipResult, Run
 from koutu.files import whole_file
 from koutu.types import OutputError
@@ -107,6 +109,7 @@ def text(table: Table, run: Run) -> list[str]:
         for column in table.columns:
             shown = "".join(f"{_shown(table, name, column):>{widths[name]}}" for name in block)
             lines.append(f"{column:12} {'↑' if column in HIGHER else '↓'}{shown}")
+    lines += recovery_lines(run)
     for name in names:
         reasons = [r.error for r in run.results if r.model == name and r.error]
         if reasons:
@@ -142,7 +145,7 @@ def write(table: Table, run: Run, folder: Path) -> list[Path]:
     overall = {name: {c: asdict(cell) for c, cell in cells.items()} for name, cells in table.rows.items()}
     content = {
         "data": run.data, "models": run.models, "settings": asdict(run.settings),
-        "columns": {c: COLUMNS[c] for c in table.columns}, "overall": overall,
+        "columns": {c: COLUMNS[c] for c in table.columns}, "overall": overall, "recovery": recoveries(run),
         "clips": [_of_clip(r) for r in run.results],
     }  # fmt: skip
     save(paths[0], json.dumps(content, indent=1).encode())

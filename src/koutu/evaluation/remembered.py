@@ -1,0 +1,94 @@
+"""What a network remembers of a stream, looked at and replaced, whatever its backend keeps it in.
+
+A memory is arrays or tensors, alone or in dictionaries, lists, tuples and dataclasses. One that holds the very alpha
+that came with it, pixel for pixel, is a previous alpha; anything else, such as RVM's recurrent features, is not.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.runtime.backends import Backend, State
+from koutu.types import Rgb
+
+_SAME = 2 / 255  # how far a previous alpha may be from the alpha: some keep it in 8 bits
+Change: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
+_FORCED: dict[str, Change] = {
+    "ones": lambda alpha: np.ones_like(alpha) * _top(alpha),
+    "zeros": np.zeros_like,
+    "shifted": lambda alpha: _to_the_right(alpha, alpha.shape[-1] // 4),
+}
+
+
+class Watched:
+    """A backend that also tells the alpha of its last call, `pha` (h, w)."""
+
+    def __init__(self, backend: Backend):
+        self._backend = backend
+        self.pha: NDArray[Any] = np.zeros((0, 0), np.float32)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def __call__(
+        self, rgb: Rgb, state: State, **hints: NDArray[Any]
+    ) -> tuple[NDArray[Any] | None, NDArray[np.float32], State]:
+        fgr, pha, state = self._backend(rgb, state, **hints)
+        self.pha = pha
+        return fgr, pha, state
+
+
+def forced(kind: str, state: State, pha: NDArray[Any]) -> State | None:
+    """The memory with its previous alphas all "ones", all "zeros", or "shifted" a quarter of the width to the right.
+
+    pha (h, w): the alpha that came with `state`, which is left as it is. Without a previous alpha "zeros" empties all
+    numbers of the memory, and the other two have no meaning: None.
+    """
+    change = _FORCED[kind]
+    found: list[int] = []
+
+    def on_alpha(leaf: NDArray[Any]) -> NDArray[Any]:
+        if not _is_alpha(leaf, pha):
+            return leaf
+        found.append(1)
+        return change(leaf.reshape(pha.shape)).reshape(leaf.shape)
+
+    changed = _mapped(state, on_alpha)
+    if found:
+        return changed
+    return _mapped(state, np.zeros_like) if kind == "zeros" else None
+
+
+def _is_alpha(leaf: NDArray[Any], pha: NDArray[Any]) -> bool:
+    if leaf.size != pha.size or leaf.shape[-2:] != pha.shape:
+        return False
+    return float(np.abs(leaf.reshape(pha.shape).astype(np.float32) / _top(leaf) - pha).max()) <= _SAME
+
+
+def _top(alpha: NDArray[Any]) -> int:
+    return 255 if alpha.dtype == np.uint8 else 1
+
+
+def _to_the_right(alpha: NDArray[Any], columns: int) -> NDArray[Any]:
+    moved = np.zeros_like(alpha)
+    moved[:, columns:] = alpha[:, : alpha.shape[1] - columns]
+    return moved
+
+
+def _mapped(state: Any, change: Change) -> Any:
+    """A copy with every array and tensor changed; what else is kept beside them stays."""
+    if isinstance(state, np.ndarray):
+        return change(state).astype(state.dtype)
+    if hasattr(state, "new_tensor"):  # PyTorch's, which need not be installed
+        return state.new_tensor(change(state.detach().cpu().numpy()))
+    if isinstance(state, dict):
+        return {name: _mapped(value, change) for name, value in state.items()}
+    if isinstance(state, list | tuple):
+        values = [_mapped(value, change) for value in state]
+        return type(state)(*values) if hasattr(state, "_fields") else type(state)(values)
+    if is_dataclass(state) and not isinstance(state, type):
+        return replace(state, **{f.name: _mapped(getattr(state, f.name), change) for f in fields(state)})
+    return state
