@@ -1,19 +1,22 @@
 """A trained network as one self-describing ONNX file: uint8 pictures in, alpha and memory out, any size.
 
+Of tmodnet, also its two parts for the gate, as files beside it (`koutu.export.parts`).
+
 python -m koutu.export.onnx CHECKPOINT.pt OUT.onnx --name koutu-small
 """
 
 import argparse
-import json
-import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from koutu.export.parts import export_parts
+from koutu.export.tracing import as_source, example, write
 from koutu.models import load_own
 from koutu.models.modnet import Trimapless
+from koutu.models.tmodnet import TMODNet
 from koutu.runtime.backends import OnnxBackend
 from koutu.types import ModelError
 
@@ -29,7 +32,7 @@ class Deployed(nn.Module):
         self.network = network
 
     def forward(self, rgb: Tensor, *state: Tensor) -> Tensor:
-        return self.network(rgb.permute(0, 3, 1, 2).float() / 255, *state)[1]
+        return self.network(as_source(rgb), *state)[1]
 
 
 def export_onnx(network: Trimapless, path: Path, *, name: str, pixels: int) -> float:
@@ -37,24 +40,11 @@ def export_onnx(network: Trimapless, path: Path, *, name: str, pixels: int) -> f
 
     `pixels`: how many the network should be shown. Raises RuntimeError, leaving no file, if the roll-outs part.
     """
-    import onnx
-
     network = network.eval()
     states = {"prev": "pha"} if network.cfg.temporal else {}
-    size = (2 * network.stride, 3 * network.stride)
-    inputs = (torch.zeros(1, *size, 3, dtype=torch.uint8), *[torch.zeros(1, 1, *size) for _ in states])
     part = path.with_suffix(".part.onnx")
-    axes = {"rgb": {1: "H", 2: "W"}, "pha": {2: "H", 3: "W"}, **{s: {2: "H", 3: "W"} for s in states}}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer warns of every shape check
-        torch.onnx.export(
-            Deployed(network).eval(), inputs, str(part), input_names=["rgb", *states], output_names=["pha"],
-            dynamic_axes=axes, opset_version=17, dynamo=False,
-        )  # fmt: skip
-    model = onnx.load(part)
     card = {"name": name, "pixels": pixels, "stride": network.stride, "states": states}
-    onnx.helper.set_model_props(model, {"koutu": json.dumps(card)})
-    onnx.save(model, part)
+    write(Deployed(network), example(network), ("pha",), part, card)
     difference = roll_out_difference(network, part)
     if difference > TOLERANCE:
         part.unlink()
@@ -96,8 +86,12 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--pixels", type=int, default=256 * 448)
     args = parser.parse_args()
-    difference = export_onnx(load_network(args.checkpoint), args.out, name=args.name, pixels=args.pixels)
+    network = load_network(args.checkpoint)
+    difference = export_onnx(network, args.out, name=args.name, pixels=args.pixels)
     print(f"{args.out}: largest difference to torch over {FRAMES} frames {difference:.2g}")
+    if isinstance(network, TMODNet):
+        for part in export_parts(network, args.out, name=args.name, pixels=args.pixels):
+            print(f"{part}: for the gate, once it is calibrated with `koutu gate`")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ class NetworkShape:
                 f"expected an ONNX file exported by koutu, but {path.name} lacks its metadata; "
                 "export the network with `python -m koutu.export.onnx`"
             )
-        card = json.loads(metadata["koutu"])
+        self.card: dict[str, Any] = json.loads(metadata["koutu"])
+        card = self.card
         self.title: str = card["name"]
         self.pixels: int = card["pixels"]
         self.stride: int = card["stride"]
@@ -93,20 +94,17 @@ class OnnxBackend(NetworkShape):
             raise ModelError(f"onnxruntime could not start {provider} on this machine; use --device cpu")
         super().__init__(path, session.get_modelmeta().custom_metadata_map)
         self._session = session
+        self._outputs = [out.name for out in session.get_outputs()]
         self.name = f"{self.title} · onnxruntime {ort.__version__} · {device}"
 
     def __call__(self, rgb: Rgb, state: State, **hints: NDArray[Any]) -> tuple[None, NDArray[np.float32], State]:
-        inputs = {"rgb": rgb[None], **state}
-        pha, *memory = _run(self.name, lambda: self._session.run(["pha", *self._outputs], inputs))
-        return None, pha[0, 0], self._next(pha, memory)
+        out = self.run({"rgb": rgb[None], **state})
+        return None, out["pha"][0, 0], {name: out[o] for name, o in self.states.items()}
 
-    @property
-    def _outputs(self) -> list[str]:
-        return [out for out in self.states.values() if out != "pha"]
-
-    def _next(self, pha: NDArray, memory: list[NDArray]) -> dict[str, NDArray]:
-        named = {"pha": pha, **dict(zip(self._outputs, memory, strict=True))}
-        return {name: named[out] for name, out in self.states.items()}
+    def run(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Every output of the file by name, of a full set of inputs by name."""
+        values = _run(self.name, lambda: self._session.run(self._outputs, feeds))
+        return dict(zip(self._outputs, values, strict=True))
 
 
 class OpenVinoBackend(NetworkShape):
@@ -129,19 +127,26 @@ class OpenVinoBackend(NetworkShape):
         metadata = {"koutu": rt_info["framework"]["koutu"].astype(str)} if _has(rt_info, "framework", "koutu") else {}
         super().__init__(path, metadata)
         self._compile = lambda model: core.compile_model(model, device.upper(), config)
-        self._compiled: dict[tuple[int, ...], Any] = {}
+        self._compiled: dict[tuple[Any, ...], Any] = {}
+        self._outputs = [out.any_name for out in self._model.outputs]
         self.name = f"{self.title} · openvino {ov.__version__.split('-')[0]} · {device}"
 
     def __call__(self, rgb: Rgb, state: State, **hints: NDArray[Any]) -> tuple[None, NDArray[np.float32], State]:
-        out = _run(self.name, lambda: self._compiled_for(rgb.shape[:2])({"rgb": rgb[None], **state}))
-        named = {name: out[name] for name in {"pha", *self.states.values()}}
-        return None, named["pha"][0, 0], {name: named[o] for name, o in self.states.items()}
+        out = self.run({"rgb": rgb[None], **state})
+        return None, out["pha"][0, 0], {name: out[o] for name, o in self.states.items()}
 
-    def _compiled_for(self, size: tuple[int, ...]) -> Any:
-        if size not in self._compiled:  # a fixed size runs faster than a dynamic one
-            self._model.reshape({"rgb": [1, *size, 3], **{name: [1, 1, *size] for name in self.states}})
-            self._compiled[size] = self._compile(self._model)
-        return self._compiled[size]
+    def run(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Every output of the file by name, of a full set of inputs by name."""
+        values = _run(self.name, lambda: self._compiled_for(feeds)(feeds))
+        return {name: values[name] for name in self._outputs}
+
+    def _compiled_for(self, feeds: dict[str, NDArray[Any]]) -> Any:
+        shapes = {name: tensor.shape for name, tensor in feeds.items()}
+        key = tuple(shapes.items())
+        if key not in self._compiled:  # a fixed size runs faster than a dynamic one
+            self._model.reshape(shapes)
+            self._compiled[key] = self._compile(self._model)
+        return self._compiled[key]
 
 
 ENGINES: dict[str, Callable[..., Backend]] = {"onnxruntime": OnnxBackend, "openvino": OpenVinoBackend}

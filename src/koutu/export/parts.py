@@ -1,0 +1,106 @@
+"""A network in two files for the gate (`koutu.runtime.gate`): what is cheap and stands alone, and what finishes it.
+
+NAME-low.onnx: rgb (1, H, W, 3) uint8 and the memory → pha (1, 1, H, W), the semantic branch's alpha alone; logits and
+features, what the other part goes on from; signs (K,), what tells how simple the scene is. NAME-rest.onnx: the same
+inputs, logits and features → pha (1, 1, H, W), to the bit what NAME.onnx gives.
+
+Two files, not one with an If node: the decision lies between the parts and needs a stream's own past. In one file the
+graph would have to decide, or the caller a frame too late; and as two, each is an ordinary file of fixed shapes that
+every engine optimises whole. Nothing is computed twice; handing logits and features over costs less than 0.3 ms.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from koutu.export.tracing import as_source, example, write
+from koutu.models.tmodnet import TMODNet
+from koutu.runtime.backends import OnnxBackend
+from koutu.runtime.gate import SIGNS, parts_of
+
+TOLERANCE = 1e-4  # largest alpha difference between both parts and the whole network in one frame
+_CELL = 8  # side of the cells, in pixels of half the semantic size, that doubt gathers in
+_LEAST = 1e-5  # added before the logarithm: nothing at all is a number too
+
+
+class Beginning(nn.Module):
+    """rgb (1, H, W, 3) uint8 and the memory → pha, logits, features, signs."""
+
+    def __init__(self, network: TMODNet):
+        super().__init__()
+        self.network = network
+
+    def forward(self, rgb: Tensor, *state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        src = as_source(rgb)
+        logits, features = self.network.begin(src, *state)
+        return self.network.low(logits, src), logits, features, signs(logits)
+
+
+class Rest(nn.Module):
+    """The same inputs, then logits and features → pha."""
+
+    def __init__(self, network: TMODNet):
+        super().__init__()
+        self.network = network
+
+    def forward(self, rgb: Tensor, *given: Tensor) -> Tensor:
+        *state, logits, features = given
+        return self.network.finish(as_source(rgb), *state, logits=logits, features=features)
+
+
+def signs(logits: Tensor) -> Tensor:
+    """How simple the scene looks to the semantic branch: logarithms (K,) of what `SIGNS` names, of (1, 1, S, S).
+
+    doubt: how much of the picture is unsure; gathered: the same, counted twice where it fills whole cells instead of
+    following a line; boundary: how long the outline is.
+    """
+    pha = F.avg_pool2d(torch.sigmoid(logits), 2)
+    doubt = 4 * pha * (1 - pha)
+    gathered = F.avg_pool2d(doubt, _CELL).square()
+    steps = (pha[..., 1:, :] - pha[..., :-1, :]).abs().mean() + (pha[..., :, 1:] - pha[..., :, :-1]).abs().mean()
+    found = {"doubt": doubt.mean(), "gathered": gathered.mean(), "boundary": steps}
+    return torch.stack([found[name] for name in SIGNS]).add(_LEAST).log()
+
+
+def export_parts(network: TMODNet, path: Path, *, name: str, pixels: int) -> tuple[Path, Path]:
+    """Write both parts of the network that is exported as `path` beside it, not calibrated yet; returns their paths.
+
+    Raises RuntimeError, leaving neither, if together they are not the network.
+    """
+    network = network.eval()
+    inputs = example(network)
+    with torch.no_grad():
+        logits, features = network.begin(as_source(inputs["rgb"]), *list(inputs.values())[1:])
+    card = {
+        "name": name, "pixels": pixels, "stride": network.stride,
+        "states": {"prev": "pha"} if network.cfg.temporal else {},
+    }  # fmt: skip
+    low, rest = parts_of(path)
+    pieces = [low.with_suffix(".part"), rest.with_suffix(".part")]
+    try:
+        write(Beginning(network), inputs, ("pha", "logits", "features", "signs"), pieces[0], card | {"part": "low"})
+        given = {**inputs, "logits": logits, "features": features}
+        write(Rest(network), given, ("pha",), pieces[1], card | {"part": "rest"})
+        if (difference := _difference(network, *pieces)) > TOLERANCE:
+            raise RuntimeError(f"expected both parts within {TOLERANCE} of the network, got {difference:.2g}")
+        for piece, target in zip(pieces, (low, rest), strict=True):
+            piece.replace(target)
+    finally:
+        for piece in pieces:
+            piece.unlink(missing_ok=True)
+    return low, rest
+
+
+@torch.no_grad()
+def _difference(network: TMODNet, low: Path, rest: Path) -> float:
+    """Largest alpha difference between torch and both parts in turn, on noise."""
+    rng, size = np.random.default_rng(0), (5 * network.stride, 4 * network.stride)
+    rgb = rng.integers(0, 256, (1, *size, 3), np.uint8)
+    feeds = {"rgb": rgb} | ({"prev": rng.random((1, 1, *size), np.float32)} if network.cfg.temporal else {})
+    begun = OnnxBackend(low).run(feeds)
+    pha = OnnxBackend(rest).run({**feeds, "logits": begun["logits"], "features": begun["features"]})["pha"]
+    state = [torch.from_numpy(feeds[name]) for name in feeds if name != "rgb"]
+    return float(np.abs(network(as_source(torch.from_numpy(rgb)), *state)[1].numpy() - pha).max())

@@ -1,0 +1,170 @@
+"""The gate: where a scene is simple, the network's cheap part alone makes a frame, and nobody sees where it began.
+
+A stream's frames all pass the cheap part. Its signs foretell by how much its alpha differs from the whole network's;
+where both were run, the difference itself is known, and corrects what is foretold for the rest of the stream.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import exp, log
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.types import ModelError, Rgb
+
+SIGNS = ("doubt", "gathered", "boundary")  # what NAME-low.onnx says of a frame, see koutu.export.parts
+FLOOR = 0.5  # thousandths of alpha added to a gap before its logarithm: differences below are all alike
+DOWN = 0.85  # of the threshold: what a gap must stay below before the cheap part is trusted
+QUIET = 10  # frames in a row that it must
+FADE = 4  # frames from one branch to the other
+URGENT = 2.0  # times the threshold: from here the whole network is shown at once
+CHECK = 30  # frames after which the whole network is run to see
+TRUST = 0.3  # weight of the newest measured gap in what corrects the foretold ones
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What foretells the gap, mean |low − whole| in thousandths of alpha: log(gap + FLOOR) is linear in `terms`.
+
+    threshold: the gap in thousandths up to which a frame is left to the cheap part.
+    """
+
+    weights: tuple[float, ...]
+    bias: float
+    threshold: float
+
+    def foretold(self, signs: NDArray[Any]) -> float:
+        """log(gap + FLOOR) of a frame with these signs (K,)."""
+        return float(terms(signs) @ np.asarray(self.weights)) + self.bias
+
+
+@dataclass(frozen=True)
+class GateState:
+    """A stream's memory. memory: the network's; share: of the whole network in the alpha shown, 0 … 1.
+
+    simple: whether the scene counts as such; quiet: frames in a row that were; since: frames since the whole network
+    ran, 0 if it did; offset: what foretold gaps are corrected by, a logarithm; gap: of this frame, thousandths,
+    foretold where `since` is not 0; low: the cheap part alone made this frame.
+    """
+
+    memory: Mapping[str, NDArray[np.float32]]
+    share: float = 1.0
+    simple: bool = False
+    quiet: int = 0
+    since: int = 0
+    offset: float = 0.0
+    gap: float = 0.0
+    low: bool = False
+
+
+class GatedBackend:
+    """Both parts of one network as one backend, from `begin` and `rest`: engines that run NAME-low and NAME-rest.onnx.
+
+    Raises ModelError if the files are no such parts, or were never calibrated.
+    """
+
+    needs: tuple[str, ...] = ()
+    propagates = False
+
+    def __init__(self, begin: Any, rest: Any, *, gate: Gate | None = None):
+        self._begin, self._rest = begin, rest
+        if (begin.card.get("part"), rest.card.get("part")) != ("low", "rest"):
+            raise ModelError(
+                f"expected the two parts of a network for the gate, got {begin.name} and {rest.name}; "
+                "export them with `python -m koutu.export.onnx`"
+            )
+        self.gate = gate or gate_of(begin.card, begin.name)
+        self.warms_up = bool(begin.states)
+        self.name = f"{begin.name} · gate"
+
+    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) that the network wants for pictures of (H, W)."""
+        return self._begin.network_size(size)
+
+    def initial_state(self, size: tuple[int, int]) -> GateState:
+        """Nobody was there, and the scene is not known to be simple."""
+        return GateState(self._begin.initial_state(size))
+
+    def __call__(
+        self, rgb: Rgb, state: GateState, **hints: NDArray[Any]
+    ) -> tuple[None, NDArray[np.float32], GateState]:
+        low, signs, finish = self.begin(rgb, state.memory)
+        foretold = self.gate.foretold(signs)
+        expected, whole = exp(foretold + state.offset) - FLOOR, None
+        if runs_whole(self.gate, state, expected):
+            whole = finish()
+            state = measured(state, foretold, difference(low, whole))
+        else:
+            state = replace(state, since=state.since + 1, gap=expected)
+        state = decided(self.gate, state)
+        pha = low if whole is None else mixed(low, whole, state.share)
+        memory = {name: pha[None, None] for name in self._begin.states}
+        return None, pha, replace(state, memory=memory, low=whole is None)
+
+    def begin(
+        self, rgb: Rgb, memory: Mapping[str, NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Callable[[], NDArray[np.float32]]]:
+        """The cheap alpha (h, w), its signs (K,), and a function that gives the whole network's alpha (h, w)."""
+        feeds = {"rgb": rgb[None], **memory}
+        begun = self._begin.run(feeds)
+        feeds |= {name: begun[name] for name in ("logits", "features")}
+        return begun["pha"][0, 0], begun["signs"], lambda: self._rest.run(feeds)["pha"][0, 0]
+
+
+def terms(signs: NDArray[Any]) -> NDArray[np.float64]:
+    """signs (…, K) → what the gap's logarithm is linear in (…, K + 1): the signs, and the first one squared."""
+    signs = np.asarray(signs, np.float64)
+    return np.concatenate([signs, signs[..., :1] ** 2], axis=-1)
+
+
+def runs_whole(gate: Gate, state: GateState, expected: float) -> bool:
+    """Whether a frame of a foretold gap needs the whole network: to be shown, to be faded, or as a check."""
+    return not state.simple or state.share > 0 or expected > gate.threshold or state.since + 1 >= CHECK
+
+
+def measured(state: GateState, foretold: float, gap: float) -> GateState:
+    """The state once the whole network told the gap of a frame; `foretold`: its logarithm as the signs gave it."""
+    miss = log(gap + FLOOR) - foretold - state.offset
+    return replace(state, since=0, offset=state.offset + TRUST * miss, gap=gap)
+
+
+def decided(gate: Gate, state: GateState) -> GateState:
+    """The state with simple, quiet and share for a frame of gap `state.gap`."""
+    quiet = state.quiet + 1 if state.gap < DOWN * gate.threshold else 0
+    simple = state.gap <= gate.threshold if state.simple else quiet >= QUIET
+    share = max(0.0, state.share - 1 / FADE) if simple else min(1.0, state.share + 1 / FADE)
+    if state.gap > URGENT * gate.threshold:
+        share = 1.0
+    return replace(state, quiet=quiet, simple=simple, share=share)
+
+
+def mixed(low: NDArray[np.float32], whole: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """Both alphas (h, w), that of the whole network counting `share`."""
+    if share in (0, 1):
+        return whole if share else low
+    return np.asarray(cv2.addWeighted(whole, share, low, 1 - share, 0), np.float32)
+
+
+def difference(low: NDArray[np.float32], whole: NDArray[np.float32]) -> float:
+    """The gap of two alphas (h, w): mean |low − whole| in thousandths."""
+    return 1000 * float(cv2.norm(low, whole, cv2.NORM_L1)) / low.size
+
+
+def parts_of(path: Path) -> tuple[Path, Path]:
+    """Where the two parts of the network NAME.onnx lie: NAME-low.onnx and NAME-rest.onnx beside it."""
+    return path.with_name(f"{path.stem}-low.onnx"), path.with_name(f"{path.stem}-rest.onnx")
+
+
+def gate_of(card: Mapping[str, Any], name: str) -> Gate:
+    """The gate that calibration wrote into a card; `name` is for the ModelError if it did not, or for other signs."""
+    found = card.get("gate")
+    if found is None:
+        raise ModelError(f"expected a calibrated gate in {name}, got none; calibrate it with `koutu gate`")
+    if tuple(found["signs"]) != SIGNS:
+        told = ", ".join(found["signs"])
+        raise ModelError(f"expected a gate of {', '.join(SIGNS)} in {name}, got {told}; export and calibrate it anew")
+    return Gate(tuple(found["weights"]), found["bias"], found["threshold"])
