@@ -4,6 +4,8 @@ A network shown the exact alpha learns to copy it; one shown these learns to use
 contradicts the picture. After the mask channel of "Mobile Real-time Video Segmentation" (Google, 2018).
 """
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 
@@ -54,9 +56,10 @@ def corrupt(alpha: Alpha, rng: np.random.Generator) -> Alpha:
     return (alpha * rng.uniform(0.5, 1)).astype(np.uint8)
 
 
-def previous_alpha(alpha: Alpha, other: Alpha, rng: np.random.Generator, *, blank: bool = True) -> Alpha:
-    """A plausible alpha of the frame before `alpha` (H, W); `other`: another sample's. blank: there may be none."""
-    cases = CASES if blank else {case: p for case, p in CASES.items() if case != "blank"}
+def previous_alpha(
+    alpha: Alpha, other: Alpha, rng: np.random.Generator, *, cases: Mapping[str, float] = CASES
+) -> Alpha:
+    """A plausible alpha of the frame before `alpha` (H, W); `other`: another sample's; cases: how often each."""
     shares = np.array(list(cases.values()))
     case = rng.choice(list(cases), p=shares / shares.sum())
     if case == "blank":

@@ -46,3 +46,7 @@ class SceneConfig:
     # what is remembered of the frame before the first
     previous_blank: float = 0.3
     previous_true: float = 0.15  # the moving people's alpha a frame earlier; the rest as `koutu.data.history`
+    previous_moves: bool = False  # people of stills move too, so that there is one
+    previous_cases: tuple[tuple[str, float], ...] = (
+        ("near", 0.33), ("far", 0.1), ("other", 0.05), ("corrupt", 0.17), ("exact", 0.05),
+    )  # fmt: skip

@@ -55,7 +55,7 @@ class Scenes:
         """A scene of T = `frames` and a side, or (H, W), of `size`."""
         size = (size, size) if isinstance(size, int) else size
         finish = Finish.drawn(rng, self.cfg, frames)
-        moves = frames > 1 or finish.shutter > 0
+        moves = frames > 1 or finish.shutter > 0 or self.cfg.previous_moves
         shot = self._shot(rng, size, frames + 2, moves=moves)
         layers = [exposed(shot, i + _NOW, size, finish.shutter) for i in range(frames)]
         light = Light.drawn(rng, self.cfg, max(size))
@@ -158,7 +158,7 @@ class Scenes:
         other = cv2.resize(np.ascontiguousarray(other), size[::-1], interpolation=cv2.INTER_LINEAR)
         if not pha.any() and rng.random() < 0.5:
             return other  # nobody is here any more
-        return previous_alpha(pha, other, rng, blank=False)
+        return previous_alpha(pha, other, rng, cases=dict(cfg.previous_cases))
 
 
 def _stacked(pictures: Sequence[NDArray], flip: bool) -> NDArray:

@@ -1,7 +1,7 @@
 """What came of wrong memories and of people who come in, over all clips: medians and worst cases, as text and HTML."""
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,11 +45,12 @@ def summed_up(run: Run) -> dict[str, dict[str, Recovered]]:
     for model in run.models:
         trials = [trial for r in run.results if r.model == model for trial in r.trials]
         kinds = {kind: [t for t in trials if t["kind"] == kind] for kind in KINDS}
-        found[model] = {kind: _recovered(of_kind) for kind, of_kind in kinds.items() if of_kind}
+        found[model] = {kind: recovered(of_kind) for kind, of_kind in kinds.items() if of_kind}
     return found
 
 
-def _recovered(trials: Sequence[dict[str, Any]]) -> Recovered:
+def recovered(trials: Sequence[Mapping[str, Any]]) -> Recovered:
+    """One kind summed up over clips; trials: fields of `recovery.Trial`, at least one."""
     frames = [trial["frames"] for trial in trials]
     error, normal = (sum(sum(trial[key]) for trial in trials) for key in ("errors", "normal"))
     return Recovered(
