@@ -11,6 +11,7 @@ of minutes: they are measured as they are, from files, if given. A row is writte
 import argparse
 import itertools
 import json
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -138,7 +139,8 @@ def steps_in(minutes: float, args: argparse.Namespace) -> int:
     """Steps that a variant with memory does in so many minutes, by a short run."""
     at: list[float] = []
     short = recipe_of(VARIANTS["+ lamps"], args, TIMED + 2)
-    Run(short, args.output / "timed", watch=lambda _: at.append(time.monotonic())).train()
+    with tempfile.TemporaryDirectory() as folder:
+        Run(short, Path(folder), watch=lambda _: at.append(time.monotonic())).train()
     return max(1, round(60 * minutes * TIMED / (at[-1] - at[1])))
 
 

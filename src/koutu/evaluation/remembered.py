@@ -41,7 +41,7 @@ class Watched:
         return fgr, pha, state
 
 
-def forced(kind: str, state: State, pha: NDArray[Any]) -> State | None:
+def forced(kind: str, state: State, pha: NDArray[Any]) -> State:
     """The memory with its previous alphas all "ones", all "zeros", or "shifted" a quarter of the width to the right.
 
     pha (h, w): the alpha that came with `state`, which is left as it is. Without a previous alpha "zeros" empties all
