@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+from ablation_tables import brought
 from bars import bars
 from bench_tables import BLOCKS as BENCHES
 from bench_tables import FOLDER, SYSTEMS, mattings, read, size_of
 from recipe_tables import learned
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = BENCHES | {"recipes": learned}
+BLOCKS = BENCHES | {"recipes": learned, "ablation": brought}
 _MARK = re.compile(r"(<!-- bench:([\w-]+) -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
 
 
