@@ -37,6 +37,7 @@ def convert(
     engine: str | None = None,
     device: str = "cpu",
     threads: int = 0,
+    gate: bool | None = None,
     fit: Fit = "cover",
     loop: bool = True,
     decontaminate: bool = True,
@@ -53,14 +54,14 @@ def convert(
     folder of PNGs). background: an image or video file, a colour, "blur", "green" or "transparent". alpha: a grey
     video; foreground: the person on black; side_by_side: original beside composite. smooth: one-frame-delay smoothing,
     which adds one frame of delay. hints: what networks other than the default need beside the pictures. observe: is
-    given every matte in order, for example a `koutu.review.Reviewer`.
+    given every matte in order, for example a `koutu.review.Reviewer`. gate: as of `koutu.load`.
     Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}
     outputs = Outputs(**{name: Path(path) for name, path in paths.items() if path is not None})
     look = Look(background, fit, loop, decontaminate, refine, smooth)
     _require_background_stays(background, outputs)
-    backend = _backend(model, engine, device, threads)
+    backend = _backend(model, engine, device, threads, gate=gate)
     return convert_video(
         source, outputs, look=look, backend=backend, hints=hints, encode=encode, progress=progress, observe=observe
     )
@@ -162,5 +163,8 @@ def _require_background_stays(background: Spec, outputs: Outputs) -> None:
             raise OutputError(f"{path}: expected an output other than the background, got the same file; rename it")
 
 
-def _backend(model: str | Path | Backend, engine: str | None, device: str, threads: int) -> Backend:
-    return load(model, engine=engine, device=device, threads=threads) if isinstance(model, str | Path) else model
+def _backend(
+    model: str | Path | Backend, engine: str | None, device: str, threads: int, *, gate: bool | None = False
+) -> Backend:
+    given = isinstance(model, str | Path)
+    return load(model, engine=engine, device=device, threads=threads, gate=gate) if given else model

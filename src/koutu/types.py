@@ -71,13 +71,15 @@ class Frame:
 class Matte:
     """A frame with its alpha (H, W) uint8, at the frame's own size. `fresh`: the memory was empty before it.
 
-    foreground: the person's own colours where the network gives them.
+    foreground: the person's own colours where the network gives them. low: a gate left the frame to the network's
+    cheap part.
     """
 
     frame: Frame
     alpha: Alpha
     fresh: bool = False
     foreground: Rgb | None = None
+    low: bool = False
 
 
 class KoutuError(Exception):

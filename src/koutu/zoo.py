@@ -1,8 +1,9 @@
 """What can be loaded by name: the packaged weights, the networks of the field, and matting without a network."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from koutu.classical import METHODS, Method
 from koutu.models import MODELS as NETWORKS
 from koutu.models import build, load_checkpoint
 from koutu.runtime.backends import ENGINES, Backend
+from koutu.runtime.gate import GatedBackend, parts_of
 from koutu.runtime.solver_backend import SolverBackend
 from koutu.runtime.torch_backend import TorchBackend
 from koutu.types import ModelError
@@ -33,6 +35,7 @@ class ModelCard:
     summary: str
     licence: str
     data: str
+    parts: tuple[str, ...] = ()  # SHA-256 of both parts for the gate, where it has one
 
 
 MODELS: dict[str, ModelCard] = {
@@ -67,6 +70,7 @@ def load(
     threads: int = 0,
     weights: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
+    gate: bool | None = False,
 ) -> Backend:
     """A backend ready to run: a name of `koutu models`, or the path of an ONNX file that koutu exported.
 
@@ -75,9 +79,12 @@ def load(
     engine: of packaged weights and ONNX files "onnxruntime" (the default) or "openvino"; networks of the field run on
     "torch". device: "cpu", or what the engine offers ("cuda"; "gpu", "npu"); threads: 0 for the engine's choice.
     weights: a published checkpoint of a network of the field, or "random" to try it without; options: fields of its
-    Config, `variant`, and for "sim" `classifier`, the checkpoint of its classifier. Exactly what is asked for runs;
-    ModelError says why it cannot.
+    Config, `variant`, and for "sim" `classifier`, the checkpoint of its classifier. gate: leave simple scenes to the
+    network's cheap part (docs/gate.md), of ONNX files whose two calibrated parts lie beside them; None: where they do.
+    Exactly what is asked for runs; ModelError says why it cannot.
     """
+    if gate and not _is_onnx(model):
+        raise ModelError(f"expected an ONNX file of koutu's with --gate, got {model}; leave it out")
     if threads < 0:
         raise ModelError(f"expected 0 threads (the engine's choice) or more, got {threads}; give a positive number")
     if str(model) in NETWORKS:
@@ -94,7 +101,28 @@ def load(
         return SolverBackend(cast("Method", str(model)))
     _require_engine(engine, tuple(ENGINES))
     path = Path(model) if str(model).endswith(".onnx") else packaged(str(model))
-    return ENGINES[engine or DEFAULT_ENGINE](path, device=device, threads=threads)
+    run = partial(ENGINES[engine or DEFAULT_ENGINE], device=device, threads=threads)
+    return run(path) if gate is False else _gated(path, run, required=bool(gate))
+
+
+def _gated(path: Path, run: Callable[[Path], Any], *, required: bool) -> Backend:
+    """Both parts of a network behind the gate; unless `required`, the network itself where there is no gate."""
+    low, rest = parts_of(path)
+    if low.is_file() and rest.is_file():
+        begin = run(low)
+        if required or "gate" in begin.card:
+            return GatedBackend(begin, run(rest))
+    elif required:
+        raise ModelError(
+            f"expected {low.name} and {rest.name} beside {path} for the gate, found none; export the network with "
+            "`python -m koutu.export.onnx`, or use --no-gate"
+        )
+    return run(path)
+
+
+def _is_onnx(model: str | Path) -> bool:
+    """Whether it runs from an ONNX file of koutu's own."""
+    return str(model).endswith(".onnx") or str(model) in MODELS
 
 
 def load_named(spec: str, **options: Any) -> Backend:
@@ -154,8 +182,10 @@ def packaged(name: str) -> Path:
             f"expected a model out of {known} or an .onnx or .yaml file's path, got {name!r}; see `koutu models`"
         )
     path = WEIGHTS / card.file
-    if not path.is_file():
-        raise ModelError(f"the weights of {name} are missing at {path}; reinstall koutu")
-    if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != card.sha256:
-        raise ModelError(f"{path} is damaged: expected SHA-256 {card.sha256[:12]}…, got {found[:12]}…; reinstall koutu")
+    expected = {path: card.sha256} | (dict(zip(parts_of(path), card.parts, strict=True)) if card.parts else {})
+    for file, sha256 in expected.items():
+        if not file.is_file():
+            raise ModelError(f"the weights of {name} are missing at {file}; reinstall koutu")
+        if (found := hashlib.sha256(file.read_bytes()).hexdigest()) != sha256:
+            raise ModelError(f"{file} is damaged: expected SHA-256 {sha256[:12]}…, got {found[:12]}…; reinstall koutu")
     return path

@@ -28,6 +28,10 @@ Device = Annotated[
 ]
 Threads = Annotated[int, typer.Option(min=0, help="Threads of the engine; 0 for its own choice.")]
 BackgroundFit = Annotated[Fit, typer.Option("--fit", help="How the background meets the frame.")]
+Gate = Annotated[
+    bool | None,
+    typer.Option("--gate/--no-gate", help="Leave simple scenes to the network's cheap part; by default if it can."),
+]
 Weights = Annotated[str, typer.Option(help="Published checkpoint or file of a network of `koutu models`, or random.")]
 Option = Annotated[list[str], typer.Option("--option", metavar="NAME=VALUE", help="Field of the network's Config.")]
 Trimap = Annotated[Path | None, typer.Option(readable=False, help="Trimap: black, grey, white. Picture or video.")]
@@ -42,13 +46,20 @@ Radius = Annotated[int, typer.Option("--trimap-radius", help="Unknown band aroun
 
 
 def load_backend(
-    model: str, engine: str, device: str, threads: int, weights: str = "", options: list[str] | None = None
+    model: str,
+    engine: str,
+    device: str,
+    threads: int,
+    weights: str = "",
+    options: list[str] | None = None,
+    *,
+    gate: bool | None = False,
 ) -> "Backend":
-    """What the options ask for; the library knows its own defaults."""
+    """What the options ask for; the library knows its own defaults. gate: as of `koutu.load`."""
     from koutu.zoo import load
 
     given: dict[str, Any] = {name: v for name, v in (("model", model), ("engine", engine), ("weights", weights)) if v}
-    return load(**given, device=device, threads=threads, options=parse_options(options or []))
+    return load(**given, device=device, threads=threads, options=parse_options(options or []), gate=gate)
 
 
 def parse_options(words: list[str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from koutu.foreground import decontaminate
 from koutu.runtime.backends import Backend
 from koutu.runtime.background import Background, Transparent
 from koutu.runtime.background_spec import Spec, make_background
+from koutu.runtime.gate import GatedBackend
 from koutu.runtime.hints import Hints
 from koutu.runtime.mailbox import Mailbox, Stage, stage, stop
 from koutu.runtime.matter import Matter
@@ -77,6 +78,7 @@ class Report:
     outputs: list[Path] = field(default_factory=list)
     added_delay_frames: int = 0
     fresh_starts: int = 0  # times the memory began anew: the first frame, cuts, gaps
+    low_frames: int | None = None  # that the gate left to the network's cheap part; None without a gate
     notes: list[str] = field(default_factory=list)
     lost: str = ""  # what of the input could not be read
 
@@ -144,6 +146,7 @@ def convert_video(
         busy = {s.name.removeprefix("koutu-"): s.busy_seconds for s in stages} | {"encode": encode_seconds}
         report.stage_ms = {name: 1000 * seconds / max(1, report.frames) for name, seconds in busy.items()}
         report.fresh_starts, report.lost = composer.fresh_starts, str(reader.lost)
+        report.low_frames = composer.low_frames if isinstance(backend, GatedBackend) else None
     report.seconds = perf_counter() - started
     return report
 
@@ -154,7 +157,7 @@ class Composer:
     def __init__(self, outputs: Outputs, look: Look, background: Background, observe: Observe | None = None):
         self.outputs, self.look, self.background, self.observe = outputs.paths(), look, background, observe
         self.transparent = isinstance(background, Transparent)
-        self.fresh_starts = 0
+        self.fresh_starts = self.low_frames = 0
         if self.transparent and "side_by_side" in self.outputs:
             raise OutputError("expected a background to show side by side, got transparent; name a colour or a picture")
 
@@ -165,6 +168,7 @@ class Composer:
     def __call__(self, matte: Matte) -> _Result:
         picture, alpha = _yuv(matte.frame.picture), matte.alpha
         self.fresh_starts += matte.fresh
+        self.low_frames += matte.low
         if self.observe:
             self.observe(matte)
         pictures: dict[str, Yuv420] = {}

@@ -56,7 +56,8 @@ class Matter:
                 _, _, self.state = self.backend(rgb, self.state, **given)
         fgr, pha, self.state = self.backend(rgb, self.state, **given)
         self._last = frame
-        return Matte(frame, self._full_size(pha, rgb, frame), fresh, _full_colours(fgr, rgb, frame))
+        alpha, low = self._full_size(pha, rgb, frame), getattr(self.state, "low", False)
+        return Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), low)
 
     def _given(
         self, frame: Frame, size: tuple[int, int], hints: dict[str, NDArray[Any]], fresh: bool

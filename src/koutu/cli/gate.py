@@ -1,0 +1,86 @@
+"""`koutu gate`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from koutu.export.gate import Calibration
+
+
+def gate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", readable=False, help="Its two parts lie beside it.")],
+    people: Annotated[Path | None, typer.Option(readable=False, help="Pack of people, with --backgrounds.")] = None,
+    backgrounds: Annotated[Path | None, typer.Option(readable=False, help="Pack of places.")] = None,
+    clip: Annotated[
+        list[Path] | None, typer.Option("--clip", readable=False, help="A film of your own; several.")
+    ] = None,
+    scenes: Annotated[int, typer.Option(min=2, help="Made of the packs.")] = 32,
+    frames: Annotated[int, typer.Option(min=2, help="Of each scene.")] = 24,
+    held_out: Annotated[int, typer.Option(min=1, help="As in training: 1 in so many people.")] = 50,
+    threshold: Annotated[
+        float | None, typer.Option(min=0.0, help="In thousandths of alpha, instead of the chosen one.")
+    ] = None,
+    allowed: Annotated[float, typer.Option(min=0.0, help="Error that the gate may add, as a share.")] = 0.02,
+    seed: Annotated[int, typer.Option(min=0, help="Of the scenes.")] = 0,
+) -> None:
+    """Calibrate when koutu video may leave a frame to the network's cheap part; written into MODEL-low.onnx.
+
+    \b
+    koutu gate koutu-small.onnx --people packs/people --backgrounds packs/backgrounds
+    koutu gate koutu-small.onnx --people packs/people --backgrounds packs/backgrounds --clip talk.mp4 --allowed 0.01
+    koutu gate koutu-small.onnx --clip talk.mp4 --clip walk.mp4 --threshold 4
+    """
+    _require()
+    from koutu.export.gate import calibrate
+    from koutu.export.gate_clips import Clip, Sources, filmed, made
+    from koutu.progress import Steps
+    from koutu.runtime.backends import OnnxBackend
+    from koutu.runtime.gate import parts_of
+    from koutu.types import InputError
+
+    if (people is None) != (backgrounds is None):
+        raise InputError("expected packs of people and of backgrounds together, got one; give both, or neither")
+    sizing = OnnxBackend(parts_of(model)[0]).network_size
+    with Steps(model.name) as watch:
+        clips: list[Clip] = []
+        if people and backgrounds:
+            clips += made(Sources(people, backgrounds, scenes, frames, held_out, seed), sizing, watch)
+        clips += [filmed(path, sizing) for path in clip or []]
+        found = calibrate(model, clips, threshold=threshold, allowed=allowed, watch=watch)
+    for line in _lines(found):
+        print(line)
+
+
+def _lines(found: "Calibration") -> list[str]:
+    low, middle, high = found.gaps
+    rows = [
+        f"gap of the two parts, thousandths of alpha: {middle:.1f}, 10 % below {low:.1f}, 10 % above {high:.1f}",
+        f"foretold in clips not fitted to: {100 * found.explained:.0f} % of the variance, half within a factor of "
+        f"{found.factor:.2f}",
+        "",
+        "threshold   low     ms  saved    paid   error  switches   jump  change",
+    ]
+    for i, row in enumerate(found.tried):
+        name = f"{row.threshold:9.1f}" if i else "    whole"
+        rows.append(
+            f"{name} {100 * row.low:4.0f} % {row.ms:6.1f} {row.saved:6.1f} {row.paid:7.2f} {row.error:7.2f} "
+            f"{row.switches:9d} {row.jump:6.2f} {row.change:7.2f}"
+        )
+    return [
+        *rows,
+        "paid: mean |gated - whole|; error: against the truth; jump: the largest a switch made in a frame; change: "
+        "the ordinary one; thousandths of alpha",
+        f"threshold {found.gate.threshold:g}, wrote {found.path}",
+    ]
+
+
+def _require() -> None:
+    from importlib.util import find_spec
+
+    from koutu.types import ModelError
+
+    for module in ("torch", "onnx"):
+        if find_spec(module) is None:
+            raise ModelError(f"calibrating needs {module}, which is not installed; pip install 'koutu[train]'")
