@@ -277,10 +277,10 @@ def test_a_threshold_on_tiny_gaps_pays_what_it_says():
     alone, below, above = sweep(
         low, rest, [replace(GATE, threshold=t) for t in (1.0, 4.0)], [Clip(pictures, truth)], lambda *_: None
     )
-    assert below.low == 0 == below.paid and below.error == alone.error
+    assert below.low == 0 == below.paid == below.worse and below.error == alone.error < above.error
     assert 0.4 < above.low < 0.7 and above.paid == pytest.approx(2.0 * above.low, rel=0.3) and above.switches == 1
     assert above.jump == pytest.approx(2.0 / FADE, rel=0.01)
-    assert choose([alone, below, above], 100.0) == 4.0 and choose([alone, below, above], 0.0) == 1.0
+    assert choose([alone, below, above], above.worse) == 4.0 and choose([alone, below, above], 0.0) == 1.0
     engine = Remembering(Part("low"))
     feeds = {"rgb": pictures[:1], "logits": pictures[:1]}
     assert engine.run(feeds) is engine.run({**feeds, "logits": pictures[1:2]}) and engine.runs == 1

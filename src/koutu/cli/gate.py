@@ -22,7 +22,7 @@ def gate(
     threshold: Annotated[
         float | None, typer.Option(min=0.0, help="In thousandths of alpha, instead of the chosen one.")
     ] = None,
-    allowed: Annotated[float, typer.Option(min=0.0, help="Error that the gate may add, as a share.")] = 0.02,
+    allowed: Annotated[float, typer.Option(min=0.0, help="Share by which the error may get worse.")] = 0.05,
     seed: Annotated[int, typer.Option(min=0, help="Of the scenes.")] = 0,
 ) -> None:
     """Calibrate when koutu video may leave a frame to the network's cheap part; written into MODEL-low.onnx.
@@ -60,13 +60,13 @@ def _lines(found: "Calibration") -> list[str]:
         f"foretold in clips not fitted to: {100 * found.explained:.0f} % of the variance, half within a factor of "
         f"{found.factor:.2f}",
         "",
-        "threshold   low     ms  saved    paid   error  switches   jump  change",
+        "threshold   low     ms  saved    paid   error   worse  switches   jump  change",
     ]
     for i, row in enumerate(found.tried):
         name = f"{row.threshold:9.1f}" if i else "    whole"
         rows.append(
             f"{name} {100 * row.low:4.0f} % {row.ms:6.1f} {row.saved:6.1f} {row.paid:7.2f} {row.error:7.2f} "
-            f"{row.switches:9d} {row.jump:6.2f} {row.change:7.2f}"
+            f"{100 * row.worse:5.1f} % {row.switches:9d} {row.jump:6.2f} {row.change:7.2f}"
         )
     return [
         *rows,

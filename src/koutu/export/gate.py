@@ -21,7 +21,7 @@ from koutu.runtime.gate import FLOOR, SIGNS, Gate, GatedBackend, difference, par
 from koutu.types import InputError
 
 THRESHOLDS = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0)  # tried, in thousandths of alpha
-ALLOWED = 0.02  # of the whole network's own error that the gate may add on made scenes
+ALLOWED = 0.05  # by which the gate may make a made scene's error worse, on average
 _RIDGE = 1e-3  # of the number of frames
 _FOLDS = 8
 UNTRIED = Gate((0.0,) * (len(SIGNS) + 1), 0.0, 0.0)  # runs both parts in every frame
@@ -63,8 +63,8 @@ def calibrate(
 ) -> Calibration:
     """Fit the gate of the network NAME.onnx at `path`, try thresholds, and write the gate into NAME-low.onnx.
 
-    threshold: in thousandths of alpha; without, the largest tried that adds at most `allowed` of the whole network's
-    error on the clips with truth. Raises ModelError without both parts, InputError without clips or, for want of a
+    threshold: in thousandths of alpha; without, the largest tried that makes the error of clips with truth worse by
+    `allowed` at most, a share. Raises ModelError without both parts, InputError without clips or, for want of a
     threshold, without any truth.
     """
     known = any(clip.pha is not None for clip in clips)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.export.gate_clips import Clip, Watch
-from koutu.runtime.gate import Gate, GatedBackend, GateState, difference
+from koutu.runtime.gate import FLOOR, Gate, GatedBackend, GateState, difference
 
 
 class Remembering:
@@ -47,7 +47,7 @@ class Tally:
     switches: int = 0
     jump: float = 0.0  # the largest that a step from one branch towards the other made in a frame
     paid: list[float] = field(default_factory=list)  # mean |gated − whole network alone| of each frame
-    errors: list[float] = field(default_factory=list)  # mean |gated − truth| of each frame of which it is known
+    errors: list[float] = field(default_factory=list)  # mean |gated − truth| of each clip of which it is known
 
     def note(self, before: GateState, after: GateState) -> None:
         """One frame, by the memory before and after it."""
@@ -62,9 +62,10 @@ class Tried:
     """A threshold (thousandths of alpha) on all clips.
 
     low: share of frames that the cheap part made alone; ms: of one frame, saved: of that by the gate; paid: mean
-    |gated − whole|; error: mean |gated − truth|, NaN without truth; switches: of the whole run; jump: the largest
-    change that a switch made from one frame to the next, change: the ordinary one (median). All but shares and times
-    in thousandths of alpha.
+    |gated − whole|; error: mean |gated − truth|, and worse: by what share a clip's is worse than the whole network's
+    alone, the mean of logarithms; both NaN without truth; switches: of the whole run; jump: the largest change that a
+    switch made from one frame to the next, change: the ordinary one (median). All but shares and times in thousandths
+    of alpha.
     """
 
     threshold: float
@@ -73,6 +74,7 @@ class Tried:
     saved: float
     paid: float
     error: float
+    worse: float
     switches: int
     jump: float
     change: float
@@ -98,7 +100,8 @@ def sweep(low: Any, rest: Any, gates: Sequence[Gate], clips: Sequence[Clip], wat
     times = timed(GatedBackend(low, rest, gate=gates[0]), clips[0])
     change = float(np.median(changes)) if changes else 0.0
     return [
-        summed(backend.gate.threshold, tally, times, change) for backend, tally in zip(backends, tallies, strict=True)
+        summed(backend.gate.threshold, tally, tallies[0], times, change)
+        for backend, tally in zip(backends, tallies, strict=True)
     ]
 
 
@@ -108,20 +111,21 @@ def run(
     """The alphas of a clip, its first frame seen twice as in use; what happened goes to the tally."""
     state = backend.initial_state(clip.src.shape[1:3])
     _, _, state = backend(clip.src[0], state)
-    phas = []
+    phas, errors = [], []
     for t, rgb in enumerate(clip.src):
         before = state
         _, pha, state = backend(rgb, before)
         tally.note(before, state)
         tally.paid.append(difference(pha, reference[t]) if reference else 0.0)
         if clip.pha is not None:
-            tally.errors.append(difference(pha, clip.pha[t].astype(np.float32) / 255))
+            errors.append(difference(pha, clip.pha[t].astype(np.float32) / 255))
         phas.append(pha)
+    tally.errors += [float(np.mean(errors))] if errors else []
     return phas
 
 
 def timed(backend: GatedBackend, clip: Clip, rounds: int = 12) -> tuple[float, float]:
-    """Milliseconds of the cheap part with its signs, and of the rest: the median of a few rounds."""
+    """Milliseconds of the cheap part with its signs, and of the rest: the quickest of a few rounds."""
     memory = backend.initial_state(clip.src.shape[1:3]).memory
     begin, rest = [], []
     for i in range(rounds):
@@ -132,24 +136,23 @@ def timed(backend: GatedBackend, clip: Clip, rounds: int = 12) -> tuple[float, f
         difference(low, finish())
         begin.append(between - started)
         rest.append(perf_counter() - between)
-    return 1000 * float(np.median(begin)), 1000 * float(np.median(rest))
+    return 1000 * min(begin), 1000 * min(rest)
 
 
-def summed(threshold: float, tally: Tally, times: tuple[float, float], change: float) -> Tried:
-    """The tally's means; times: milliseconds of the cheap part and of the rest."""
-    low = tally.low / tally.frames
-    error = float(np.mean(tally.errors)) if tally.errors else float("nan")
+def summed(threshold: float, tally: Tally, alone: Tally, times: tuple[float, float], change: float) -> Tried:
+    """The tally's means; alone: that of the whole network; times: milliseconds of the cheap part and of the rest."""
+    low, error, worse = tally.low / tally.frames, float("nan"), float("nan")
+    if tally.errors:
+        error = float(np.mean(tally.errors))
+        worse = float(np.expm1(np.mean(np.log(np.add(tally.errors, FLOOR)) - np.log(np.add(alone.errors, FLOOR)))))
     return Tried(
-        threshold, low, times[0] + (1 - low) * times[1], low * times[1], float(np.mean(tally.paid)), error,
+        threshold, low, times[0] + (1 - low) * times[1], low * times[1], float(np.mean(tally.paid)), error, worse,
         tally.switches, tally.jump, change,
     )  # fmt: skip
 
 
 def choose(all_tried: Sequence[Tried], allowed: float) -> float:
-    """The largest threshold whose error exceeds the whole network's, which comes first, by `allowed` of it at most.
-
-    The smallest if none does.
-    """
-    alone, *others = all_tried
-    good = [one.threshold for one in others if one.error <= (1 + allowed) * alone.error]
+    """The largest threshold that makes clips worse by a share of `allowed` at most, or the smallest if none does."""
+    others = all_tried[1:]  # the first is the whole network
+    good = [one.threshold for one in others if one.worse <= allowed]
     return max(good, default=min(one.threshold for one in others))
