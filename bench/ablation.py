@@ -13,7 +13,7 @@ import itertools
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ class Test:
         kinds = {kind: [asdict(t) for t in found if t.kind == kind] for kind in KINDS}
         return {
             "mad_stills": self._stills(backend, self.stills), "mad_backlit": self._stills(backend, self.backlit),
-            "mad_clips": float(np.mean(mads)), "dtssd": float(np.mean(dtssds)),
+            "mad_clips": float(np.mean(mads)), "mad_each_clip": list(mads), "dtssd": float(np.mean(dtssds)),
             "recovery": {kind: asdict(recovered(of_kind)) for kind, of_kind in kinds.items() if of_kind},
         }  # fmt: skip
 
@@ -155,13 +155,13 @@ def train(name: str, args: argparse.Namespace, steps: int, test: Test) -> dict[s
     return {"told": variant.told, "steps": steps, "seconds": seconds} | test(backend)
 
 
-def given_rows(args: argparse.Namespace, test: Test) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The searched backbone and the gate, from files; a row that is absent is told of."""
+def given_rows(args: argparse.Namespace, test: Test, there: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The searched backbone and the gate, from files; a row that is neither given nor there is told of."""
     for name, spec in (("+ search", args.search), ("+ gate", args.gate)):
         if spec:
             backend = load_named(spec, threads=args.threads)
             yield name, {"told": backend.name, "steps": None, "seconds": None} | test(backend)
-        else:
+        elif name not in there:
             print(f"{name}: no model was given, so there is no row", flush=True)
 
 
@@ -225,7 +225,7 @@ def main() -> None:
                 keep(name, train(name, args, result["settings"]["steps"], test))
     except Interrupted as e:
         raise SystemExit(str(e)) from e
-    for name, row in given_rows(args, test):
+    for name, row in given_rows(args, test, result["rows"]):
         keep(name, row)
 
 

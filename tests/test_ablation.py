@@ -89,7 +89,7 @@ def test_rows_are_written_one_by_one_and_a_run_goes_on(packs, tmp_path, monkeypa
 def test_the_table_says_what_the_figures_say(tmp_path, monkeypatch):
     tables = script("tools", "ablation_tables", monkeypatch)
     kind = {"median": 1.0, "worst": 16, "never": 1, "clips": 2, "extra": 12.4, "memory": True}
-    errors = {"mad_stills": 12.0, "mad_clips": 11.0, "dtssd": 2.5, "mad_backlit": 30.0}
+    errors = {"mad_stills": 12.0, "mad_clips": 11.0, "mad_each_clip": [2.0, 20.0], "dtssd": 2.5, "mad_backlit": 30.0}
     rows = {
         "3 channels": {"told": "alone", **errors, "recovery": {"ones": kind | {"memory": False}}},
         "+ gate": {"told": "gated", **errors, "recovery": {"ones": kind, "zeros": kind | {"never": 0, "worst": 3}}},
@@ -99,6 +99,6 @@ def test_the_table_says_what_the_figures_say(tmp_path, monkeypatch):
     content = {"settings": settings, "machine": "a machine", "rows": rows}
     (tmp_path / "docs" / "bench" / "ablation.json").write_text(json.dumps(content))
     told = tables.brought(tmp_path)
-    assert "| 3 channels | alone | 12.0 | 11.0 | 2.5 | 30.0 | – |" in told
+    assert "| 3 channels | alone | 12.0 | 30.0 | 2.5 | 11.0 | 20.0 | – |" in told
     assert "1, > 16 (+12 %) | 1, 3 (+12 %) | – |" in told
     assert "`+ search`" in told.splitlines()[-1] and "`+ gate`" not in told.splitlines()[-1]

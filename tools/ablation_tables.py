@@ -7,7 +7,7 @@ from typing import Any
 from bars import number
 from bench_tables import FOLDER, filled, table, where
 
-ERRORS = ("mad_stills", "mad_clips", "dtssd", "mad_backlit")
+ERRORS = ("mad_stills", "mad_backlit", "dtssd")
 KINDS = ("ones", "zeros", "shifted", "other", "appears", "walks in")
 GIVEN = {"+ search": "searched backbone", "+ gate": "gate"}  # rows of models from files
 
@@ -15,7 +15,14 @@ GIVEN = {"+ search": "searched backbone", "+ gate": "gate"}  # rows of models fr
 def rows(run: dict[str, Any]) -> list[list[str]]:
     """A line a step: what it is, errors, and frames until normal as "median, worst" with the error above normal."""
     return [
-        [name, row["told"], *(number(row[key]) for key in ERRORS), *(frames(row["recovery"].get(k)) for k in KINDS)]
+        [
+            name,
+            row["told"],
+            *(number(row[key]) for key in ERRORS),
+            number(row["mad_clips"]),
+            number(max(row["mad_each_clip"])),
+            *(frames(row["recovery"].get(k)) for k in KINDS),
+        ]  # fmt: skip
         for name, row in run["rows"].items()
     ]
 
@@ -41,6 +48,6 @@ def brought(root: Path) -> str:
         "the error is normal again as `koutu eval --recovery` counts them, median and worst, with the error of all "
         f"frames watched above normal. {where(run)}."
     )
-    head = ["step", "what", "MAD, stills", "MAD, clips", "dtSSD", "MAD, backlit", *KINDS]
+    head = ["step", "what", "MAD, stills", "MAD, backlit", "dtSSD", "MAD, clips", "of the worst clip", *KINDS]
     outro = f"Not measured here, for want of a model: {' and '.join(absent)}." if absent else ""
     return f"{filled(intro)}\n{table(head, rows(run))}\n{filled(outro) if outro else ''}"
