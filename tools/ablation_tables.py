@@ -22,7 +22,7 @@ def rows(run: dict[str, Any]) -> list[list[str]]:
             number(row["mad_clips"]),
             number(max(row["mad_each_clip"])),
             *(frames(row["recovery"].get(k)) for k in KINDS),
-        ]  # fmt: skip
+        ]
         for name, row in run["rows"].items()
     ]
 
