@@ -155,12 +155,13 @@ class TMODNet(Trimapless):
         return _alpha(self.fusion_branch(self.detail_branch(x, features, logits), logits).float())
 
     def training_outputs(self, src: Tensor, *state: Tensor) -> TemporalOutputs:
-        """All heads on `forward`'s inputs; pha may miss [0, 1] by 0.02, so that being sure can be unlearned."""
+        """All heads on the same inputs as `forward`."""
         low, detail, logits = self._logits(src, state)
         low, pha = torch.sigmoid(low.float()), _stretched(logits)
+        pha = pha + (pha.clamp(0, 1) - pha).detach()  # what is sure and wrong still learns
         semantic = F.adaptive_avg_pool2d(low, [side // 16 for side in src.shape[-2:]])
         detail = self.detail_branch.detail(detail)
-        return TemporalOutputs(semantic, detail, pha, [pha.clamp(0, 1)] if self.cfg.temporal else [], low)
+        return TemporalOutputs(semantic, detail, pha, [pha] if self.cfg.temporal else [], low)
 
     def begin_from(self, path: Path) -> None:
         """Fill the semantic branch from MediaPipe's selfie segmentation (ONNX): pha is then that network's answer.
