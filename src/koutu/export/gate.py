@@ -20,7 +20,7 @@ from koutu.runtime.backends import OnnxBackend
 from koutu.runtime.gate import FLOOR, SIGNS, Gate, GatedBackend, difference, parts_of, terms
 from koutu.types import InputError
 
-THRESHOLDS = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0)  # tried, in thousandths of alpha
+THRESHOLDS = (2.0, 3.0, 4.0, 4.5, 5.0, 6.0, 8.0)  # tried, in thousandths of alpha
 ALLOWED = 0.05  # by which the gate may make a made scene's error worse, on average
 _RIDGE = 1e-3  # of the number of frames
 _FOLDS = 8
