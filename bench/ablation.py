@@ -25,14 +25,14 @@ import torch
 from koutu import metrics
 from koutu.bench.run import about_run, save
 from koutu.data.datasets import Example
-from koutu.data.pack import Pack
+from koutu.data.pack import Pack, split
 from koutu.data.scenes import SceneConfig, Scenes
 from koutu.evaluation.recoveries import recovered
 from koutu.evaluation.recovery import KINDS, LENGTH, Steady, trials
 from koutu.models import load_checkpoint
 from koutu.runtime.backends import Backend
 from koutu.runtime.torch_backend import TorchBackend
-from koutu.train.engine import Interrupted, Run, split
+from koutu.train.engine import Interrupted, Run
 from koutu.train.recipe import Pass, Recipe, Stage
 from koutu.zoo import load_named
 

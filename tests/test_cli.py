@@ -422,7 +422,7 @@ def test_demo(koutu, tmp_path, monkeypatch):
 
 def test_models(koutu):
     result = koutu("models")
-    assert result.code == 0 and "koutu-small (default)" in result.out
+    assert result.code == 0 and "koutu (default)" in result.out
     assert "licence:" in result.out and "data:" in result.out
 
 

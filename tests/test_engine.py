@@ -17,9 +17,10 @@ pytest.importorskip("lightning_fabric")
 
 from people import make_packs  # noqa: E402
 
+from koutu.data.pack import split  # noqa: E402
 from koutu.data.scenes import SceneConfig  # noqa: E402
 from koutu.models import build, load_checkpoint  # noqa: E402
-from koutu.train.engine import Interrupted, Run, TrainError, split, train  # noqa: E402
+from koutu.train.engine import Interrupted, Run, TrainError, train  # noqa: E402
 from koutu.train.optimise import Average, make_optimiser, rate_at  # noqa: E402
 from koutu.train.recipe import Pass, Recipe, Stage, read_recipe  # noqa: E402
 from koutu.train.task import its_turn, turns  # noqa: E402

@@ -13,6 +13,7 @@ from koutu.cli.adapt import adapt
 from koutu.cli.bench import bench
 from koutu.cli.data import app as data
 from koutu.cli.evaluation import compose, evaluate
+from koutu.cli.gate import gate
 from koutu.cli.image import image, trimap
 from koutu.cli.matte import matte
 from koutu.cli.pack import pack
@@ -52,7 +53,7 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-for command in (video, image, trimap, review, bench, train, adapt, demo, models, doctor):
+for command in (video, image, trimap, review, bench, train, adapt, gate, demo, models, doctor):
     app.command()(command)
 app.command("eval")(evaluate)
 data.command()(compose)

@@ -4,7 +4,7 @@ A pack is `NAME.bin` (raw uint8 pixels, one picture after another) and `NAME.jso
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,18 @@ def write_pack(path: str | Path, pictures: Iterable[tuple[Entry, NDArray[np.uint
             f"{pixels_path} could not be written: {e.strerror or e}; check the folder and its room"
         ) from e
     return len(entries)
+
+
+def split(people: Pack, every: int, exclude: Sequence[str] = ()) -> tuple[list[int], list[int]]:
+    """Indices to train on and to validate on: every so manieth group; pictures of one person stay together."""
+    groups = sorted({e.group for e in people.entries})
+    held_out, left_out = set(groups[::every]), set(exclude)
+    if unknown := left_out - set(groups):
+        raise InputError(
+            f"expected people to exclude that the pack has, got {', '.join(sorted(unknown))}; correct them"
+        )
+    usable = [(i, e.group) for i, e in enumerate(people.entries) if e.group not in left_out]
+    return [i for i, group in usable if group not in held_out], [i for i, group in usable if group in held_out]
 
 
 def _files(path: str | Path) -> tuple[Path, Path]:

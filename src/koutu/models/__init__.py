@@ -34,7 +34,7 @@ _OURS = "trained by this project, see `koutu models`"
 
 MODELS: dict[str, Card] = {
     "tmodnet": Card(
-        "koutu.models.tmodnet:TMODNet", "this project; after Ke et al., AAAI 2022", (), 114_057, 0.3, (288, 512),
+        "koutu.models.tmodnet:TMODNet", "this project; after Ke et al., AAAI 2022", (), 155_097, 0.67, (288, 512),
         "Apache-2.0", _OURS,
     ),
     "modnet": Card(

@@ -99,7 +99,7 @@ def _cut(arrays: dict[str, np.ndarray], shape: tuple[int, int], rng: np.random.G
     height, width = arrays["prev"].shape
     top, left = rng.integers(0, height - shape[0] + 1), rng.integers(0, width - shape[1] + 1)
     part = slice(top, top + shape[0]), slice(left, left + shape[1])
-    return {name: x[part] if name == "prev" else x[:, *part] for name, x in arrays.items()}
+    return {name: x[part] if name == "prev" else x[(slice(None), *part)] for name, x in arrays.items()}
 
 
 def collate(samples: Sequence[dict[str, np.ndarray]]) -> Batch:

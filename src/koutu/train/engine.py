@@ -14,7 +14,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from koutu.data.pack import Pack
+from koutu.data.pack import Pack, split
 from koutu.models import build, load_checkpoint
 from koutu.train.batch import Batch
 from koutu.train.checkpoint import Checkpoint, Journal
@@ -24,11 +24,11 @@ from koutu.train.interrupt import Interrupted, Interruption
 from koutu.train.objectives import objective_kind
 from koutu.train.optimise import Average, make_optimiser, rate_at
 from koutu.train.recipe import Footage, Recipe, Stage
-from koutu.train.task import Task, its_turn, split
+from koutu.train.task import Task, its_turn
 from koutu.train.validate import Validation
 from koutu.types import InputError
 
-__all__ = ["Interrupted", "Progress", "Run", "TrainError", "split", "train"]
+__all__ = ["Interrupted", "Progress", "Run", "TrainError", "train"]
 
 FORWARDS = ("training_outputs", "trimap", "fused")  # methods that objectives call; DDP must know them
 

@@ -1,13 +1,12 @@
 """A pass of a stage while it is trained: its objective, when its turn is, and its stream of batches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils.data import DataLoader
 
-from koutu.data.pack import Pack
 from koutu.data.places import Places
 from koutu.data.scenes import Scenes
 from koutu.train.batch import Batch, Samples, collate
@@ -15,7 +14,6 @@ from koutu.train.footage_samples import FootageSamples
 from koutu.train.interrupt import leave_signals
 from koutu.train.objectives import Objective, build_objective
 from koutu.train.recipe import Pass, Stage
-from koutu.types import InputError
 
 if TYPE_CHECKING:
     from koutu.train.engine import Run
@@ -68,15 +66,3 @@ def its_turn(given: Pass, step: int) -> bool:
 def turns(given: Pass, steps: int) -> int:
     """How often a pass is made in the first `steps` steps."""
     return len(range(given.offset, steps, given.every))
-
-
-def split(people: Pack, every: int, exclude: Sequence[str] = ()) -> tuple[list[int], list[int]]:
-    """Indices to train on and to validate on: every so manieth group; pictures of one person stay together."""
-    groups = sorted({e.group for e in people.entries})
-    held_out, left_out = set(groups[::every]), set(exclude)
-    if unknown := left_out - set(groups):
-        raise InputError(
-            f"expected people to exclude that the pack has, got {', '.join(sorted(unknown))}; correct them"
-        )
-    usable = [(i, e.group) for i, e in enumerate(people.entries) if e.group not in left_out]
-    return [i for i, group in usable if group not in held_out], [i for i, group in usable if group in held_out]

@@ -28,7 +28,14 @@ class Distillation(Objective):
     Networks with memory see every picture as a first one.
     """
 
-    defaults: Mapping[str, Any] = {"teacher": "", "mix": 0.5, "weight": 1.0, "sharpen": 1.0, "mirrored": False, "threads": 1}
+    defaults: Mapping[str, Any] = {
+        "teacher": "",
+        "mix": 0.5,
+        "weight": 1.0,
+        "sharpen": 1.0,
+        "mirrored": False,
+        "threads": 1,
+    }
 
     def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
         super().__init__(network, options)
