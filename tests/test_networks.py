@@ -14,8 +14,8 @@ from koutu.types import ModelError  # noqa: E402
 
 SMALL_NET = {"depths": (1, 1, 1, 1)}
 TINY: dict[str, tuple[str, dict[str, Any]]] = {
-    "tmodnet": ("tmodnet", {"detail_channels": 4, "context": 16}),
-    "tmodnet single": ("tmodnet", {"variant": "single", "detail_channels": 4, "context": 16}),
+    "tmodnet": ("tmodnet", {"detail_channels": [4, 8], "context": 16, "semantic_size": 64}),
+    "tmodnet single": ("tmodnet", {"variant": "single", "detail_channels": [4, 8], "context": 16, "semantic_size": 64}),
     "modnet": ("modnet", {"width": 0.35, "last_channels": 64, "lr_channels": (16, 8), "hr_channels": 4}),
     "modnet temporal": (
         "modnet",
