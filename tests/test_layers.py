@@ -58,6 +58,7 @@ ALLOWED = {
     },
     "review": {"color", "composite", "files", "foreground", "metrics", "runtime", "types", "zoo"},
     "bench": {"classical", "color", "files", "machine", "models", "runtime", "types", "zoo"},
+    "search": {"bench", "data", "files", "machine", "models", "nn", "train", "types"},
     "export": {"color", "data", "files", "models", "runtime", "types"},
 }
 WIRES = {"cli", "api", "doctor", "pictures", "__main__", "__init__"}  # may import anything but the cli

@@ -10,6 +10,7 @@ from koutu.types import InputError
 OBJECTIVES: dict[str, str] = {
     "distil": "distil:Distillation",
     "modnet": "portrait:MODNetObjective",
+    "supernet": "supernet:SupernetObjective",
     "u2net": "portrait:U2NetObjective",
     "shm-trimap": "portrait:SHMTrimap",
     "shm-filling": "portrait:SHMFilling",
