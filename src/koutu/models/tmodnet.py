@@ -159,7 +159,7 @@ class TMODNet(Trimapless):
         low, detail, logits = self._logits(src, state)
         low, pha = torch.sigmoid(low.float()), _stretched(logits)
         pha = pha + (pha.clamp(0, 1) - pha).detach()  # what is sure and wrong still learns
-        semantic = F.adaptive_avg_pool2d(low, [side // 16 for side in src.shape[-2:]])
+        semantic = F.adaptive_avg_pool2d(low, (src.shape[-2] // 16, src.shape[-1] // 16))
         detail = self.detail_branch.detail(detail)
         return TemporalOutputs(semantic, detail, pha, [pha] if self.cfg.temporal else [], low)
 
