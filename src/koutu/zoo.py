@@ -43,7 +43,7 @@ _CLEAN = "London and Canada face sets (CC-BY 4.0), generated portraits (CC0), sc
 MODELS: dict[str, ModelCard] = {
     "koutu": ModelCard(
         file="koutu.onnx",
-        sha256="bc9d95dc3eb0ec21eabf810ed71bcc6b15fe01073ddd825bbdd9321f6f414788",
+        sha256="db20cbd7015930909ae50216a868919ba2f29828b38b6b28ceef1d856fa383f4",
         network="tmodnet",
         checkpoint="koutu.pt",
         pixels=592 * 332,
@@ -51,13 +51,13 @@ MODELS: dict[str, ModelCard] = {
         licence="Apache-2.0",
         data=_CLEAN,
         parts=(
-            "49e67599406f286a5076920aa48f21426020cf969ed899d6518f38195ce044fd",
-            "7fd019aa475cc26c439f82b2d467c267dcc6db8131f380dc3fea8aa8e152e08e",
+            "c995fc2c9e95e32949b1410b88ec1aa008026c969a975edb3809fe07d0d01910",
+            "e4fb6a2578abe14ed52d0c477d3ba1abc45287bcc32194dc5257a5cff1f86b75",
         ),
     ),
     "koutu-small": ModelCard(
         file="koutu-small.onnx",
-        sha256="0ec96dce2cd0b1af53aed8461bad19872f9812b3b055301f1888f8d7d07a4b4c",
+        sha256="779467125e175e5185fb6f7e2356e46e6e92e8bb123166e4e5322f30f6eeca47",
         network="tmodnet",
         checkpoint="koutu-small.pt",
         pixels=512 * 288,
