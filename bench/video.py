@@ -83,8 +83,12 @@ def systems(
     size: tuple[int, int], folder: Path | None, engines: list[str], *, only: str = ""
 ) -> dict[str, Callable[[Path, Path], dict]]:
     found: dict[str, Callable[[Path, Path], dict]] = {"transcode": transcode}
-    for engine in engines:
-        found[f"koutu {engine}"] = matting(load(engine=engine), refine=True)
+    ours = {f"koutu {engine}": {"engine": engine} for engine in engines}
+    if engines:
+        ours |= {"koutu gate": {"gate": True}, "koutu-small onnxruntime": {"model": "koutu-small"}}
+    for name, options in ours.items():
+        if name == (only or name):
+            found[name] = matting(load(**options), refine=True)  # type: ignore[arg-type]
     if folder:
         wanted = {name: start for name, start in peers(folder, size).items() if name == (only or name)}
         found |= {name: matting(start(), refine=False) for name, start in wanted.items()}
@@ -98,7 +102,9 @@ def measure(size: tuple[int, int], args: argparse.Namespace, folder: Path) -> di
     rounds: dict[str, list[dict]] = {name: [] for name in candidates}
     for i in range(args.rounds + 1):  # the first is to warm up
         for name, run in candidates.items():
+            before = time.process_time()
             result = run(clip, folder / "out.mp4")
+            result["cpu_ms"] = 1000 * (time.process_time() - before) / args.frames
             if i:
                 rounds[name].append(result)
     table = {}
@@ -109,6 +115,10 @@ def measure(size: tuple[int, int], args: argparse.Namespace, folder: Path) -> di
             for other in ("transcode", "rvm") if other in rounds
         }  # fmt: skip
         table[name] = {"fps": statistics.median(r["fps"] for r in runs), "stages": stages, "times": against}
+        table[name]["cpu_ms"] = statistics.median(r["cpu_ms"] for r in runs)
+        if "rvm" in rounds:
+            pairs = zip(runs, rounds["rvm"], strict=True)
+            table[name]["cpu_of_rvm"] = statistics.median(a["cpu_ms"] / b["cpu_ms"] for a, b in pairs)
         if args.memory:
             table[name]["peak_mb"] = peak_memory(name, size, clip, args.peers)
     return table
@@ -123,7 +133,7 @@ def peak_memory(name: str, size: tuple[int, int], clip: Path, folder: Path | Non
 
 def child(job: str) -> None:
     name, size, clip, folder = json.loads(job)
-    engines = [name.removeprefix("koutu ")] if name.startswith("koutu") else []
+    engines = ["openvino" if "openvino" in name else "onnxruntime"] if name.startswith("koutu") else []
     run = systems(tuple(size), Path(folder) if folder and not engines else None, engines, only=name)[name]
     with tempfile.TemporaryDirectory() as results:
         run(Path(clip), Path(results) / "out.mp4")
@@ -175,7 +185,7 @@ def main() -> None:
                 stages = " ".join(f"{k} {v:.1f}" for k, v in row["stages"].items())
                 ratios = " ".join(f"{v:.2f}× {k}" for k, v in row["times"].items())
                 memory = f"{row['peak_mb']:.0f} MB" if "peak_mb" in row else ""
-                print(f"{size[1]}×{size[0]} {name:20} {row['fps']:6.1f} fps  {ratios}  [{stages}] {memory}", flush=True)
+                print(f"{size[1]}×{size[0]} {name:24} {row['fps']:6.1f} fps  {ratios}  [{stages}] {memory}", flush=True)
     camera = result["camera 640×640 NV21, ms"] = camera_view(args.engines, args.rounds)
     print("camera 640×640 NV21 → NV21, ms a frame:", camera)
     if args.json:

@@ -10,7 +10,8 @@ from bars import number
 
 FOLDER = Path("docs", "bench")
 SYSTEMS = {
-    "transcode": "plain transcode", "koutu onnxruntime": "koutu", "koutu openvino": "koutu, `--engine openvino`",
+    "transcode": "plain transcode", "koutu onnxruntime": "koutu", "koutu gate": "koutu, `--gate`",
+    "koutu-small onnxruntime": "koutu-small", "koutu openvino": "koutu, `--engine openvino`",
     "rvm": "RVM MobileNetV3", "mediapipe": "MediaPipe selfie",
 }  # fmt: skip
 Data = dict[str, Any]
@@ -95,16 +96,17 @@ def stages(root: Path) -> str:
     """Milliseconds of every stage of whole videos."""
     sizes = read(root, "video")["sizes"]
     names = ["decode", "matte", "composite", "encode"]
+    cpu = ["cpu_ms", "cpu_of_rvm"]
     rows = [
         [
             f"{size.replace('x', '×')}, {SYSTEMS[system]}",
-            *(number(ms) for ms in [row["fps"], *map(row["stages"].get, names)]),
+            *(number(ms) for ms in [row["fps"], *map(row["stages"].get, names), *map(row.get, cpu)]),
         ]
         for size, systems in sizes.items()
         for system, row in systems.items()
         if row["stages"]
     ]
-    return table(["", "frames/s", *(f"{name}, ms" for name in names)], rows)
+    return table(["", "frames/s", *(f"{name}, ms" for name in names), "CPU, ms a frame", "of RVM's"], rows)
 
 
 def memory(root: Path) -> str:

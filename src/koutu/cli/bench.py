@@ -38,7 +38,7 @@ def bench(
 
     \b
     koutu bench
-    koutu bench koutu-small --engine onnxruntime,openvino --size 640x360,1280x720 --threads 1,2
+    koutu bench koutu --engine onnxruntime,openvino --size 640x360,1280x720 --threads 1,2
     koutu bench u2netp-onnx=u2netp.onnx mine.onnx --against koutu-small --json out.json
     """
     from koutu.bench import run, text

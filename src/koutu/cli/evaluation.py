@@ -53,10 +53,10 @@ def evaluate(
     Published weights and files of described peers are given as NAME=FILE. A run that was stopped goes on where it was.
 
     \b
-    koutu eval koutu-small PPM-100 -o ppm
-    koutu eval koutu-small rvm=rvm_mobilenetv3.pth u2net=u2net_human_seg.pth AIM-500 -o aim
-    koutu eval koutu-small portraits/ --backgrounds places/ --frames 100 --cause all -o hard
-    koutu eval koutu-small portraits/ --backgrounds places/ --recovery -o memory
+    koutu eval koutu PPM-100 -o ppm
+    koutu eval koutu rvm=rvm_mobilenetv3.pth u2net=u2net_human_seg.pth AIM-500 -o aim
+    koutu eval koutu portraits/ --backgrounds places/ --frames 100 --cause all -o hard
+    koutu eval koutu portraits/ --backgrounds places/ --recovery -o memory
     """
     from koutu.evaluation.cards import card
     from koutu.evaluation.measure import Settings
