@@ -57,7 +57,8 @@ class MODNetObjective(Objective):
         }
         if isinstance(outs[0], TemporalOutputs):
             low = torch.cat([o.low for o in outs]).float()
-            parts["low"] = given["low"] * F.l1_loss(low, F.adaptive_avg_pool2d(batch.pha, (low.shape[-2], low.shape[-1])))
+            true = F.adaptive_avg_pool2d(batch.pha, (low.shape[-2], low.shape[-1]))
+            parts["low"] = given["low"] * F.l1_loss(low, true)
         if given["laplacian"]:
             parts["laplacian"] = given["laplacian"] * losses.laplacian_rvm(pha, batch.pha)
         if batch.frames > 1:
