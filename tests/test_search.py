@@ -23,8 +23,9 @@ SPACE = Space(BASE, semantic_sizes=(32, 64), pixels=(64 * 64, 96 * 64))
 def network():
     torch.manual_seed(0)
     network = TMODNet(BASE).eval()
-    for layer in (network.fusion_branch.correction, *(b.second for b in network.detail_branch.blocks)):
-        torch.nn.init.normal_(layer.weight, std=0.1)
+    for name, weight in network.named_parameters():  # what begins at zero
+        if name.endswith(("correction.weight", "second.weight")):
+            torch.nn.init.normal_(weight, std=0.1)
     return network
 
 

@@ -35,7 +35,7 @@ def guided_upsample(pha: NDArray, picture: Picture) -> Alpha:
     guide = luma(picture)
     small_guide = shrink(guide, pha.shape).astype(np.float32)
     white = 255 if guide.dtype == np.uint8 else 1023
-    slope = _slope(pha, small_guide / white) * (255 / white)
+    slope = _slope(pha, np.asarray(small_guide / white, np.float32)) * (255 / white)
     offset = -slope * small_guide
     small = quantise(pha)
     alpha = np.asarray(cv2.resize(small, guide.shape[::-1], interpolation=cv2.INTER_CUBIC))
