@@ -186,7 +186,7 @@ def test_the_sample_goes_back_and_forth_and_brings_hints():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read the Linux way")
 def test_memory_is_of_a_process_of_its_own():
-    (case,) = cases(["koutu-small"], Plan(sizes=[TINY]))
+    (case,) = cases(["koutu"], Plan(sizes=[TINY]))
     found = memory.of_case(case)
     assert isinstance(found, dict) and found["peak"] > found["before"] + 10
     broken = memory.of_case(Case("x", "nonsense", "", "onnxruntime", "", 0, TINY))

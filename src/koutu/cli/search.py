@@ -41,10 +41,14 @@ def search(
     from koutu.search.run import search as run
     from koutu.train.recipe import read_recipe
     from koutu.train.watch import Bar
+    from koutu.types import OutputError
 
     plan = Plan(population, generations, clips, engine=engine, threads=threads, budget=budget_ms, seed=seed)
     given = read_recipe(recipe, changes or [])
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise OutputError(f"expected a folder that can be made at {output}, got {e.strerror}; name another") from e
     with Bar("supernet") as watch:
         found = run(given, output, plan, watch=watch, tell=lambda t: print(_line(t)))
     fit = found.table.fit

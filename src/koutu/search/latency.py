@@ -30,10 +30,9 @@ Clock = Callable[[nn.Module, Sequence[Tensor]], float]  # a module and its input
 
 @dataclass(frozen=True)
 class Fit:
-    """Whole networks against the sums of their parts: ms ≈ slope · sum + offset."""
+    """Whole networks against the sums of their parts: ms ≈ slope · sum."""
 
     slope: float = 1.0
-    offset: float = 0.0
     correlation: float = float("nan")
     error: float = float("nan")  # median relative error
     networks: int = 0
@@ -59,16 +58,16 @@ class Table:
     def __call__(self, space: Space, choice: Choice) -> float:
         """Milliseconds foretold for a frame of 16 : 9."""
         total = sum(self.of(key, make) * times for key, times, make in parts(space, choice))
-        return self.fit.slope * total + self.fit.offset
+        return self.fit.slope * total
 
     def check(self, space: Space, choices: Sequence[Choice]) -> Fit:
-        """Measure whole networks, and correct the sums by the straight line that fits them best."""
+        """Measure whole networks, and correct the sums by the median of their ratios."""
         self.fit = Fit()
         sums = np.array([self(space, c) for c in choices])
         whole = np.array([self._clock(*whole_network(space, c)) for c in choices])
-        slope, offset = np.polyfit(sums, whole, 1)
-        error = np.median(np.abs(slope * sums + offset - whole) / whole)
-        self.fit = Fit(float(slope), float(offset), float(np.corrcoef(sums, whole)[0, 1]), float(error), len(choices))
+        slope = np.median(whole / sums)
+        error = np.median(np.abs(slope * sums - whole) / whole)
+        self.fit = Fit(float(slope), float(np.corrcoef(sums, whole)[0, 1]), float(error), len(choices))
         self.save()
         return self.fit
 

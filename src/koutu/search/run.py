@@ -64,13 +64,14 @@ def search(
         raise InputError(
             "expected a recipe of tmodnet with the objective supernet, got another; see recipes/search.yaml"
         )
+    clock = clock or engine_clock(plan.engine, plan.threads)
     run = Run(recipe, out / "supernet", watch=watch)
     if not run.out.joinpath("last.pt").exists():
         sort_channels(run.network)  # type: ignore[arg-type]
     run.train()
     network: TMODNet = load_checkpoint(run.out / "weights.pt", "tmodnet").eval()
     space = Space(network.cfg)
-    table = Table(out / "latency.json", clock or engine_clock(plan.engine, plan.threads),
+    table = Table(out / "latency.json", clock,
                   engine=plan.engine, threads=plan.threads)  # fmt: skip
     if not table.fit.networks:
         rng = np.random.default_rng((plan.seed, 1 << 20))

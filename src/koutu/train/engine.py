@@ -57,8 +57,9 @@ class Run:
         if recipe.threads:
             torch.set_num_threads(recipe.threads)
         torch.manual_seed(recipe.seed)
-        # as batches are: a backward pass on a CPU takes a quarter less
-        self.network = network = _begun(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network = _begun(recipe)
+        if recipe.channels_last:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = Average(network, recipe.ema)
         people = Pack(recipe.people, in_memory=not recipe.workers)
         self.train_on, self.held_out = split(people, recipe.held_out, recipe.exclude)
