@@ -91,8 +91,8 @@ class Recipe:
     """network: a name of `koutu.models`; options: fields of its Config, or `variant`.
 
     people, backgrounds: packs (`koutu.data.pack`), without ending. ema: of weights, 0 for none. precision: Lightning's
-    ("32-true", "bf16-mixed", "16-mixed"). channels_last: weights lie in memory as batches do, which takes a quarter off a
-    backward pass on a CPU where the network bears it. save_minutes: between checkpoints, each with a validation.
+    ("32-true", "bf16-mixed", "16-mixed"). channels_last: weights lie in memory as batches do, which takes a
+    quarter off a backward pass on a CPU. save_minutes: between checkpoints, each with a validation.
     max_hours: then the run stops, to be resumed. exclude: groups of people, "SET/NAME", that no run may see: broken
     ones, or those that are among test pictures.
     """
