@@ -65,6 +65,7 @@ def search(
             "expected a recipe of tmodnet with the objective supernet, got another; see recipes/search.yaml"
         )
     clock = clock or engine_clock(plan.engine, plan.threads)
+    about = about_run()  # first: it asks git, and OpenVINO with PyTorch's loaders leaves no way to start a process
     run = Run(recipe, out / "supernet", watch=watch)
     if not run.out.joinpath("last.pt").exists():
         sort_channels(run.network)  # type: ignore[arg-type]
@@ -88,7 +89,7 @@ def search(
     members = front(tried)
     best = chosen(members, plan.budget)
     found = Found(members, best, len(set(tried)), table, _reference(table))
-    _save(out, found, plan, plot(tried, members, best))
+    _save(out, about, found, plan, plot(tried, members, best))
     write(out, network, space, recipe, best)
     return found
 
@@ -102,8 +103,8 @@ def _reference(table: Table) -> float:
     return table.of("modnet mobilenetv2-1.0 {} {}".format(*REFERENCE), make)
 
 
-def _save(out: Path, found: Found, plan: Plan, picture: str) -> None:
-    content: dict[str, Any] = about_run() | {
+def _save(out: Path, about: dict[str, Any], found: Found, plan: Plan, picture: str) -> None:
+    content = about | {
         "plan": asdict(plan),
         "pictures": list(ASPECT),
         "tried": found.tried,
