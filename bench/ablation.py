@@ -2,18 +2,20 @@
 
 The steps are those of the 4-channel MODNet: the previous alpha as fourth channel, at first always the true one of a
 frame earlier; that channel blanked now and then; perturbed by affine maps; lamps. Each is a short training of `tmodnet`
-from the same beginning, with the same seed and as many steps, and all are measured on the same composed scenes of
-people that none was trained on, through `Matter` as users run them. A searched backbone and the gate are no trainings
-of minutes: they are measured as they are, from files, if given. A row is written when it is done, and with the same
---json and -o an interrupted run goes on. With --minutes the steps are what one variant does in that time.
+from the same beginning, with the same seed and as many steps. Then a searched shape, `--search chosen.pt` of `koutu
+search`, trained as long from the supernet's weights; and the last network behind a gate, calibrated on people that it
+learned from. All are exported and measured on the same composed scenes of people that none was trained on, through
+`Matter` as users run them, and at the end timed in turn on one thread. A row is written when it is done, and with the
+same --json and -o an interrupted run goes on. With --minutes the steps are what one variant does in that time.
 """
 
 import argparse
 import itertools
 import json
+import statistics
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,18 +31,25 @@ from koutu.data.pack import Pack, split
 from koutu.data.scenes import SceneConfig, Scenes
 from koutu.evaluation.recoveries import recovered
 from koutu.evaluation.recovery import KINDS, LENGTH, Steady, trials
+from koutu.export.clips import Clip
+from koutu.export.gate import calibrate
+from koutu.export.onnx import export_onnx
+from koutu.export.parts import export_parts
 from koutu.models import load_checkpoint
+from koutu.models.tmodnet import TMODNet
 from koutu.runtime.backends import Backend
-from koutu.runtime.torch_backend import TorchBackend
 from koutu.train.engine import Interrupted, Run
 from koutu.train.recipe import Pass, Recipe, Stage
-from koutu.zoo import load_named
+from koutu.zoo import load
 
 PLACES = (("scenery", 8.0), ("plates", 1.5))
 AFFINE = (("near", 0.33), ("far", 0.1))
 STILLS, CLIPS = 64, 10  # measured
 TIMED = 6  # steps, after two to warm up
 HELD_OUT = 8  # every so manieth group of people
+CALIBRATION = 12  # clips of people that were trained on
+SEARCH, GATE = "+ search", "+ gate"
+ROUNDS = 7  # of timing
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ class Variant:
     told: str
     options: dict[str, Any] = field(default_factory=dict)
     scenes: dict[str, Any] = field(default_factory=dict)
+    init: str = ""  # the common beginning without
 
 
 ALWAYS = {"previous_moves": True, "lamps": 0.0, "previous_cases": AFFINE}
@@ -76,10 +86,10 @@ def recipe_of(variant: Variant, args: argparse.Namespace, steps: int) -> Recipe:
                  options={"own_history": args.own_history})  # fmt: skip
     stage = Stage((given,), steps, lr=args.lr, lr_of={"semantic_branch": 0.1, "semantic_branch.stem": 1.0},
                   warmup=steps // 20)  # fmt: skip
-    options = {"pixels": args.side**2, **variant.options}
+    options = {**variant.options, "pixels": args.side**2}
     return Recipe(
-        "tmodnet", args.people, args.backgrounds, (stage,), options, args.init, seed=args.seed, ema=0.98,
-        save_minutes=2.0, workers=args.workers, threads=args.threads, held_out=HELD_OUT, validation_clips=2,
+        "tmodnet", args.people, args.backgrounds, (stage,), options, variant.init or args.init, seed=args.seed,
+        ema=0.98, save_minutes=2.0, workers=args.workers, threads=args.threads, held_out=HELD_OUT, validation_clips=2,
         validation_frames=2,
     )  # fmt: skip
 
@@ -87,7 +97,7 @@ def recipe_of(variant: Variant, args: argparse.Namespace, steps: int) -> Recipe:
 class Test:
     """Scenes of held-out people, the same for every row; its call gives a row's figures."""
 
-    def __init__(self, args: argparse.Namespace):
+    def __init__(self, args: argparse.Namespace, *, stills: int | None = None, clips: int | None = None):
         people, places = Pack(args.people), Pack(args.backgrounds)
         calm = SceneConfig(exact=True, empty=0.0, enter=0.0, lamps=0.0, background_weights=PLACES)
         held_out = split(people, HELD_OUT)[1]
@@ -102,9 +112,10 @@ class Test:
                     for t in range(frames)
                 ]
 
-        self.stills = list(drawn(calm, args.stills, 1))
-        self.backlit = list(drawn(replace(calm, lamps=1.0), args.stills, 1))
-        self.clips = list(drawn(calm, args.clips, LENGTH))
+        count = args.stills if stills is None else stills
+        self.stills = list(drawn(calm, count, 1))
+        self.backlit = list(drawn(replace(calm, lamps=1.0), count, 1))
+        self.clips = list(drawn(calm, args.clips if clips is None else clips, LENGTH))
 
     def __call__(self, backend: Backend) -> dict[str, Any]:
         """MAD × 1000 of stills, backlit stills and clips, dtSSD × 100, and frames until normal of every kind."""
@@ -144,25 +155,60 @@ def steps_in(minutes: float, args: argparse.Namespace) -> int:
     return max(1, round(60 * minutes * TIMED / (at[-1] - at[1])))
 
 
-def train(name: str, args: argparse.Namespace, steps: int, test: Test) -> dict[str, Any]:
-    """A variant's row; its run stays in a folder of the output, and goes on there if it was stopped."""
-    variant, started = VARIANTS[name], time.monotonic()
-    folder = args.output / "".join(c if c.isalnum() else "-" for c in name)
-    Run(recipe_of(variant, args, steps), folder).train()
+def variants(args: argparse.Namespace) -> dict[str, Variant]:
+    """All that are trained, the searched shape last."""
+    if not args.search:
+        return VARIANTS
+    found = torch.load(args.search, map_location="cpu", weights_only=True)
+    scenes = VARIANTS["+ lamps"].scenes
+    return VARIANTS | {SEARCH: Variant("a shape of `koutu search`", found["config"], scenes, args.search)}
+
+
+def train(name: str, args: argparse.Namespace, steps: int) -> dict[str, Any]:
+    """Train a variant and export it; its run stays in its folder of the output, and goes on there if it was stopped."""
+    variant, file, started = variants(args)[name], exported(name, args), time.monotonic()
+    Run(recipe_of(variant, args, steps), file.parent).train()
     seconds = time.monotonic() - started
-    network = load_checkpoint(folder / "weights.pt", "tmodnet")
-    backend = TorchBackend(network, name, threads=args.threads)
-    return {"told": variant.told, "steps": steps, "seconds": seconds} | test(backend)
+    network = load_checkpoint(file.parent / "weights.pt", "tmodnet")
+    assert isinstance(network, TMODNet)
+    export_onnx(network, file, name=name, pixels=args.side**2)
+    export_parts(network, file, name=name, pixels=args.side**2)
+    return {"told": variant.told, "steps": steps, "seconds": seconds}
 
 
-def given_rows(args: argparse.Namespace, test: Test, there: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The searched backbone and the gate, from files; a row that is neither given nor there is told of."""
-    for name, spec in (("+ search", args.search), ("+ gate", args.gate)):
-        if spec:
-            backend = load_named(spec, threads=args.threads)
-            yield name, {"told": backend.name, "steps": None, "seconds": None} | test(backend)
-        elif name not in there:
-            print(f"{name}: no model was given, so there is no row", flush=True)
+def exported(name: str, args: argparse.Namespace) -> Path:
+    """Where a variant's network lies; of the gate, that of the last variant."""
+    name = list(variants(args))[-1] if name == GATE else name
+    return args.output / "".join(c if c.isalnum() else "-" for c in name) / "network.onnx"
+
+
+def gated(args: argparse.Namespace) -> dict[str, Any]:
+    """Calibrate the gate of the last variant on made scenes of people that it learned from."""
+    people, size = Pack(args.people), (args.side, args.side)
+    scenes = Scenes(people, Pack(args.backgrounds), split(people, HELD_OUT)[0], SceneConfig(background_weights=PLACES))
+    made = [scenes(np.random.default_rng((31, i)), size, LENGTH) for i in range(CALIBRATION)]
+    gate = calibrate(exported(GATE, args), [Clip(scene.src, scene.pha) for scene in made]).gate
+    return {"told": f"threshold {gate.threshold:g}", "steps": None, "seconds": None}
+
+
+def opened(name: str, args: argparse.Namespace) -> Backend:
+    """A row's network as users run it, on one thread."""
+    return load(exported(name, args), threads=1, gate=name == GATE)
+
+
+def timed(args: argparse.Namespace, names: Sequence[str]) -> dict[str, float]:
+    """Milliseconds a frame of every row's network, of the clips that it is measured on, in turn, round after round."""
+    backends = {name: opened(name, args) for name in names}
+    clip = Test(args, stills=0, clips=1).clips[0]
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(ROUNDS):
+        for name, backend in backends.items():
+            matter, at = Steady(backend), time.perf_counter()
+            for example in clip:
+                assert example.src is not None
+                matter(example.src)
+            found[name].append(1000 * (time.perf_counter() - at) / len(clip))
+    return {name: statistics.median(each) for name, each in found.items()}
 
 
 def about(args: argparse.Namespace, steps: int) -> dict[str, Any]:
@@ -203,8 +249,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--clips", type=int, default=CLIPS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--search", default="", help="a model with a searched backbone: FILE.onnx or NAME=FILE")
-    parser.add_argument("--gate", default="", help="a model with the gate")
+    parser.add_argument("--search", default="", help="chosen.pt of `koutu search`")
     return parser.parse_args()
 
 
@@ -220,13 +265,17 @@ def main() -> None:
         save(result, args.json)
 
     try:
-        for name in VARIANTS:
+        for name in variants(args):
             if name not in result["rows"]:
-                keep(name, train(name, args, result["settings"]["steps"], test))
+                keep(name, train(name, args, result["settings"]["steps"]) | test(opened(name, args)))
     except Interrupted as e:
         raise SystemExit(str(e)) from e
-    for name, row in given_rows(args, test, result["rows"]):
-        keep(name, row)
+    if GATE not in result["rows"]:
+        keep(GATE, gated(args) | test(opened(GATE, args)))
+    if not all("ms" in row for row in result["rows"].values()):
+        for name, ms in timed(args, list(result["rows"])).items():
+            result["rows"][name]["ms"] = ms
+        save(result, args.json)
 
 
 if __name__ == "__main__":

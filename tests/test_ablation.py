@@ -3,7 +3,7 @@
 import importlib.util
 import json
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -77,13 +77,33 @@ def test_rows_are_written_one_by_one_and_a_run_goes_on(packs, tmp_path, monkeypa
     monkeypatch.setattr(sys, "argv", command)
     module.main()
     rows = json.loads(out.read_text())["rows"]
-    assert list(rows) == list(few) and rows["3 channels"]["recovery"]["ones"]["memory"] is False
+    assert list(rows) == [*few, "+ gate"] and all(row["ms"] > 0 for row in rows.values())
+    assert rows["+ gate"]["told"].startswith("threshold") and rows["+ gate"]["steps"] is None
+    assert rows["3 channels"]["recovery"]["ones"]["memory"] is False
     assert rows["+ blanking"]["recovery"]["other"]["memory"] and rows["+ blanking"]["dtssd"] > 0
     monkeypatch.setattr(module, "train", lambda *_: pytest.fail("it was done already"))
+    module.main()
+    monkeypatch.setattr(module, "timed", lambda *_: pytest.fail("it was timed already"))
     module.main()
     monkeypatch.setattr(sys, "argv", [*command, "--seed", "2"])
     with pytest.raises(SystemExit, match="other settings"):
         module.main()
+
+
+def test_a_searched_shape_is_trained_from_its_own_weights(packs, tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    from koutu.models.tmodnet import Config
+
+    module, chosen = script("bench", "ablation", monkeypatch), tmp_path / "chosen.pt"
+    torch.save({"config": asdict(Config(semantic_size=64)), "state_dict": {}}, chosen)
+    given = ["ablation", *map(str, packs), "--json", "x.json", "-o", "runs", "--search", str(chosen)]
+    monkeypatch.setattr(sys, "argv", given)
+    args = module.arguments()
+    variant = module.variants(args)["+ search"]
+    recipe = module.recipe_of(variant, args, 20)
+    assert recipe.init == str(chosen) and recipe.options["semantic_size"] == 64
+    assert recipe.stages[0].passes[0].scenes.lamps > 0
+    assert module.exported("+ gate", args) == module.exported("+ search", args)
 
 
 def test_the_table_says_what_the_figures_say(tmp_path, monkeypatch):
@@ -91,14 +111,19 @@ def test_the_table_says_what_the_figures_say(tmp_path, monkeypatch):
     kind = {"median": 1.0, "worst": 16, "never": 1, "clips": 2, "extra": 12.4, "memory": True}
     errors = {"mad_stills": 12.0, "mad_clips": 11.0, "mad_each_clip": [2.0, 20.0], "dtssd": 2.5, "mad_backlit": 30.0}
     rows = {
-        "3 channels": {"told": "alone", **errors, "recovery": {"ones": kind | {"memory": False}}},
-        "+ gate": {"told": "gated", **errors, "recovery": {"ones": kind, "zeros": kind | {"never": 0, "worst": 3}}},
+        "3 channels": {"told": "alone", "ms": 9.0, **errors, "recovery": {"ones": kind | {"memory": False}}},
+        "+ gate": {
+            "told": "gated",
+            "ms": 4.0,
+            **errors,
+            "recovery": {"ones": kind, "zeros": kind | {"never": 0, "worst": 3}},
+        },
     }
     settings = {"steps": 9, "batch": 2, "side": 32, "stills": 4, "clips": 2, "frames": 24}
     (tmp_path / "docs" / "bench").mkdir(parents=True)
     content = {"settings": settings, "machine": "a machine", "rows": rows}
     (tmp_path / "docs" / "bench" / "ablation.json").write_text(json.dumps(content))
     told = tables.brought(tmp_path)
-    assert "| 3 channels | alone | 12.0 | 30.0 | 2.5 | 11.0 | 20.0 | – |" in told
+    assert "| 3 channels | alone | 9.0 | 12.0 | 30.0 | 2.5 | 11.0 | 20.0 | – |" in told
     assert "1, > 16 (+12 %) | 1, 3 (+12 %) | – |" in told
-    assert "`+ search`" in told.splitlines()[-1] and "`+ gate`" not in told.splitlines()[-1]
+    assert "| + gate | gated | 4.0 |" in told

@@ -257,13 +257,14 @@ def test_calibration_foretells_gaps_and_is_written(exported, tmp_path):
     for file in (exported, *runtime.parts_of(exported)):
         shutil.copy(file, tmp_path)
     path = tmp_path / exported.name
-    assert not isinstance(load(path, gate=None), GatedBackend)  # not calibrated
+    assert not isinstance(load(path, gate=None, steady=False), GatedBackend)  # not calibrated
     with pytest.raises(ModelError, match="koutu gate"):
         load(path, gate=True)
     truth = np.zeros((6, *SIZE), np.uint8)
     found = calibrate(path, [Clip(clip(6), truth), Clip(255 - clip(6), truth), Clip(clip(6))])
-    assert load(path, gate=None).gate == found.gate == load(path, gate=True).gate  # type: ignore[attr-defined]
-    assert not isinstance(load(path), GatedBackend)
+    gates = [load(path, gate=gate, steady=False).gate for gate in (None, True)]  # type: ignore[attr-defined]
+    assert gates == [found.gate, found.gate] and load(path, gate=None).inner.gate == found.gate  # type: ignore[attr-defined]
+    assert not isinstance(load(path, steady=False), GatedBackend)
     alone, *others = found.tried
     assert alone.low == alone.paid == alone.jump == alone.switches == 0 and alone.error > 0
     assert found.gate.threshold in [one.threshold for one in others] and not list(tmp_path.glob("*.part"))
@@ -275,7 +276,7 @@ def test_a_threshold_on_tiny_gaps_pays_what_it_says():
     low, rest = Part("low"), Part("rest")
     rest.alpha = 0.502
     low.gap = 2.0
-    from koutu.export.gate_clips import Clip
+    from koutu.export.clips import Clip
 
     pictures = np.random.default_rng(0).integers(0, 256, (30, *SIZE, 3), np.uint8)
     truth = np.full((30, *SIZE), 128, np.uint8)
@@ -305,7 +306,7 @@ def test_made_and_filmed_clips_have_the_networks_size(tmp_path):
     from media import make_clip
     from people import make_packs
 
-    from koutu.export.gate_clips import Sources, filmed, made
+    from koutu.export.clips import Sources, filmed, made
 
     people, backgrounds = make_packs(tmp_path)
     given = Sources(people, backgrounds, scenes=3, frames=2, held_out=2)
@@ -341,4 +342,4 @@ def test_only_onnx_files_have_a_gate(exported, tiny_onnx):
         load("closed-form", gate=True)
     with pytest.raises(ModelError, match="--no-gate"):
         load(tiny_onnx, gate=True)
-    assert isinstance(load(tiny_onnx, gate=None), OnnxBackend)
+    assert isinstance(load(tiny_onnx, gate=None, steady=False), OnnxBackend)

@@ -60,6 +60,7 @@ ALLOWED = {
     "bench": {"classical", "color", "files", "machine", "models", "runtime", "types", "zoo"},
     "search": {"bench", "data", "files", "machine", "models", "nn", "train", "types"},
     "export": {"color", "data", "files", "models", "runtime", "types"},
+    "hilens_simulator": {"runtime", "types"},
 }
 WIRES = {"cli", "api", "doctor", "pictures", "__main__", "__init__"}  # may import anything but the cli
 

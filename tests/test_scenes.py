@@ -8,11 +8,11 @@ import pytest
 from people import make_packs
 
 from koutu.data import camera, motion
-from koutu.data.actors import placed
 from koutu.data.cutouts import Body, Lottery, cut_out, extended, find_body, shrink
 from koutu.data.layers import Layers, composed, defocused, harmonised, held, occluded, over, painted, shadowed, smeared
 from koutu.data.pack import Entry, Pack, write_pack
 from koutu.data.scenes import SceneConfig, Scenes
+from koutu.data.stands import placed
 
 CALM = SceneConfig(
     as_is=0, empty=0, second=0, dye=0, decoy=0, props=0, occluder=0, bokeh=0, harmonise=0, shadow=0, lamps=0, tone=0,
@@ -263,3 +263,26 @@ def test_tracks_are_smooth_chained_and_bent():
     shifted[1:4, 1:4, 0] = 3
     bent = motion.moved(picture, matrix, (40, 50), border=cv2.BORDER_CONSTANT, bend=shifted)
     assert np.abs(bent[18:22, 18:28].astype(int) - stiff[18:22, 21:31]).mean() < 6
+
+
+def test_who_was_filmed_moves_as_filmed(tmp_path, plain):
+    def picture(t: int) -> np.ndarray:
+        rgba = np.full((120, 100, 4), (0, 0, 250, 0), np.uint8)
+        cv2.rectangle(rgba, (30, 119 - 70), (70, 119), (250, 0, 0, 255), -1)
+        cv2.circle(rgba, (30 + 8 * t, 30), 12, (250, 0, 0, 255), -1)  # a head that goes its way
+        return rgba
+
+    entries = [(Entry(f"c/{t}", "grid", "grid/c", True, 120, 100, 4, frame=t), picture(t)) for t in range(5)]
+    still = [(Entry(f"s/{t}", "grid", "grid/c", True, 120, 100, 4), picture(t)) for t in range(5)]
+    write_pack(tmp_path / "films", entries)
+    write_pack(tmp_path / "stills", still)
+    calm = replace(CALM, motion=0, pan=0, shake=0, sway=0, bend=0)
+    for name, filmed in (("films", True), ("stills", False)):
+        scenes = scenes_of((Pack(tmp_path / name), plain[1]), calm)
+        clips = [scenes(np.random.default_rng(i), 96, 6) for i in range(8)]
+        changed = [(np.abs(np.diff(clip.pha.astype(int), axis=0)) > 99).mean() > 0.002 for clip in clips]
+        assert all(changed) if filmed else not any(changed)
+        red = [(clip.src[clip.pha == 255][:, 0] > 150).mean() for clip in clips]
+        assert min(red) > 0.98  # colours follow alpha
+        again = scenes(np.random.default_rng(3), 96, 6)
+        assert np.array_equal(again.src, clips[3].src) and np.array_equal(again.pha, clips[3].pha)

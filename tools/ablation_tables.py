@@ -9,7 +9,6 @@ from bench_tables import FOLDER, filled, table, where
 
 ERRORS = ("mad_stills", "mad_backlit", "dtssd")
 KINDS = ("ones", "zeros", "shifted", "other", "appears", "walks in")
-GIVEN = {"+ search": "searched backbone", "+ gate": "gate"}  # rows of models from files
 
 
 def rows(run: dict[str, Any]) -> list[list[str]]:
@@ -18,6 +17,7 @@ def rows(run: dict[str, Any]) -> list[list[str]]:
         [
             name,
             row["told"],
+            number(row["ms"]),
             *(number(row[key]) for key in ERRORS),
             number(row["mad_clips"]),
             number(max(row["mad_each_clip"])),
@@ -36,18 +36,17 @@ def frames(found: dict[str, Any] | None) -> str:
 
 
 def brought(root: Path) -> str:
-    """docs/training.md: the conditions, the table, and which rows are not there."""
+    """docs/training.md: the conditions and the table."""
     run = json.loads((root / FOLDER / "ablation.json").read_text("utf-8"))
     made = run["settings"]
-    absent = [f"`{name}` ({told})" for name, told in GIVEN.items() if name not in run["rows"]]
     intro = (
         f"`tmodnet` trained {made['steps']} steps of {made['batch']} samples of {made['side']}×{made['side']} a row, "
-        "from the same beginning and seed, each row with what the rows above it have (`bench/ablation.py`). Measured "
+        "from the same beginning and seed, each row with what the rows above it have (`bench/ablation.py`), the "
+        "searched shape from its supernet's weights. Measured "
         f"on {made['stills']} stills, as many lit by up to two lamps, and {made['clips']} clips of {made['frames']} "
         "frames, composed with people of groups that were not trained on: MAD × 1000, dtSSD × 100, and frames until "
         "the error is normal again as `koutu eval --recovery` counts them, median and worst, with the error of all "
-        f"frames watched above normal. {where(run)}."
+        f"frames watched above normal; ms: a frame of the network at that size, one thread, all in turn. {where(run)}."
     )
-    head = ["step", "what", "MAD, stills", "MAD, backlit", "dtSSD", "MAD, clips", "of the worst clip", *KINDS]
-    outro = f"Not measured here, for want of a model: {' and '.join(absent)}." if absent else ""
-    return f"{filled(intro)}\n{table(head, rows(run))}\n{filled(outro) if outro else ''}"
+    head = ["step", "what", "ms", "MAD, stills", "MAD, backlit", "dtSSD", "MAD, clips", "of the worst clip", *KINDS]
+    return f"{filled(intro)}\n{table(head, rows(run))}\n"

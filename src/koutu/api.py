@@ -38,6 +38,7 @@ def convert(
     device: str = "cpu",
     threads: int = 0,
     gate: bool | None = None,
+    steady: bool | None = None,
     fit: Fit = "cover",
     loop: bool = True,
     decontaminate: bool = True,
@@ -54,14 +55,14 @@ def convert(
     folder of PNGs). background: an image or video file, a colour, "blur", "green" or "transparent". alpha: a grey
     video; foreground: the person on black; side_by_side: original beside composite. smooth: one-frame-delay smoothing,
     which adds one frame of delay. hints: what networks other than the default need beside the pictures. observe: is
-    given every matte in order, for example a `koutu.review.Reviewer`. gate: as of `koutu.load`.
+    given every matte in order, for example a `koutu.review.Reviewer`. gate, steady: as of `koutu.load`.
     Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}
     outputs = Outputs(**{name: Path(path) for name, path in paths.items() if path is not None})
     look = Look(background, fit, loop, decontaminate, refine, smooth)
     _require_background_stays(background, outputs)
-    backend = _backend(model, engine, device, threads, gate=gate)
+    backend = _backend(model, engine, device, threads, gate=gate, steady=steady)
     return convert_video(
         source, outputs, look=look, backend=backend, hints=hints, encode=encode, progress=progress, observe=observe
     )
@@ -163,8 +164,6 @@ def _require_background_stays(background: Spec, outputs: Outputs) -> None:
             raise OutputError(f"{path}: expected an output other than the background, got the same file; rename it")
 
 
-def _backend(
-    model: str | Path | Backend, engine: str | None, device: str, threads: int, *, gate: bool | None = False
-) -> Backend:
+def _backend(model: str | Path | Backend, engine: str | None, device: str, threads: int, **options: Any) -> Backend:
     given = isinstance(model, str | Path)
-    return load(model, engine=engine, device=device, threads=threads, gate=gate) if given else model
+    return load(model, engine=engine, device=device, threads=threads, **options) if given else model

@@ -14,6 +14,7 @@ from koutu.models import build, load_checkpoint
 from koutu.runtime.backends import ENGINES, Backend
 from koutu.runtime.gate import GatedBackend, parts_of
 from koutu.runtime.solver_backend import SolverBackend
+from koutu.runtime.steady import held_steady, remembers_alpha
 from koutu.runtime.torch_backend import TorchBackend
 from koutu.types import ModelError
 
@@ -87,6 +88,7 @@ def load(
     weights: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
     gate: bool | None = False,
+    steady: bool | None = None,
 ) -> Backend:
     """A backend ready to run: a name of `koutu models`, or the path of an ONNX file that koutu exported.
 
@@ -97,10 +99,14 @@ def load(
     weights: a published checkpoint of a network of the field, or "random" to try it without; options: fields of its
     Config, `variant`, and for "sim" `classifier`, the checkpoint of its classifier. gate: leave simple scenes to the
     network's cheap part (docs/gate.md), of ONNX files whose two calibrated parts lie beside them; None: where they do.
+    steady: carry alpha along by optical flow against flicker (docs/steady.md), of ONNX files whose only memory is the
+    previous alpha; None: where it is.
     Exactly what is asked for runs; ModelError says why it cannot.
     """
     if gate and not _is_onnx(model):
         raise ModelError(f"expected an ONNX file of koutu's with --gate, got {model}; leave it out")
+    if steady and not _is_onnx(model):
+        raise ModelError(f"expected an ONNX file of koutu's with --steady, got {model}; leave it out")
     if threads < 0:
         raise ModelError(f"expected 0 threads (the engine's choice) or more, got {threads}; give a positive number")
     if str(model) in NETWORKS:
@@ -118,7 +124,10 @@ def load(
     _require_engine(engine, tuple(ENGINES))
     path = Path(model) if str(model).endswith(".onnx") else packaged(str(model))
     run = partial(ENGINES[engine or DEFAULT_ENGINE], device=device, threads=threads)
-    return run(path) if gate is False else _gated(path, run, required=bool(gate))
+    backend = run(path) if gate is False else _gated(path, run, required=bool(gate))
+    if steady and not remembers_alpha(backend):
+        raise ModelError(f"expected a network that remembers its alpha with --steady, {path} does not; leave it out")
+    return backend if steady is False else held_steady(backend)
 
 
 def _gated(path: Path, run: Callable[[Path], Any], *, required: bool) -> Backend:

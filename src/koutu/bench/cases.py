@@ -173,6 +173,7 @@ def _names(specs: Sequence[str]) -> dict[str, str]:
 
 def _input_shapes(backend: Backend, seen: Size) -> dict[str | int, Shape]:
     """Shapes of the inputs by name or place, for the sides that a graph leaves open."""
+    backend = getattr(backend, "inner", backend)  # of one that is held steady
     if isinstance(backend, NetworkShape):
         return {"rgb": (1, *seen, 3), **{name: (1, 1, *seen) for name in backend.states}}
     if not isinstance(backend, DescribedBackend):

@@ -17,6 +17,7 @@ from koutu.cli.gate import gate
 from koutu.cli.image import image, trimap
 from koutu.cli.matte import matte
 from koutu.cli.pack import pack
+from koutu.cli.quantise import quantise
 from koutu.cli.review import review
 from koutu.cli.search import search
 from koutu.cli.train import train
@@ -54,7 +55,7 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-for command in (video, image, trimap, review, bench, train, search, adapt, gate, demo, models, doctor):
+for command in (video, image, trimap, review, bench, train, search, adapt, gate, quantise, demo, models, doctor):
     app.command()(command)
 app.command("eval")(evaluate)
 data.command()(compose)

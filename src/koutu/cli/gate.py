@@ -32,9 +32,9 @@ def gate(
     koutu gate koutu-small.onnx --people packs/people --backgrounds packs/backgrounds --clip talk.mp4 --allowed 0.01
     koutu gate koutu-small.onnx --clip talk.mp4 --clip walk.mp4 --threshold 4
     """
-    _require()
+    require("calibrating")
+    from koutu.export.clips import Clip, Sources, filmed, made
     from koutu.export.gate import calibrate
-    from koutu.export.gate_clips import Clip, Sources, filmed, made
     from koutu.progress import Steps
     from koutu.runtime.backends import OnnxBackend
     from koutu.runtime.gate import parts_of
@@ -76,11 +76,12 @@ def _lines(found: "Calibration") -> list[str]:
     ]
 
 
-def _require() -> None:
+def require(work: str, *modules: str) -> None:
+    """Raise ModelError, with the remedy, if what `work` needs is not installed."""
     from importlib.util import find_spec
 
     from koutu.types import ModelError
 
-    for module in ("torch", "onnx"):
+    for module in modules or ("torch", "onnx"):
         if find_spec(module) is None:
-            raise ModelError(f"calibrating needs {module}, which is not installed; pip install 'koutu[train]'")
+            raise ModelError(f"{work} needs {module}, which is not installed; pip install 'koutu[train]'")

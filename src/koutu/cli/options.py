@@ -32,6 +32,10 @@ Gate = Annotated[
     bool | None,
     typer.Option("--gate/--no-gate", help="Leave simple scenes to the network's cheap part; by default if it can."),
 ]
+Steady = Annotated[
+    bool | None,
+    typer.Option("--steady/--no-steady", help="Carry alpha along against flicker; by default if it can."),
+]
 Weights = Annotated[str, typer.Option(help="Published checkpoint or file of a network of `koutu models`, or random.")]
 Option = Annotated[list[str], typer.Option("--option", metavar="NAME=VALUE", help="Field of the network's Config.")]
 Trimap = Annotated[Path | None, typer.Option(readable=False, help="Trimap: black, grey, white. Picture or video.")]
@@ -54,12 +58,14 @@ def load_backend(
     options: list[str] | None = None,
     *,
     gate: bool | None = False,
+    steady: bool | None = None,
 ) -> "Backend":
-    """What the options ask for; the library knows its own defaults. gate: as of `koutu.load`."""
+    """What the options ask for; the library knows its own defaults. gate, steady: as of `koutu.load`."""
     from koutu.zoo import load
 
     given: dict[str, Any] = {name: v for name, v in (("model", model), ("engine", engine), ("weights", weights)) if v}
-    return load(**given, device=device, threads=threads, options=parse_options(options or []), gate=gate)
+    more = parse_options(options or [])
+    return load(**given, device=device, threads=threads, options=more, gate=gate, steady=steady)
 
 
 def parse_options(words: list[str]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ def video(
     device: options.Device = "cpu",
     threads: options.Threads = 0,
     gate: options.Gate = None,
+    steady: options.Steady = None,
     fit: options.BackgroundFit = options.Fit.cover,
     hold: Annotated[bool, typer.Option("--hold", help="Hold a background video's last frame, not loop.")] = False,
     smooth: Annotated[bool, typer.Option(help="One-frame-delay smoothing.")] = False,
@@ -72,7 +73,7 @@ def video(
     from koutu.runtime.writer import EncodeOptions
 
     encode = EncodeOptions(codec=codec.value, preset=preset, crf=crf, depth=depth, audio=audio)
-    backend = load_backend(model, engine, device, threads, weights, option, gate=gate)
+    backend = load_backend(model, engine, device, threads, weights, option, gate=gate, steady=steady)
     hints = make_hints(trimap, mask, plate, clicks, trimap_radius, plate_fixed, propagate)
     if review:
         require_writable(review, source)

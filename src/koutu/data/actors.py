@@ -12,13 +12,13 @@ from koutu.data.augment import recolour_pale
 from koutu.data.camera import random_tone
 from koutu.data.cutouts import Body, Lottery, cut_out, find_body
 from koutu.data.layers import harmonised, held
-from koutu.data.motion import Track, at_time, bends, chained, glide, grounded, moved, passage, shifts, sway, timing
+from koutu.data.motion import Track, at_time, bends, chained, glide, grounded, moved, shifts, sway, timing
 from koutu.data.pack import Pack
 from koutu.data.scene_config import SceneConfig
+from koutu.data.stands import Stand, nearness_of, placed, walk
 from koutu.types import Rgb
 
 STUDIO = ("london", "canada")
-_LARGEST = 1.8  # times its packed size, beyond which somebody would be all blur
 _TRIES, _GROWN = 5, 1.5
 
 
@@ -26,32 +26,25 @@ _TRIES, _GROWN = 5, 1.5
 class Actor:
     """rgba (h, w, 4) and the track that brings it onto the sample; bend (T, K, K, 2): what is not stiff about it.
 
-    nearness: who has more of it stands before the others.
+    nearness: who has more of it stands before the others. film: of somebody who was filmed, one like rgba for each T.
     """
 
     rgba: NDArray[Any]
     track: Track
     bend: NDArray[np.float64] | None = None
     nearness: float = 0.0
+    film: tuple[NDArray[Any], ...] = ()
 
     def at(self, time: float, size: tuple[int, int]) -> NDArray[Any]:
         """(H, W, 4) at a time in frames."""
         bend = None if self.bend is None else at_time(self.bend, time)
-        return moved(self.rgba, at_time(self.track, time), size, border=cv2.BORDER_REPLICATE, bend=bend)
+        rgba = self.film[min(max(0, round(time)), len(self.film) - 1)] if self.film else self.rgba
+        return moved(rgba, at_time(self.track, time), size, border=cv2.BORDER_REPLICATE, bend=bend)
 
     def corners(self) -> NDArray[np.float64]:
         """(4, 2) corners x, y of the cut-out."""
         height, width = self.rgba.shape[:2]
         return np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
-
-
-@dataclass(frozen=True)
-class Stand:
-    """Where somebody stands: base (2, 3), packed pixels → sample; outside: points that must stay out of the sample."""
-
-    base: NDArray[np.float64]
-    outside: Mapping[str, NDArray[np.float64]]
-    foot: tuple[float, float]
 
 
 class Casting:
@@ -77,7 +70,8 @@ class Casting:
         """
         for _ in range(_TRIES):
             index = self.draw(rng)
-            body = self.body(index)
+            film = filmed(self.people.clip(index), rng, len(view)) if moves else []
+            body = self.body(index) if not film else self._reached(film)
             if body is None:
                 continue
             stand = placed(body, size, rng, side)
@@ -86,21 +80,28 @@ class Casting:
             if _scale(track) > _GROWN * max(_scale(stand.base[None]), size[0] / body.size[0]):
                 continue  # a face that fills its picture would have to fill the sample
             if moves and rng.random() < self.cfg.enter:
-                track = chained(track, shifts(_passage(rng, track, body, stand, size)))
-            return self._made(rng, index, track, bend, _nearness(body, stand, size))
+                track = chained(track, shifts(walk(rng, track, body, stand, size)))
+            return self._made(rng, film or [index], track, body, bend, nearness_of(body, stand, size))
         return None
 
     def _made(
-        self, rng: np.random.Generator, index: int, track: Track, bend: NDArray[Any] | None, nearness: float
-    ) -> Actor:
-        """The cut-out for a track of maps of its packed picture."""
-        body = self.body(index)
-        assert body is not None
-        rgba, taken = cut_out(self.people[index], body, _scale(track))
+        self, rng: np.random.Generator, indices: Sequence[int], track: Track, body: Body, bend: NDArray[Any] | None,
+        nearness: float,
+    ) -> Actor:  # fmt: skip
+        """The cut-outs of packed pictures, one or one for each time, for a track of maps of them."""
+        cuts = {i: cut_out(self.people[i], body, _scale(track)) for i in set(indices)}
+        first, taken = cuts[indices[0]]
         if bend is not None:
-            bend = bend * np.array(rgba.shape[1::-1])
+            bend = bend * np.array(first.shape[1::-1])
         back = np.asarray(cv2.invertAffineTransform(taken), np.float64)
-        return Actor(self._dressed(rng, rgba, index), chained(back, track), bend, nearness)
+        dressed = self._dressed(rng, {i: rgba for i, (rgba, _) in cuts.items()}, indices[0])
+        film = tuple(dressed[i] for i in indices) if len(indices) > 1 else ()
+        return Actor(dressed[indices[0]], chained(back, track), bend, nearness, film)
+
+    def _reached(self, film: Sequence[int]) -> Body | None:
+        """The body of all pictures of a film together."""
+        pictures = [np.ascontiguousarray(self.people[i][..., 3]) for i in set(film)]
+        return find_body(np.max(pictures, axis=0))
 
     def _path(
         self, rng: np.random.Generator, stand: Stand, size: tuple[int, int], view: Track
@@ -115,13 +116,15 @@ class Casting:
         bend = bends(rng, frames, rng.uniform(0.004, 0.02)) if rng.random() < cfg.bend else None
         return chained(*tracks, view), bend
 
-    def _dressed(self, rng: np.random.Generator, rgba: NDArray[Any], index: int) -> NDArray[Any]:
-        """In other colours."""
-        rgb = np.ascontiguousarray(rgba[..., :3])
+    def _dressed(
+        self, rng: np.random.Generator, cuts: Mapping[int, NDArray[Any]], index: int
+    ) -> dict[int, NDArray[Any]]:
+        """In other colours, all pictures of a film in the same."""
+        rgbs = {i: np.ascontiguousarray(rgba[..., :3]) for i, rgba in cuts.items()}
         if self.people.entries[index].source in STUDIO and rng.random() < self.cfg.dye:
-            rgb = recolour_pale(rgb, rng, below=0.8)  # not the face
-        rgb = random_tone(rng)(rgb, 0.5)
-        return cv2.merge([rgb, np.ascontiguousarray(rgba[..., 3])])
+            rgbs = {i: recolour_pale(rgb, rng, below=0.8) for i, rgb in rgbs.items()}  # not the face
+        tone = random_tone(rng)
+        return {i: cv2.merge([tone(rgb, 0.5), np.ascontiguousarray(cuts[i][..., 3])]) for i, rgb in rgbs.items()}
 
 
 def _scale(track: Track) -> float:
@@ -130,79 +133,25 @@ def _scale(track: Track) -> float:
 
 
 def adapted(actor: Actor, rng: np.random.Generator, place: Rgb, texture: Rgb | None, harmonise: float) -> Actor:
-    """With something in hand, of the colours of `texture`, and tones drawn towards the place's; each if given."""
+    """With something in hand, of the colours of `texture`, and tones drawn towards the place's; each if given.
+
+    Who was filmed stays as they are: both would change from frame to frame.
+    """
+    if actor.film:
+        return actor
     rgba = actor.rgba if texture is None else held(actor.rgba, rng, texture)
     if harmonise > 0:
         rgba = harmonised(rgba, place, harmonise)
     return replace(actor, rgba=rgba)
 
 
-def placed(body: Body, size: tuple[int, int], rng: np.random.Generator, side: int = 0) -> Stand:
-    """Somewhere sensible: a body cut by its picture's border will be cut by the sample's.
+def filmed(clip: range, rng: np.random.Generator, length: int) -> list[int]:
+    """Pictures of a clip for `length` times: from anywhere, at one to three times its pace, to and fro if it is short.
 
-    Where a side of the picture cuts only the lower body, what lies below that may go under the sample's lower edge.
+    None for a still.
     """
-    width, (left, top, right, bottom) = body.size[1], body.box
-    outside = _cut_points(body)
-    sides = [body.cut[side][0] for side in ("left", "right") if side in body.cut]
-    lowest = min(sides, default=bottom)
-    if sides and lowest > top + 0.65 * (bottom - top) and rng.random() < 0.7:
-        bottom = lowest
-        outside = {side: points for side, points in outside.items() if side == "top"}
-        outside["bottom"] = np.array([[0, bottom], [width, bottom]], np.float64)
-    cut, beheaded = "bottom" in outside, "top" in outside
-    share = rng.uniform(0.35, 1.2)  # of the sample's height that the body takes
-    if cut and beheaded:
-        share = max(share, 1.02)
-    scale = min(share * size[0] / max(1, bottom - top), _LARGEST)
-    tall = scale * (bottom - top)
-    if beheaded:
-        y = 0.0
-    elif cut:
-        y = size[0] - tall * rng.uniform(0.85, 1)
-    else:
-        y = rng.uniform(0.7, 1.2) * size[0] - tall if rng.random() < 0.85 else rng.uniform(-0.3, 0.6) * size[0]
-    off = rng.uniform(0.1, 0.38) * side if side else rng.uniform(-0.35, 0.35)
-    x = size[1] / 2 + off * size[1] - scale * (left + right) / 2
-    stretched = scale * np.exp(rng.normal(0, 0.05))
-    base = np.array([[stretched, 0, x], [0, scale, y - scale * top]])
-    middle = (left + right) / 2
-    if not cut and not beheaded:
-        turn = np.deg2rad(rng.normal(0, 4))
-        base[:, :2] = base[:, :2] @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    return Stand(base, outside, tuple(base @ (middle, bottom, 1)))  # type: ignore[arg-type]
-
-
-def _nearness(body: Body, stand: Stand, size: tuple[int, int]) -> float:
-    """Feet lower in the picture are nearer; of those who are cut off, who is larger."""
-    left, _, right, _ = body.box
-    if "bottom" in stand.outside:
-        return 10 + float(stand.base[1, 1]) * (right - left)
-    return stand.foot[1] / size[0]
-
-
-def _cut_points(body: Body) -> dict[str, NDArray[np.float64]]:
-    height, width = body.size
-    ends = {"left": (0, None), "right": (width, None), "top": (None, 0), "bottom": (None, height)}
-    points = {}
-    for side, span in body.cut.items():
-        x, y = ends[side]
-        points[side] = np.array([(x if x is not None else s, y if y is not None else s) for s in span], np.float64)
-    return points
-
-
-def _passage(
-    rng: np.random.Generator, track: Track, body: Body, stand: Stand, size: tuple[int, int]
-) -> NDArray[np.float64]:
-    """Offsets of somebody who comes or goes through a side, or from below if a side cuts them; none if it must show."""
-    frames = len(track)
-    left, top, right, bottom = body.box
-    seen = track[frames // 2] @ np.array([[left, right, left, right], [top, top, bottom, bottom], [1, 1, 1, 1]])
-    if "left" not in stand.outside and "right" not in stand.outside:
-        away = (size[1] - seen[0].min(), 0.0) if rng.random() < 0.5 else (-seen[0].max(), 0.0)
-    elif "top" not in stand.outside:
-        away = (0.0, size[0] - seen[1].min())
-    else:
-        return np.zeros((frames, 2))
-    at = np.linspace(0, 1, frames)
-    return passage(rng, at, (1.1 * away[0], 1.1 * away[1]))
+    if len(clip) < 2:
+        return []
+    pace, start = int(rng.integers(1, 4)), int(rng.integers(len(clip)))
+    turned = [*clip, *clip[-2:0:-1]]
+    return [turned[(start + pace * t) % len(turned)] for t in range(length)]

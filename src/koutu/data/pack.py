@@ -30,6 +30,7 @@ class Entry:
     offset: int = 0
     alone: bool = False  # a cut-out's own colours: there is no picture around it to be shown as it is
     licence: str = ""  # of its set, in the words of whoever packed it
+    frame: int = -1  # number in a clip that was packed whole; the next entry is the next frame
 
     @property
     def size(self) -> int:
@@ -72,6 +73,20 @@ class Pack:
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    def clip(self, i: int) -> range:
+        """All frames of the clip that picture i is of, in order; i alone for a still."""
+
+        def follow(first: int, second: int) -> bool:
+            a, b = self.entries[first], self.entries[second]
+            return a.source == b.source and 0 <= a.frame == b.frame - 1
+
+        first, last = i, i
+        while first > 0 and follow(first - 1, first):
+            first -= 1
+        while last + 1 < len(self) and follow(last, last + 1):
+            last += 1
+        return range(first, last + 1)
 
     def __getitem__(self, i: int) -> NDArray[np.uint8]:
         e = self.entries[i]

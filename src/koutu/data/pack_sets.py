@@ -123,7 +123,8 @@ def _all(opened: Sequence[Opened], plan: Plan, report: Report, progress: Progres
 def _clip(item: Opened, clip: Clip, plan: Plan) -> list[Packed | Broken | str]:
     """The clip's packed frames; a reason for each that is broken; the name of each that shows nobody."""
     found: list[Packed | Broken | str] = []
-    for example in _sampled(clip, plan.frames):
+    film = not clip.still and len(clip) <= plan.frames and not plan.backgrounds
+    for number, example in enumerate(_sampled(clip, plan.frames)):
         name = f"{item.source.name}/{example.name}"
         if example.name in item.exclude:
             continue
@@ -145,7 +146,7 @@ def _clip(item: Opened, clip: Clip, plan: Plan) -> list[Packed | Broken | str]:
             found.append((
                 Entry(
                     example.name, item.source.name, item.group(clip), soft, height, width, channels, alone=alone,
-                    licence=item.source.licence,
+                    licence=item.source.licence, frame=number if film else -1,
                 ),
                 packed,
             ))  # fmt: skip

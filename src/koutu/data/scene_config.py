@@ -22,7 +22,7 @@ class SceneConfig:
     bokeh: float = 0.25  # the place out of focus
     weights: tuple[tuple[str, float], ...] = (
         ("eg1800", 1.0), ("ccp", 0.6), ("mixed", 0.7), ("london", 4.0), ("canada", 3.0), ("generated", 2.0),
-        ("official", 1.2), ("rgba", 12.0),
+        ("official", 1.2), ("rgba", 12.0), ("grid", 0.5),
     )  # fmt: skip
     background_weights: tuple[tuple[str, float], ...] = (("rooms", 1.0), ("places", 3.0), ("scenery", 8.0))
     # how it moves

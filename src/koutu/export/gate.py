@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.export.gate_clips import Clip, Watch
+from koutu.export.clips import Clip, Watch
 from koutu.export.gate_sweep import Tried, choose, sweep
 from koutu.files import whole_file
 from koutu.runtime.backends import OnnxBackend

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.export.gate_clips import Clip, Watch
+from koutu.export.clips import Clip, Watch
 from koutu.runtime.gate import FLOOR, Gate, GatedBackend, GateState, difference
 
 

@@ -67,6 +67,10 @@ class NetworkShape:
         """Nobody was there: zeros (1, 1, h, w)."""
         return {name: np.zeros((1, 1, *size), np.float32) for name in self.states}
 
+    def remembering(self, state: State, pha: NDArray[np.float32]) -> State:
+        """The memory of a network that remembers alpha alone, with `pha` (h, w) as the last one."""
+        return {name: pha[None, None] for name in self.states}
+
     def _whole(self, side: float) -> int:
         return max(1, round(side / self.stride)) * self.stride
 

@@ -146,7 +146,8 @@ def convert_video(
         busy = {s.name.removeprefix("koutu-"): s.busy_seconds for s in stages} | {"encode": encode_seconds}
         report.stage_ms = {name: 1000 * seconds / max(1, report.frames) for name, seconds in busy.items()}
         report.fresh_starts, report.lost = composer.fresh_starts, str(reader.lost)
-        report.low_frames = composer.low_frames if isinstance(backend, GatedBackend) else None
+        gated = isinstance(getattr(backend, "inner", backend), GatedBackend)
+        report.low_frames = composer.low_frames if gated else None
     report.seconds = perf_counter() - started
     return report
 

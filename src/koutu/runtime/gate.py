@@ -78,7 +78,8 @@ class GatedBackend:
                 "export them with `python -m koutu.export.onnx`"
             )
         self.gate = gate or gate_of(begin.card, begin.name)
-        self.warms_up = bool(begin.states)
+        self.states: Mapping[str, str] = begin.states
+        self.warms_up = bool(self.states)
         self.name = f"{begin.name} · gate"
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -102,8 +103,11 @@ class GatedBackend:
             state = replace(state, since=state.since + 1, gap=expected)
         state = decided(self.gate, state)
         pha = low if whole is None else mixed(low, whole, state.share)
-        memory = {name: pha[None, None] for name in self._begin.states}
-        return None, pha, replace(state, memory=memory, low=whole is None)
+        return None, pha, self.remembering(replace(state, low=whole is None), pha)
+
+    def remembering(self, state: GateState, pha: NDArray[np.float32]) -> GateState:
+        """The memory with `pha` (h, w) as the last alpha."""
+        return replace(state, memory={name: pha[None, None] for name in self.states})
 
     def begin(
         self, rgb: Rgb, memory: Mapping[str, NDArray[np.float32]]

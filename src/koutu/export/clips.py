@@ -1,4 +1,4 @@
-"""What the gate is calibrated on: made scenes of people held out from training, and films of one's own."""
+"""What a gate or int8 scales are calibrated on: made scenes of people held out from training, films of one's own."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -67,3 +67,12 @@ def filmed(path: Path, sizing: Sizing, *, frames: int = 120) -> Clip:
     if len(pictures) < 2:
         raise InputError(f"{path}: expected a film of two frames or more, got {len(pictures)}; give a longer one")
     return Clip(np.stack(pictures))
+
+
+def halves(clip: Clip) -> list[Clip]:
+    """One clip as two, the second of which is later."""
+    middle = len(clip.src) // 2
+    return [
+        Clip(clip.src[part], None if clip.pha is None else clip.pha[part])
+        for part in (slice(middle), slice(middle, None))
+    ]

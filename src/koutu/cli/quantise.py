@@ -1,0 +1,66 @@
+"""`koutu quantise`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from koutu.cli.gate import require
+
+if TYPE_CHECKING:
+    from koutu.export.quantise import Quantised
+
+
+def quantise(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Packaged weights, or an .onnx file of koutu's.")],
+    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="The quantised network, .onnx.")],
+    people: Annotated[Path | None, typer.Option(readable=False, help="Pack of people, with --backgrounds.")] = None,
+    backgrounds: Annotated[Path | None, typer.Option(readable=False, help="Pack of places.")] = None,
+    clip: Annotated[
+        list[Path] | None, typer.Option("--clip", readable=False, help="A film of your own; several.")
+    ] = None,
+    scenes: Annotated[int, typer.Option(min=2, help="Made of the packs.")] = 12,
+    frames: Annotated[int, typer.Option(min=2, help="Of each scene.")] = 12,
+    held_out: Annotated[int, typer.Option(min=1, help="As in training: 1 in so many people.")] = 50,
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, help="Thousandths of alpha that it may differ by; layers stay float for it.")
+    ] = 0.5,
+    seed: Annotated[int, typer.Option(min=0, help="Of the scenes.")] = 0,
+) -> None:
+    """Store a network's convolutions in eight bits, but for those that alpha depends on; ONNX Runtime and OpenVINO.
+
+    \b
+    koutu quantise koutu -o koutu-int8.onnx --clip talk.mp4
+    koutu quantise mine.onnx -o mine-int8.onnx --people packs/people --backgrounds packs/backgrounds --tolerance 1
+    koutu eval koutu koutu-int8.onnx datasets/AIM-500
+    """
+    require("quantising", "onnx", "sympy")
+    from koutu.export.clips import Clip, Sources, filmed, halves, made
+    from koutu.export.quantise import quantise as store
+    from koutu.progress import Steps
+    from koutu.runtime.backends import OnnxBackend
+    from koutu.types import InputError
+    from koutu.zoo import packaged
+
+    if (people is None) != (backgrounds is None):
+        raise InputError("expected packs of people and of backgrounds together, got one; give both, or neither")
+    source = Path(model) if model.endswith(".onnx") else packaged(model)
+    sizing = OnnxBackend(source).network_size
+    with Steps(source.name) as watch:
+        clips: list[Clip] = [half for path in clip or [] for half in halves(filmed(path, sizing))]
+        if people and backgrounds:
+            clips += made(Sources(people, backgrounds, scenes, frames, held_out, seed), sizing, watch)
+        found = store(source, output, clips, tolerance=tolerance, watch=watch)
+    for line in _lines(found):
+        print(line)
+
+
+def _lines(found: "Quantised") -> list[str]:
+    rows = [
+        f"difference to float32, thousandths of alpha: {found.error:.2f}; with all {found.layers} layers in eight bits "
+        f"{found.whole:.2f}"
+    ]
+    if found.kept:
+        rows += ["", f"{len(found.kept)} layers stay in float32; alone, each makes a difference of"]
+        rows += [f"{found.sensitivity[name]:7.2f}  {name}" for name in found.kept]
+    return [*rows, f"wrote {found.path}"]

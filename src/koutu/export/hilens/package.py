@@ -1,0 +1,140 @@
+"""A skill as a folder and as the archive that is uploaded: program, card, settings, background, model."""
+
+import importlib.util
+import json
+import secrets
+import shutil
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from koutu.color import shrink
+from koutu.export.hilens.card import SkillCard
+from koutu.export.hilens.readme import readme
+from koutu.runtime.image import read_image, write_image
+from koutu.types import InputError, OutputError
+
+PROGRAM = Path(__file__).parent / "skill"
+NAMED = (".om", ".onnx", ".cfg")  # given files that get the model's name
+LONGEST = 1920  # pixels of a background's longer side: no view is larger
+_DATE = (1980, 1, 1, 0, 0, 0)  # of every file in the archive: the same skill gives the same bytes
+
+
+@dataclass(frozen=True)
+class Skill:
+    """What was written: the folder with all, and the archive beside it without build/ and README.md."""
+
+    folder: Path
+    archive: Path
+
+
+def write_skill(
+    folder: Path,
+    *,
+    model_card: SkillCard,
+    background: Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    files: Sequence[Path] = (),
+    commands: str = "",
+) -> Skill:
+    """Write the skill of a network to `folder`, and FOLDER.zip; both appear whole or not at all.
+
+    background: a picture that people are put before. settings: of config.json, see the skill's settings.py; what is not
+    given has its default. files: NAME.om goes to model/, all else that the model is built from or simulated by to
+    build/; .om, .onnx and .cfg get the model's name. commands: shell lines that build the .om, for the README. Raises
+    OutputError for a folder that holds something or an archive that is there, InputError for a file, picture or
+    setting that cannot be used.
+    """
+    folder = Path(folder).absolute()
+    archive = folder.with_name(f"{folder.name}.zip")
+    _require_free(folder, archive)
+    chosen = dict(settings or {}) | ({"background": "background.jpg"} if background else {})
+    complete = checked_settings(chosen)
+    part = folder.with_name(f".{secrets.token_hex(4)}.part")
+    try:
+        _fill(part, model_card, complete, files)
+        if background:
+            _write_background(background, part / "workspace" / "data" / "background.jpg")
+        has_model = (part / "model" / f"{model_card.name}.om").is_file()
+        (part / "README.md").write_text(readme(model_card, complete, commands, has_model=has_model), "utf-8")
+        packed = part.with_suffix(".zip")
+        _pack(part, packed)
+        packed.rename(archive)
+        try:
+            part.replace(folder)
+        except OSError:
+            archive.unlink()
+            raise
+    except OSError as e:
+        raise OutputError(f"{folder}: the skill could not be written ({e}); choose another folder") from e
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        part.with_suffix(".zip").unlink(missing_ok=True)
+    return Skill(folder, archive)
+
+
+def checked_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings, those given over the defaults, checked by the skill's own rules; raises InputError."""
+    spec = importlib.util.spec_from_file_location("koutu_skill_settings", PROGRAM / "settings.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    try:
+        settings, unknown = module.read_settings(dict(given))
+    except module.SettingsError as e:
+        raise InputError(str(e)) from e
+    if unknown:
+        raise InputError(f"expected settings of {', '.join(settings)}, got {', '.join(unknown)}; mind the spelling")
+    return settings
+
+
+def _fill(part: Path, card: SkillCard, settings: dict[str, Any], files: Sequence[Path]) -> None:
+    for name in ("model", "workspace/data", "build"):
+        (part / name).mkdir(parents=True)
+    for source in sorted(PROGRAM.glob("*.py")):
+        shutil.copyfile(source, part / source.name)
+    _write_json(part / "config.json", settings)
+    for place in (part, part / "model"):  # the console may bring the model alone
+        _write_json(place / "card.json", card.values())
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"{file}: expected a file of the model, found none; check the path")
+        name = card.name + file.suffix if file.suffix in NAMED else file.name
+        target = part / ("model" if file.suffix == ".om" else "build") / name
+        if target.exists():
+            raise InputError(f"{file}: expected one file for {target.name}, got two; leave one out")
+        shutil.copyfile(file, target)
+
+
+def _write_background(source: Path, target: Path) -> None:
+    picture = read_image(source)
+    scale = LONGEST / max(picture.shape[:2])
+    if scale < 1:
+        picture = shrink(picture, (max(1, round(picture.shape[0] * scale)), max(1, round(picture.shape[1] * scale))))
+    write_image(target, picture)
+
+
+def _pack(folder: Path, archive: Path) -> None:
+    """The archive that the console takes, main.py at its root."""
+    with zipfile.ZipFile(archive, "x", zipfile.ZIP_DEFLATED) as file:
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder)
+            if path.is_file() and name.parts[0] not in ("build", "README.md"):
+                entry = zipfile.ZipInfo(name.as_posix(), _DATE)
+                entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+                file.writestr(entry, path.read_bytes())
+
+
+def _require_free(folder: Path, archive: Path) -> None:
+    if not folder.parent.is_dir():
+        raise OutputError(f"{folder}: expected a place that is there, found no {folder.parent}; make it first")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{folder}: expected a new or empty folder, got one that holds something; name another")
+    if archive.exists():
+        raise OutputError(f"{archive}: expected no such file, because the archive gets this name; move it away")
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    path.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -1,0 +1,99 @@
+"""One network, quantised again and again with other layers in eight bits, and what that does to its alpha."""
+
+import contextlib
+import io
+import json
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.files import whole_file
+from koutu.runtime.backends import OnnxBackend
+
+PERCENTILE = 99.99  # of an activation that its scale must hold; what is beyond is cut
+
+Feeds = dict[str, NDArray[Any]]  # inputs of one frame by name
+
+
+class Trial:
+    """A file in a private folder that is written again and again, with other layers in eight bits each time."""
+
+    def __init__(self, folder: Path, source: Path, recordings: Sequence[Sequence[Feeds]]):
+        from onnxruntime.quantization import shape_inference
+
+        self.plain, self.file = folder / "plain.onnx", folder / "trial.onnx"
+        with _quiet():
+            shape_inference.quant_pre_process(str(source), str(self.plain), skip_symbolic_shape=True)
+        network = OnnxBackend(source)
+        self.card = network.card
+        size = recordings[0][0]["rgb"].shape  # histograms are of pictures of one size
+        self.scales = [feeds for clip in recordings[::2] for feeds in clip if feeds["rgb"].shape == size]
+        self.checks = [feeds for clip in recordings[1::2] for feeds in clip]
+        self.true = [network.run(feeds)["pha"] for feeds in self.checks]
+
+    def layers(self) -> list[str]:
+        """Convolutions over more than one position: what is done to a vector costs nothing."""
+        import onnx
+
+        model = onnx.load(self.plain)
+        convolutions = {node.output[0]: node.name for node in model.graph.node if node.op_type == "Conv"}
+        model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in convolutions)
+        onnx.save(model, self.file)
+        values = OnnxBackend(self.file).run(self.checks[0])
+        return [name for output, name in convolutions.items() if values[output][0, 0].size > 1]
+
+    def write(self, layers: Collection[str]) -> None:
+        """Scales for these layers, and the file with them."""
+        if not layers:
+            self.file.write_bytes(self.plain.read_bytes())
+            return
+        from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+        reader: Any = _Reader(self.scales)
+        with _quiet():
+            quantize_static(
+                str(self.plain), str(self.file), reader, quant_format=QuantFormat.QDQ, per_channel=True,
+                activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_quantize=list(layers),
+                calibrate_method=CalibrationMethod.Percentile, extra_options={"CalibPercentile": PERCENTILE},
+            )  # fmt: skip
+
+    def error(self) -> float:
+        """Mean |difference to float32| × 1000 over the clips that gave no scales, each frame with the true memory."""
+        network = OnnxBackend(self.file)
+        found = [np.abs(network.run(f)["pha"] - true).mean() for f, true in zip(self.checks, self.true, strict=True)]
+        return 1000 * float(np.mean(found))
+
+    def save(self, out: Path, card: dict[str, Any]) -> None:
+        """The file as it is, with a card."""
+        import onnx
+
+        model = onnx.load(self.file)
+        onnx.helper.set_model_props(model, {"koutu": json.dumps(card)})
+        with whole_file(out) as file:
+            file.write(model.SerializeToString())
+
+
+class _Reader:
+    """Feeds one by one, in the way that ONNX Runtime asks for them."""
+
+    def __init__(self, feeds: Sequence[Feeds]):
+        self._feeds = iter(feeds)
+
+    def get_next(self) -> Feeds | None:
+        return next(self._feeds, None)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """ONNX Runtime's quantiser prints and warns of steps that are done here already."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)

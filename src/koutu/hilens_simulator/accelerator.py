@@ -1,0 +1,95 @@
+"""The Kit's accelerator, simulated: an ONNX file of fixed shape and its AIPP text stand for NAME.om.
+
+What was built into an .om by omg or atc with --insert_op_conf is done here before the network: bytes of the input that
+the text names become its floats. Inputs and outputs are rounded to half floats, as they are on the device; the
+arithmetic between is the host's, in float32.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.hilens_simulator.aipp import Aipp, read_aipp
+from koutu.hilens_simulator.session import Session
+from koutu.types import ModelError
+
+WRONG_SIZE = 17  # the framework's HIAI_INFER_ERROR
+
+
+class Accelerator:
+    """All models of a process: they share the count of loadings and inferences, and the faults."""
+
+    def __init__(self, session: Session):
+        self.session, self.plan = session, session.plan
+        self.loaded = self.inferred = 0
+
+    def load(self, path: str) -> "Network":
+        """The network that stands for the .om at `path`; raises ModelError."""
+        self.loaded += 1
+        if self.plan.at("load", self.loaded):
+            raise ModelError("the model cannot be loaded: a fault of the plan")
+        onnx = _beside(path, self.session, self.session.onnx, ".onnx")
+        if onnx is None:
+            raise ModelError(f"{path}: expected NAME.onnx beside it or in build/, found none; give it by --onnx")
+        text = _beside(path, self.session, self.session.aipp, ".cfg")
+        return Network(self, onnx, read_aipp(text) if text else [])
+
+
+class Network:
+    """A network of fixed shape on ONNX Runtime."""
+
+    def __init__(self, accelerator: Accelerator, path: Path, aipp: Sequence[Aipp]):
+        import onnxruntime as ort
+
+        self._accelerator = accelerator
+        options = ort.SessionOptions()
+        options.intra_op_num_threads, options.log_severity_level = 1, 3
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as e:  # ONNX Runtime's own types
+            raise ModelError(f"{path}: expected an ONNX file, got something else ({e})") from e
+        self._inputs = self._session.get_inputs()
+        for value in self._inputs:
+            if not all(isinstance(side, int) for side in value.shape):
+                raise ModelError(f"{path}: expected fixed sizes, got {value.shape} of {value.name}; export it fixed")
+        self._aipp = {op.rank: op for op in aipp}
+
+    def infer(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[np.float32]] | int:
+        """Flat uint8 or float32 arrays in the model's order → flat float32 arrays, or an error code."""
+        for given in inputs:
+            if given.dtype not in (np.uint8, np.float32) or given.ndim != 1:
+                raise ValueError("input dtype not supported! (valid dtype: uint8, float32)")
+        self._accelerator.inferred += 1
+        plan, number = self._accelerator.plan, self._accelerator.inferred
+        code = plan.at("infer", number, str(WRONG_SIZE))
+        if code is not None:
+            return int(code)
+        if len(inputs) != len(self._inputs):
+            return WRONG_SIZE
+        feeds = {}
+        for rank, (given, value) in enumerate(zip(inputs, self._inputs, strict=True)):
+            op = self._aipp.get(rank)
+            if given.nbytes != (op.size if op else 4 * int(np.prod(value.shape))):
+                return WRONG_SIZE
+            tensor = op(given.view(np.uint8)) if op else _half(given.view(np.float32))
+            if tensor.size != np.prod(value.shape):
+                return WRONG_SIZE
+            feeds[value.name] = tensor.reshape(value.shape)
+        outputs = [_half(np.asarray(out).reshape(-1)) for out in self._session.run(None, feeds)]
+        return [np.full_like(out, np.nan) for out in outputs] if plan.at("nan", number) else outputs
+
+
+def _beside(path: str, session: Session, given: str, suffix: str) -> Path | None:
+    """The file given, or NAME.suffix beside NAME.om or in the skill's build/."""
+    if given:
+        return Path(given)
+    om = Path(path)
+    places = (om.with_suffix(suffix), Path(session.skill) / "build" / om.with_suffix(suffix).name)
+    return next((place for place in places if place.is_file()), None)
+
+
+def _half(values: NDArray[Any]) -> NDArray[np.float32]:
+    return values.astype(np.float16).astype(np.float32)

@@ -1,0 +1,120 @@
+"""Simulated displays: what is shown becomes a film, H.264 by PyAV."""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.hilens_simulator.pixels import split
+from koutu.hilens_simulator.session import Session
+from koutu.types import OutputError
+
+HDMI, RTMP, H264_FILE = range(3)
+SMALLEST = 128
+REFUSED = 19  # the framework's INVALID_DST_SIZE
+
+
+class Displays:
+    """All displays of a process: one may use HDMI; what each shows also goes to the run's own film."""
+
+    def __init__(self, session: Session):
+        self.session, self.pictures = session, 0
+        self.rate = Fraction(25)
+        self._hdmi: Panel | None = None
+        self._open: list[Panel] = []
+
+    def open(self, kind: int, path: str | None) -> "Panel":
+        """A display; raises OutputError as the constructor of the framework would raise CreateError."""
+        if kind == HDMI and self._hdmi is not None:
+            raise OutputError("HDMI shows one picture at a time, and another display uses it")
+        if kind == RTMP and not str(path).startswith("rtmp://"):
+            raise OutputError(f"expected rtmp://…, got {path!r}")
+        if kind == H264_FILE and (not path or not os.path.isdir(os.path.dirname(os.path.abspath(path)))):
+            raise OutputError(f"expected a file in a folder that is there, got {path!r}")
+        targets = [Path(path)] if kind == H264_FILE and path else []
+        if self.session.out and not self._open:
+            targets.append(Path(self.session.out))
+        panel = Panel(self, kind, targets)
+        self._open.append(panel)
+        self._hdmi = panel if kind == HDMI else self._hdmi
+        return panel
+
+    def closed(self, panel: "Panel") -> None:
+        """A display was let go."""
+        if self._hdmi is panel:
+            self._hdmi = None
+
+    def close(self) -> None:
+        """Finish all films."""
+        for panel in self._open:
+            panel.close()
+
+
+class Panel:
+    """One display; its size is that of its first picture."""
+
+    def __init__(self, displays: Displays, kind: int, targets: list[Path]):
+        self._displays, self.kind, self._targets = displays, kind, targets
+        self._size: tuple[int, int] | None = None
+        self._films: list[_Film] = []
+
+    def show(self, frame: NDArray[Any]) -> int:
+        """0, or an error code; raises ValueError for what has no rows and columns."""
+        rows, width = frame.shape
+        self._displays.pictures += 1
+        code = self._displays.session.plan.at("show", self._displays.pictures)
+        if code is not None:
+            return int(code)
+        height = rows * 2 // 3
+        if frame.dtype != np.uint8 or rows % 3 or width % 2 or min(width, height) < SMALLEST:
+            return REFUSED
+        if self._size is None:
+            self._size = width, height
+            crf = self._displays.session.crf
+            self._films = [_Film(path, self._size, self._displays.rate, crf) for path in self._targets]
+        if self._size != (width, height):
+            return REFUSED
+        for film in self._films:
+            film.write(frame)
+        return 0
+
+    def close(self) -> None:
+        """Finish the films; more than once is no mistake."""
+        for film in self._films:
+            film.close()
+        self._films = []
+        self._displays.closed(self)
+
+
+class _Film:
+    """A file that grows by a picture at a time: raw H.264 where the name says so."""
+
+    def __init__(self, path: Path, size: tuple[int, int], rate: Fraction, crf: int):
+        kind = "h264" if path.suffix in (".h264", ".264", "") else None
+        self._container = av.open(str(path), "w", format=kind)
+        options = {"crf": str(crf), "preset": "veryfast"}
+        stream = self._container.add_stream("libx264", rate=rate, options=options)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.colorspace, stream.codec_context.color_range = 6, 1  # BT.601, limited, as cvt_color's
+        self._stream, self._count = stream, 0
+
+    def write(self, picture: NDArray[Any]) -> None:
+        """One picture of NV21."""
+        luma, chroma = split(picture)
+        frame = av.VideoFrame(luma.shape[1], luma.shape[0], "yuv420p")
+        for plane, values in zip(frame.planes, (luma, chroma[..., 1], chroma[..., 0]), strict=True):
+            rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+            rows[: values.shape[0], : values.shape[1]] = values
+        frame.pts, self._count = self._count, self._count + 1
+        self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
