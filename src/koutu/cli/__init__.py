@@ -20,6 +20,7 @@ from koutu.cli.pack import pack
 from koutu.cli.quantise import quantise
 from koutu.cli.review import review
 from koutu.cli.search import search
+from koutu.cli.serve import serve
 from koutu.cli.train import train
 from koutu.cli.video import video
 from koutu.types import KoutuError
@@ -57,6 +58,7 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 for command in (video, image, trimap, review, bench, train, search, adapt, gate, quantise, demo, models, doctor):
     app.command()(command)
+app.command()(serve)
 app.command("eval")(evaluate)
 data.command()(compose)
 data.command()(matte)

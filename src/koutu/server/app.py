@@ -1,0 +1,47 @@
+"""The web application, put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from koutu import __version__
+from koutu.server import errors, health, pages
+from koutu.server.guard import Guard
+from koutu.server.service import Service
+from koutu.server.settings import Settings
+
+ABOUT = "Cuts people out of pictures and video and puts another background behind them. docs/serve.md says more."
+
+
+def make_app(settings: Settings | None = None) -> FastAPI:
+    """The application; networks are loaded when it starts. Its service is `app.state.service`."""
+    service = Service(settings or Settings())
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        service.networks.still()
+        service.ready = True
+        try:
+            yield
+        finally:
+            service.ready = False
+            service.close()
+
+    app = FastAPI(
+        title="koutu", version=__version__, description=ABOUT, lifespan=life, docs_url=None, redoc_url=None,
+        strict_content_type=False,
+    )  # fmt: skip
+    app.state.service = service
+    for part in (pages, health):
+        app.include_router(part.routes(service))
+    app.include_router(pages.open_routes(service))
+    errors.install(app)
+    if service.settings.allow_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=list(service.settings.allow_origins), allow_methods=["*"],
+            allow_headers=["*"], expose_headers=["*"],
+        )  # fmt: skip
+    app.add_middleware(Guard, service=service)
+    return app

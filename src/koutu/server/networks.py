@@ -1,0 +1,103 @@
+"""The networks a server runs, loaded once and shared: each viewer and each picture has a memory of its own."""
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from koutu.runtime.backends import Backend, NetworkShape
+from koutu.runtime.matter import Matter
+from koutu.runtime.steady import held_steady
+from koutu.server.settings import Settings
+from koutu.types import ModelError
+from koutu.zoo import MODELS, load, packaged
+
+PACKAGED = ("koutu", "koutu-small")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A network that clients may name. path: its ONNX file, which browsers get."""
+
+    name: str
+    path: Path
+    sha256: str
+    summary: str
+    licence: str
+
+
+class Networks:
+    """Backends by name; those for stills look at every picture whole, those for streams may use the gate."""
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        self.served = {network.name: network for network in _served(settings.model)}
+        self.default = next(iter(self.served))
+        self._loaded: dict[tuple[str, bool], Backend] = {}
+        self._lock = threading.Lock()
+
+    def still(self, name: str = "") -> Backend:
+        """The network for single pictures; "" is the default one."""
+        return self._backend(name or self.default, stream=False)
+
+    def matter(self, name: str = "") -> Matter:
+        """A memory of its own for one stream. Several may be used from several threads."""
+        backend = self._backend(name or self.default, stream=True)
+        # Optical flow keeps buffers: a stream must not share them.
+        return Matter(held_steady(backend))
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """What a browser must know to run the network itself."""
+        network, shape = self.served[name], self.still(name)
+        shape = getattr(shape, "inner", shape)
+        assert isinstance(shape, NetworkShape)
+        return {
+            "name": name, "url": f"/models/{name}.onnx", "bytes": network.path.stat().st_size,
+            "pixels": shape.pixels, "stride": shape.stride, "states": shape.states,
+            "summary": network.summary, "licence": network.licence,
+        }  # fmt: skip
+
+    def _backend(self, name: str, *, stream: bool) -> Backend:
+        with self._lock:
+            if (name, stream) not in self._loaded:
+                network, given = self.served[name], self._settings
+                backend = load(
+                    name if name in MODELS else network.path, engine=given.engine, device=given.device,
+                    gate=None if stream else False, steady=False,
+                )  # fmt: skip
+                alone = given.engine not in (None, "onnxruntime")
+                self._loaded[name, stream] = cast("Backend", _OneAtATime(backend)) if alone else backend
+            return self._loaded[name, stream]
+
+
+class _OneAtATime:
+    """A backend whose engine must not be called from two threads at one time."""
+
+    def __init__(self, backend: Backend):
+        self.inner, self._turn = backend, threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def __call__(self, *args: Any, **hints: Any) -> Any:
+        with self._turn:
+            return self.inner(*args, **hints)
+
+
+def _served(chosen: str) -> list[Served]:
+    """The chosen network first, then the packaged ones."""
+    found = []
+    if chosen.endswith(".onnx"):
+        path = Path(chosen)
+        if not path.is_file():
+            raise ModelError(f"expected a model file at {path}, found none; `koutu models` lists the packaged ones")
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        found.append(Served(path.stem, path, sha256, "given with --model", "as its maker says"))
+    elif chosen not in MODELS:
+        raise ModelError(f"expected a model out of {', '.join(MODELS)} or an .onnx file, got {chosen!r}; name one")
+    for name in dict.fromkeys([chosen, *PACKAGED]):
+        if name in MODELS:
+            card = MODELS[name]
+            found.append(Served(name, packaged(name), card.sha256, card.summary, card.licence))
+    return found
