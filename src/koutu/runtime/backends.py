@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -71,8 +72,19 @@ class NetworkShape:
         """The memory of a network that remembers alpha alone, with `pha` (h, w) as the last one."""
         return {name: pha[None, None] for name in self.states}
 
+    def resized(self, state: dict[str, NDArray[np.float32]], size: tuple[int, int]) -> State:
+        """The memory for network pictures of another size (h, w)."""
+        return {name: scaled_plane(memory[0, 0], size)[None, None] for name, memory in state.items()}
+
     def _whole(self, side: float) -> int:
         return max(1, round(side / self.stride)) * self.stride
+
+
+def scaled_plane(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """A plane (H, W) of a memory at another size (h, w)."""
+    import cv2
+
+    return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR))
 
 
 class OnnxBackend(NetworkShape):
@@ -132,6 +144,7 @@ class OpenVinoBackend(NetworkShape):
         super().__init__(path, metadata)
         self._compile = lambda model: core.compile_model(model, device.upper(), config)
         self._compiled: dict[tuple[Any, ...], Any] = {}
+        self._compiling = Lock()
         self._outputs = [out.any_name for out in self._model.outputs]
         self.name = f"{self.title} · openvino {ov.__version__.split('-')[0]} · {device}"
 
@@ -148,8 +161,9 @@ class OpenVinoBackend(NetworkShape):
         shapes = {name: tensor.shape for name, tensor in feeds.items()}
         key = tuple(shapes.items())
         if key not in self._compiled:  # a fixed size runs faster than a dynamic one
-            self._model.reshape(shapes)
-            self._compiled[key] = self._compile(self._model)
+            with self._compiling:  # one model, which may be given two sizes by two threads
+                self._model.reshape(shapes)
+                self._compiled[key] = self._compile(self._model)
         return self._compiled[key]
 
 

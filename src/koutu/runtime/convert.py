@@ -173,7 +173,7 @@ class Composer:
         if self.observe:
             self.observe(matte)
         pictures: dict[str, Yuv420] = {}
-        fgr = self._colours(matte, picture)
+        fgr = own_colours(matte) if self.look.decontaminate else picture
         if "alpha" in self.outputs:
             pictures["alpha"] = matte_picture(alpha, picture.space, picture.depth)
         if "foreground" in self.outputs or self.transparent:
@@ -186,13 +186,13 @@ class Composer:
             pictures["side_by_side"] = side_by_side(picture, pictures["composite"])
         return _Result(matte.frame, alpha, pictures)
 
-    def _colours(self, matte: Matte, picture: Yuv420) -> Yuv420:
-        """The person's own colours: the network's if it gives them, else the picture's without the old background."""
-        if not self.look.decontaminate:
-            return picture
-        if matte.foreground is not None:
-            return rgb_to_yuv(matte.foreground, picture.space, picture.depth)
-        return _yuv(decontaminate(picture, matte.alpha))
+
+def own_colours(matte: Matte) -> Yuv420:
+    """The person's own colours: the network's if it gives them, else the picture's without the old background."""
+    picture = _yuv(matte.frame.picture)
+    if matte.foreground is not None:
+        return rgb_to_yuv(matte.foreground, picture.space, picture.depth)
+    return _yuv(decontaminate(picture, matte.alpha))
 
 
 def without_background(picture: Yuv420, alpha: Alpha) -> Yuv420:

@@ -6,15 +6,14 @@ import secrets
 import shutil
 from pathlib import Path
 
-from koutu.runtime.video import VideoReader
 from koutu.types import OutputError
 
 
-def checked_target(target: Path, path: Path, like: VideoReader, folder: bool) -> Path:
-    """The real path to write, or OutputError; links are followed, so that they stay links."""
+def checked_target(target: Path, path: Path, source: Path | None, folder: bool) -> Path:
+    """The real path to write, or OutputError; links are followed, so that they stay links. source: what is read."""
     try:
         real = Path(os.path.realpath(target))
-        problem = _problem(real, like, folder)
+        problem = _problem(real, source, folder)
     except (OSError, ValueError) as error:
         raise OutputError(f"{path}: expected a place to write to, got {error}; choose another name") from error
     if problem:
@@ -22,7 +21,7 @@ def checked_target(target: Path, path: Path, like: VideoReader, folder: bool) ->
     return real
 
 
-def _problem(real: Path, like: VideoReader, folder: bool) -> tuple[str, str] | None:
+def _problem(real: Path, source: Path | None, folder: bool) -> tuple[str, str] | None:
     """What came, and the remedy."""
     if not real.parent.is_dir():
         return f"a folder that does not exist ({real.parent})", "make it first"
@@ -30,7 +29,7 @@ def _problem(real: Path, like: VideoReader, folder: bool) -> tuple[str, str] | N
         return f"a folder that may not be written to ({real.parent})", "choose another, or change its permissions"
     if not real.exists():
         return None
-    if os.path.samefile(real, like.path):
+    if source is not None and os.path.samefile(real, source):
         return "the video that is being read", "choose another name"
     if folder:
         if not real.is_dir():

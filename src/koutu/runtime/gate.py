@@ -109,6 +109,10 @@ class GatedBackend:
         """The memory with `pha` (h, w) as the last alpha."""
         return replace(state, memory={name: pha[None, None] for name in self.states})
 
+    def resized(self, state: GateState, size: tuple[int, int]) -> GateState:
+        """The memory for network pictures of another size (h, w)."""
+        return replace(state, memory=self._begin.resized(state.memory, size))
+
     def begin(
         self, rgb: Rgb, memory: Mapping[str, NDArray[np.float32]]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], Callable[[], NDArray[np.float32]]]:

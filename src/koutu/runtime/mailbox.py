@@ -44,16 +44,24 @@ class Mailbox(Generic[T]):
             self._items.append(item)
             self._changed.notify_all()
 
-    def get(self) -> T:
-        """The next item; raises the writer's error, or `Closed` at the end."""
+    def get(self, seconds: float | None = None) -> T:
+        """The next item; raises the writer's error, `Closed` at the end, or TimeoutError if none came in `seconds`."""
         with self._changed:
-            while not self._items and not self._closed:
-                self._changed.wait()
+            if not self._changed.wait_for(lambda: self._items or self._closed, seconds):
+                raise TimeoutError(f"no item in {seconds} s")
             if self._items:
                 item = self._items.popleft()
                 self._changed.notify_all()
                 return item
             raise self._error or Closed
+
+    def drain(self) -> list[T]:
+        """All items that are there, without waiting."""
+        with self._changed:
+            items = list(self._items)
+            self._items.clear()
+            self._changed.notify_all()
+            return items
 
     def close(self, error: BaseException | None = None) -> None:
         """No more items will be put, or read; the first error given is the one the reader meets."""

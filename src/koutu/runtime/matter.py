@@ -22,7 +22,8 @@ class Matter:
     """Frame → Matte for one stream. Backends hold no memory, so many Matters may share one.
 
     The memory starts afresh on the first frame, on a cut, after a gap of more than a second, when time runs backwards
-    and when the size changes; the frame it starts with is shown to the network twice. `refine`: let alpha follow the
+    and when the size changes; the frame it starts with is shown to the network twice. Where the backend wants another
+    network size for the same pictures, its memory is brought to that size if it can be. `refine`: let alpha follow the
     edges of the full-size picture. A backend whose `warms_up` or `refines` is False is spared the one or the other.
     `hints` make what the network needs beside the pictures; a network that carries its hints on gets them with the
     first frame, and its memory then outlives cuts and gaps.
@@ -31,6 +32,7 @@ class Matter:
     def __init__(self, backend: Backend, *, refine: bool = True, hints: Hints | None = None):
         self.backend, self.refine, self.hints = backend, refine, hints or Hints()
         self.state: State = None
+        self._size = 0, 0
         self._last: Frame | None = None
         self._thumbnail: NDArray | None = None
 
@@ -49,6 +51,7 @@ class Matter:
         rgb = to_rgb(frame.picture, size)
         fresh = self._starts_shot(frame, rgb)
         given = self._given(frame, size, hints, fresh)
+        self._resize(size)
         if fresh or self.state is None:
             self.state = self.backend.initial_state(size)
             warms_up = getattr(self.backend, "warms_up", not self.backend.propagates)
@@ -58,6 +61,13 @@ class Matter:
         self._last = frame
         alpha, low = self._full_size(pha, rgb, frame), getattr(self.state, "low", False)
         return Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), low)
+
+    def _resize(self, size: tuple[int, int]) -> None:
+        """Bring the memory to the network's size (h, w) of now; without a way to, it starts afresh."""
+        if self.state is not None and size != self._size:
+            resized = getattr(self.backend, "resized", None)
+            self.state = None if resized is None else resized(self.state, size)
+        self._size = size
 
     def _given(
         self, frame: Frame, size: tuple[int, int], hints: dict[str, NDArray[Any]], fresh: bool

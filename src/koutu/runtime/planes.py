@@ -7,6 +7,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.runtime.containers import MATRIX_TAGS, ColorTags, space_of
 from koutu.types import Alpha, ColorSpace, Yuv420
 
 _DIRECT = {"yuv420p": 8, "yuvj420p": 8, "yuva420p": 8, "yuv420p10le": 10, "yuva420p10le": 10}
@@ -56,6 +57,17 @@ def depth_of(frame: av.VideoFrame) -> int:
 def is_rgb(frame: av.VideoFrame) -> bool:
     """Whether the frame has no Y'CbCr matrix of its own."""
     return frame.format.is_rgb or frame.format.has_palette or frame.format.name.startswith("mono")
+
+
+def colours_of(frame: av.VideoFrame) -> tuple[ColorTags, ColorSpace]:
+    """The colour description to write again for pictures like `frame`, and what their numbers mean; InputError."""
+    rgb = is_rgb(frame)
+    full = not rgb and (frame.format.name.startswith("yuvj") or frame.color_range == 2)
+    if len(frame.format.components) < 3 and frame.color_range == 0 and not rgb:
+        full = True  # grey untold: pictures rather than broadcast
+    tags = ColorTags(frame.color_primaries, frame.color_trc, frame.colorspace, 2 if full else frame.color_range)
+    space = space_of(tags._replace(matrix=2) if rgb else tags, frame.height, full)
+    return (tags._replace(matrix=MATRIX_TAGS[space.matrix], range=1) if rgb else tags), space
 
 
 def frame_to_yuv(frame: av.VideoFrame, space: ColorSpace, depth: int, size: tuple[int, int]) -> Yuv420:

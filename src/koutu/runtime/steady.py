@@ -7,14 +7,14 @@ contradict each other, the new one counts alone, so that no mistake is kept.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.runtime.backends import State
+from koutu.runtime.backends import State, scaled_plane
 from koutu.types import Rgb
 
 SHARE = 0.85  # of the carried alpha, at most
@@ -87,6 +87,16 @@ class SteadyBackend:
             memory = self.inner.remembering(memory, pha)
         return fgr, pha, SteadyState(memory, pha, grey, getattr(memory, "low", False))
 
+    def resized(self, state: SteadyState, size: tuple[int, int]) -> SteadyState:
+        """The memory for network pictures of another size (h, w)."""
+        inner = getattr(self.inner, "resized", None)
+        if inner is None or state.pha is None or state.grey is None:
+            return self.initial_state(size)
+        memory = inner(state.memory, size)
+        return replace(
+            state, memory=memory, pha=scaled_plane(state.pha, size), grey=scaled_plane(state.grey, _cells(size))
+        )
+
     def _carried(
         self, grey: NDArray[Any], last: NDArray[Any], pha: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -123,8 +133,13 @@ def remembers_alpha(backend: Any) -> bool:
 
 
 def _grey(rgb: Rgb) -> NDArray[Any]:
-    size = max(1, rgb.shape[1] // CELL), max(1, rgb.shape[0] // CELL)
+    size = _cells((rgb.shape[0], rgb.shape[1]))[::-1]
     return np.asarray(cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA))
+
+
+def _cells(size: tuple[int, int]) -> tuple[int, int]:
+    """(h, w) of what the flow is found on, for network pictures of (h, w)."""
+    return max(1, size[0] // CELL), max(1, size[1] // CELL)
 
 
 def _moved(flow: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

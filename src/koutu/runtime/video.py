@@ -11,9 +11,8 @@ import av
 from av.error import FFmpegError
 
 from koutu.runtime.clock import Clock
-from koutu.runtime.containers import MATRIX_TAGS, ColorTags, space_of
 from koutu.runtime.demux import open_input, packets, start_of, video_stream
-from koutu.runtime.planes import Turn, depth_of, frame_to_yuv, is_rgb, turn_of, turned
+from koutu.runtime.planes import Turn, colours_of, depth_of, frame_to_yuv, turn_of, turned
 from koutu.types import Frame, InputError
 
 
@@ -93,15 +92,7 @@ class VideoReader:
         height, width = self._stored
         self.size = (width, height) if self.turn.transpose else (height, width)
         self.depth = depth_of(first)
-        rgb = is_rgb(first)
-        full = not rgb and (first.format.name.startswith("yuvj") or first.color_range == 2)
-        if len(first.format.components) < 3 and first.color_range == 0 and not rgb:
-            full = True  # grey untold: pictures rather than broadcast
-        tags = ColorTags(first.color_primaries, first.color_trc, first.colorspace, 2 if full else first.color_range)
-        self.space = space_of(tags._replace(matrix=2) if rgb else tags, height, full)
-        if rgb:
-            tags = tags._replace(matrix=MATRIX_TAGS[self.space.matrix], range=1)
-        self.tags = tags
+        self.tags, self.space = colours_of(first)
         aspect = self._stream.sample_aspect_ratio
         aspect = Fraction(aspect) if aspect else Fraction(1)
         self.pixel_aspect = 1 / aspect if self.turn.transpose else aspect  # width / height of a pixel
