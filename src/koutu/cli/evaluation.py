@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from koutu.cli.options import Steady
 from koutu.types import InputError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def evaluate(
     trimap_radius: Annotated[int, typer.Option(min=1, help="Of trimaps made from truths where the set has none.")] = 25,
     device: Annotated[str, typer.Option(help="cpu, cuda, …")] = "cpu",
     threads: Annotated[int, typer.Option(min=0, help="Threads of the engine; 0 for its own choice.")] = 0,
+    steady: Steady = None,
 ) -> None:
     """Measure networks on a data set: a table, results.csv, .json and .xlsx, and report.html to look at.
 
@@ -73,7 +75,7 @@ def evaluate(
     if len(things) < 2:
         raise InputError(f"expected one or more models and then a data set, got only {things[0]}; name the other")
     models = _names(things[:-1])
-    backends = {name: load_named(spec, device=device, threads=threads) for name, spec in models.items()}
+    backends = {name: load_named(spec, device=device, threads=threads, steady=steady) for name, spec in models.items()}
     guess = Matter(load()) if mask == "auto" else None
     settings = Settings(perceptual=perceptual, trimap_radius=trimap_radius, recovery=recovery)
     recipe = Recipe(seed=seed, frames=max(frames, LENGTH) if recovery else frames, cause=cause, size=_size(size))
