@@ -72,6 +72,18 @@ def is_image(path: str | os.PathLike[str]) -> bool:
         return True
 
 
+def image_size(source: Source) -> tuple[int, int]:
+    """(H, W) as the header tells, before anything is decoded and without EXIF orientation; raises as `read_image`."""
+    with _opened(source) as (file, name):
+        try:
+            image = _identified(file, name)
+        except UnidentifiedImageError:
+            raise InputError(f"{name}: expected an image, got something else; convert it to PNG or JPEG") from None
+        except _BROKEN as error:
+            raise InputError(f"{name}: expected a whole image, got a damaged one ({error}); fetch it again") from error
+        return image.height, image.width
+
+
 def pil_to_rgb(image: Image.Image) -> Rgb:
     """(H, W, 3) uint8 of a Pillow image, treated as `read_image` treats a file."""
     image.load()

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from koutu import __version__
-from koutu.server import errors, health, pages
+from koutu.server import errors, health, pages, remove, removebg, stream, webrtc
 from koutu.server.guard import Guard
 from koutu.server.service import Service
 from koutu.server.settings import Settings
@@ -27,6 +27,8 @@ def make_app(settings: Settings | None = None) -> FastAPI:
             yield
         finally:
             service.ready = False
+            for end in list(service.calls.values()):
+                await end()
             service.close()
 
     app = FastAPI(
@@ -34,7 +36,7 @@ def make_app(settings: Settings | None = None) -> FastAPI:
         strict_content_type=False,
     )  # fmt: skip
     app.state.service = service
-    for part in (pages, health):
+    for part in (pages, remove, removebg, stream, webrtc, health):
         app.include_router(part.routes(service))
     app.include_router(pages.open_routes(service))
     errors.install(app)

@@ -5,11 +5,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from koutu.types import InputError, KoutuError
+from koutu.types import InputError, KoutuError, OutputError
 
 RETRY_SECONDS = 5
 
@@ -39,6 +39,10 @@ class Refused(Exception):
     def response(self) -> JSONResponse:
         """The answer."""
         return answer(self.status, self.code, self.title, self.detail, self.headers)
+
+
+class ClientGone(Exception):
+    """Nobody waits for the answer any more."""
 
 
 def answer(status: int, code: str, title: str, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -88,9 +92,17 @@ def install(app: FastAPI) -> None:
     async def _refused(request: Request, error: Refused) -> JSONResponse:
         return error.response()
 
+    @app.exception_handler(ClientGone)
+    async def _gone(request: Request, error: ClientGone) -> Response:
+        return Response(status_code=499)  # as nginx counts them; nobody reads it
+
     @app.exception_handler(InputError)
     async def _input(request: Request, error: InputError) -> JSONResponse:
         return answer(400, "invalid_input", "The input cannot be used", str(error))
+
+    @app.exception_handler(OutputError)
+    async def _output(request: Request, error: OutputError) -> JSONResponse:
+        return answer(400, "invalid_output", "The result cannot be made in this form", str(error))
 
     @app.exception_handler(KoutuError)
     async def _failed(request: Request, error: KoutuError) -> JSONResponse:

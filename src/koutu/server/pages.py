@@ -14,9 +14,10 @@ from fastapi.responses import HTMLResponse, Response
 
 from koutu import __version__
 from koutu.server import scenery
-from koutu.server.errors import not_found
+from koutu.server.errors import RESPONSES, invalid, not_found
 from koutu.server.guard import page_policy
 from koutu.server.service import Service
+from koutu.server.uploads import bytes_of, decoded, received
 
 WEB = Path(__file__).parent / "web"
 TYPES = {
@@ -159,6 +160,23 @@ def open_routes(service: Service) -> APIRouter:
             raise not_found(f"expected a background out of {', '.join(scenery.PICTURES)}; name one of them")
         data = scenery.thumb(name) if thumb else scenery.PICTURES[name].read_bytes()
         return Response(data, media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"})
+
+    @router.post(
+        "/api/backgrounds", status_code=201, responses=RESPONSES, tags=["live"],
+        openapi_extra={"requestBody": {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
+    )  # fmt: skip
+    async def keep(request: Request) -> dict[str, Any]:
+        """Send a background, as the raw body or a form's `file`; the name it gets is good wherever one is asked for."""
+        leave = service.pictures.take()
+        try:
+            async with received(request, service) as sent:
+                if set(sent.files) != {"file"}:
+                    raise invalid("expected a picture as file or as the body, got none or another")
+                data = await bytes_of(sent.files["file"])
+            rgb = await service.picture(lambda: decoded(data, service), request)
+            return {"name": service.backdrops.keep(rgb), "minutes": service.limits.keep_minutes}
+        finally:
+            leave()
 
     @router.get("/api/config")
     def config() -> dict[str, Any]:

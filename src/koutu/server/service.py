@@ -1,14 +1,18 @@
 """What all routes share: the networks, the threads that run them, the counters, and how much is in hand."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import TypeVar
 
+from fastapi import Request
+
 from koutu.machine import cores
+from koutu.server.backdrops import Backdrops
 from koutu.server.counters import Counters
-from koutu.server.errors import Refused, busy
+from koutu.server.errors import ClientGone, busy
+from koutu.server.fetch import Fetcher
 from koutu.server.networks import Networks
 from koutu.server.settings import Limits, Settings
 
@@ -25,8 +29,12 @@ class Service:
         self._still = ThreadPoolExecutor(self.workers, thread_name_prefix="koutu-picture")
         # Threads of their own: a queue of pictures must not stop live frames.
         self._live = ThreadPoolExecutor(self.workers, thread_name_prefix="koutu-live")
+        self._turns = asyncio.Semaphore(self.workers)
+        self.fetch = Fetcher(self.limits.fetch_seconds, self.limits.upload_mb)
         self.pictures = Places(self.limits.requests, "pictures")
         self.viewers = Places(self.limits.viewers, "live viewers")
+        self.backdrops = Backdrops(settings.limits.keep_minutes)
+        self.calls: dict[str, Callable[[], Awaitable[None]]] = {}  # WebRTC calls that go on, and how to end them
         self.ready = False
         self.counters.gauges["koutu_pictures_in_hand"] = lambda: [({}, self.pictures.taken)]
         self.counters.gauges["koutu_viewers"] = lambda: [({}, self.viewers.taken)]
@@ -36,8 +44,8 @@ class Service:
         """How much anybody may ask for."""
         return self.settings.limits
 
-    async def picture(self, work: Callable[[], T]) -> T:
-        """Run work on a picture in a thread, and time it."""
+    async def picture(self, work: Callable[[], T], request: Request) -> T:
+        """Run work on a picture in a thread, and time it; not if its client left while it waited (ClientGone)."""
 
         def timed() -> T:
             began = perf_counter()
@@ -46,7 +54,10 @@ class Service:
             finally:
                 self.counters.observe("koutu_picture_seconds", perf_counter() - began)
 
-        return await asyncio.get_running_loop().run_in_executor(self._still, timed)
+        async with self._turns:
+            if await request.is_disconnected():
+                raise ClientGone
+            return await asyncio.get_running_loop().run_in_executor(self._still, timed)
 
     async def live(self, work: Callable[[], T]) -> T:
         """Run work on a live frame in a thread."""
@@ -76,6 +87,3 @@ class Places:
                 self.taken -= 1
 
         return give_back
-
-
-__all__ = ["Places", "Refused", "Service"]

@@ -51,6 +51,7 @@ class Settings:
     workers: int = 0
     cert: Path | None = None
     key: Path | None = None
+    ice_servers: tuple[str, ...] = ()  # stun: and turn: addresses for WebRTC beyond the local network
     trust_proxy: str = ""  # address of a proxy whose X-Forwarded headers count
     insecure: bool = False  # listen beyond this machine without a token
     quiet: bool = False

@@ -1,0 +1,96 @@
+"""A person cut out of a picture: alpha, their own colours, and what may go behind them."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from koutu.api import compose
+from koutu.composite import replace
+from koutu.runtime.backends import Backend
+from koutu.runtime.background import Background
+from koutu.runtime.matter import Matter
+from koutu.types import Alpha, Frame, InputError, Rgb
+
+SEEN = 8  # of 255: fainter alpha is not counted as part of the person
+SURE = 128
+LEAST = 2e-4  # of the picture's pixels that must be sure for it to show anybody
+
+Box = tuple[int, int, int, int]  # top, left, bottom, right
+
+
+@dataclass(frozen=True)
+class Cut:
+    """fgr: the person's colours (H, W, 3), freed of the old background; alpha (H, W)."""
+
+    fgr: Rgb
+    alpha: Alpha
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W)."""
+        return self.alpha.shape[0], self.alpha.shape[1]
+
+    @property
+    def box(self) -> Box | None:
+        """Where the person is; None if there is nobody."""
+        left, top, width, height = cv2.boundingRect(cv2.inRange(self.alpha, SEEN, 255))
+        return (top, left, top + height, left + width) if width else None
+
+    @property
+    def shows_somebody(self) -> bool:
+        """Whether enough of the picture is surely a person."""
+        return cv2.countNonZero(cv2.inRange(self.alpha, SURE, 255)) > LEAST * self.alpha.size
+
+
+def without_room(cut: Cut) -> Cut:
+    """Black where nothing of the person is, so that the room does not travel along unseen."""
+    # Two pixels are kept: JPEG and whoever scales the picture mix neighbours.
+    seen = cv2.dilate(cv2.inRange(cut.alpha, 1, 255), np.ones((5, 5), np.uint8))
+    return Cut(cv2.bitwise_and(cut.fgr, cut.fgr, mask=seen), cut.alpha)
+
+
+def cut_out(rgb: Rgb, backend: Backend, roi: Box | None = None) -> Cut:
+    """The person in the picture, or in the part of it that `roi` names; all else is background."""
+    part = rgb if roi is None else np.ascontiguousarray(rgb[roi[0] : roi[2], roi[1] : roi[3]])
+    matte = Matter(backend)(part)
+    fgr, alpha = compose(part, matte.alpha, "transparent", fgr=matte.foreground)
+    assert alpha is not None
+    if roi is None:
+        return Cut(fgr, alpha)
+    return pasted(Cut(fgr, alpha), rgb.shape[:2], (roi[0], roi[1]))
+
+
+def pasted(cut: Cut, size: tuple[int, int], corner: tuple[int, int]) -> Cut:
+    """On an empty picture of `size` (H, W), its upper left at `corner` (top, left); what lies outside is lost."""
+    fgr, alpha = np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8)
+    (top, left), (height, width) = corner, cut.size
+    rows = slice(max(0, top), min(size[0], top + height))
+    columns = slice(max(0, left), min(size[1], left + width))
+    if rows.start < rows.stop and columns.start < columns.stop:
+        source = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+        fgr[rows, columns], alpha[rows, columns] = cut.fgr[source], cut.alpha[source]
+    return Cut(fgr, alpha)
+
+
+def before(cut: Cut, background: Background) -> Rgb:
+    """The person before it."""
+    behind = background(Frame(cut.fgr), cut.alpha)
+    if behind is None:
+        raise InputError("expected a background that can be seen, got transparent; leave it out")
+    return replace(cut.fgr, cut.alpha, behind)  # type: ignore[return-value]
+
+
+def tinted(cut: Cut, colour: tuple[int, int, int], opacity: int) -> tuple[Rgb, Alpha]:
+    """The person before a colour that lets through: colours and alpha. opacity: 0…255 of the colour."""
+    front = cut.alpha.astype(np.float32)
+    behind = (255 - front) * np.float32(opacity / 255)
+    total = front + behind
+    share = np.divide(front, total, out=np.zeros_like(total), where=total > 0)[..., None]
+    rgb = cut.fgr * share + np.array(colour, np.float32) * (1 - share)
+    return np.rint(rgb).astype(np.uint8), np.rint(total).astype(np.uint8)
+
+
+def alpha_picture(alpha: Alpha) -> Rgb:
+    """Alpha in grey."""
+    return np.asarray(cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB))

@@ -1,0 +1,117 @@
+"""What a request brings: its fields and its pictures, by form, JSON or raw body, measured before they are decoded."""
+
+import asyncio
+import base64
+import binascii
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from koutu.runtime.image import image_size, read_image
+from koutu.server.errors import invalid, too_large
+from koutu.server.service import Service
+from koutu.types import InputError, Rgb
+
+IN_MEMORY = 2**20  # of a body; what is longer waits in an unnamed temporary file
+MAX_FIELDS = 64
+MAX_FILES = 4
+
+
+@dataclass
+class Sent:
+    """A request's fields, all text, and its files."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    files: dict[str, IO[bytes]] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def received(request: Request, service: Service, *, megabytes: int | None = None) -> AsyncIterator[Sent]:
+    """What the body brings; a body that is no form and no JSON is the file "file". Files are closed afterwards."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    most = (megabytes or service.limits.upload_mb) * 1_000_000
+    if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        async with _form(request, most * 4 // 3 + 4) as sent:
+            yield sent
+    elif kind == "application/json":
+        yield Sent(_texts(await request.body()))
+    else:
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
+            async for part in request.stream():
+                file.write(part)
+            yield Sent(files={"file": file} if file.tell() else {})
+
+
+@asynccontextmanager
+async def _form(request: Request, most: int) -> AsyncIterator[Sent]:
+    try:
+        form = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=most)
+    except HTTPException as error:
+        raise invalid(f"expected a well-formed form of few fields, got another ({error.detail})") from error
+    try:
+        sent = Sent()
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                sent.files[name] = value.file
+            else:
+                sent.fields[name] = value
+        yield sent
+    finally:
+        await form.close()
+
+
+def _texts(body: bytes) -> dict[str, str]:
+    """The fields of a JSON object, numbers and truth values as a form would have them."""
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict) or any(isinstance(value, list | dict) for value in given.values()):
+        raise invalid("expected a JSON object of texts, numbers and truth values, got something else")
+    words: dict[Any, str] = {True: "true", False: "false"}
+    return {
+        name: words[value] if isinstance(value, bool) else str(value)
+        for name, value in given.items()
+        if value is not None
+    }
+
+
+def from_base64(text: str) -> bytes:
+    """The bytes of a picture in base64, with or without "data:…,"; raises Refused (400)."""
+    text = text.partition(",")[2] if text.startswith("data:") else text
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid("expected a picture in base64, got something else", "invalid_base64") from None
+
+
+async def bytes_of(file: IO[bytes]) -> bytes:
+    """All that is in the file; read off the event loop, for it may lie on a disk."""
+
+    def read() -> bytes:
+        file.seek(0)
+        return file.read()
+
+    return await asyncio.get_running_loop().run_in_executor(None, read)
+
+
+def decoded(data: bytes, service: Service) -> Rgb:
+    """The picture (H, W, 3), upright; its header alone tells if it is too large. Raises Refused and InputError."""
+    limits = service.limits
+    if len(data) > limits.upload_mb * 1_000_000:
+        raise too_large(f"expected a picture of at most {limits.upload_mb} MB, got {len(data) / 1e6:.1f}; shrink it")
+    if not data:
+        raise InputError("expected a picture, got an empty file; choose another")
+    height, width = image_size(data)
+    if height * width > limits.megapixels * 1_000_000:
+        raise too_large(
+            f"expected a picture of at most {limits.megapixels} megapixels, got {width}×{height}; shrink it"
+        )
+    return read_image(data)
