@@ -66,7 +66,12 @@ CASES: dict[str, Case] = {
     "corners aligned": Case(
         "Resize", [X, None, None, ints(1, 5, 9, 13)], {**HALF, "coordinate_transformation_mode": "align_corners"}
     ),
+    "corners aligned, much smaller": Case(
+        "Resize", [(1, 2, 40, 40), None, None, ints(1, 2, 6, 7)],
+        {**HALF, "coordinate_transformation_mode": "align_corners"},
+    ),
     "global mean": Case("GlobalAveragePool", [X]),
+    "global maximum": Case("GlobalMaxPool", [X]),
     "mean of rows and columns": Case("ReduceMean", [X], {"axes": [2, 3], "keepdims": 1}),
     "mean of many positions": Case("ReduceMean", [(1, 2, 105, 101)], {"axes": [-1, -2], "keepdims": 1}),
     "pool": Case("AveragePool", [(1, 3, 6, 8)], {"kernel_shape": [2, 2], "strides": [2, 2]}),
@@ -74,6 +79,16 @@ CASES: dict[str, Case] = {
     "pool padded": Case(
         "AveragePool", [X], {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 0, 1], "count_include_pad": 1}
     ),
+    "pool that rounds up": Case(
+        "AveragePool", [X], {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}
+    ),
+    "mean of channels": Case("ReduceMean", [X], {"axes": [1], "keepdims": 1}),
+    "maximum of all": Case("ReduceMax", [(1, 3, 105, 101)], {"axes": [1, 2, 3], "keepdims": 1}),
+    "maximum of channels": Case("ReduceMax", [(1, 6, 4, 5)], {"axes": [1], "keepdims": 1}),
+    "maxima": Case("MaxPool", [(1, 3, 6, 8)], {"kernel_shape": [2, 2], "strides": [2, 2]}),
+    "maxima with a rest": Case("MaxPool", [X], {"kernel_shape": [2, 2], "strides": [2, 2]}),
+    "maxima, rounding up": Case("MaxPool", [X], {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}),
+    "maxima, padded": Case("MaxPool", [(1, 3, 8, 9)], {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1] * 4}),
     "relu": Case("Relu", [X]),
     "sigmoid": Case("Sigmoid", [X]),
     "tanh": Case("Tanh", [X]),
@@ -89,6 +104,9 @@ CASES: dict[str, Case] = {
     "add of channels": Case("Add", [(1, 5, 1, 1), X]),
     "subtract from channels": Case("Sub", [(1, 5, 1, 1), X]),
     "gate": Case("Mul", [X, (1, 5, 1, 1)]),
+    "one channel over all": Case("Mul", [X, (1, 1, 7, 9)]),
+    "one number over all": Case("Add", [(1, 1, 1, 1), X]),
+    "channels of one, places of another": Case("Sub", [(1, 5, 1, 1), (1, 1, 7, 9)]),
     "add a constant": Case("Add", [X, weight(1, 5, 1, 1)]),
     "subtract from a constant": Case("Sub", [np.float32(0.7), X]),
     "divide by a constant": Case("Div", [X, np.float32(0.3)]),
@@ -147,6 +165,15 @@ TEXTS = {
             factor = Sigmoid(mixed)
             shaped = Unsqueeze(factor, axes)
             y = Mul(x, shaped)
+        }""",
+    "divided by what is kept above nought": """<ir_version: 8, opset_import: ["" : 17]>
+        divided (float[1,3,4,5] x, float[1,3,4,5] z) => (float[1,3,4,5] y, float[1,3,4,5] w) {
+            least = Constant<value = float {0.1}>()
+            most = ReduceMax<axes = [1, 2, 3], keepdims = 1>(x)
+            clipped = Clip(most, least)
+            y = Div(x, clipped)
+            shares = Sigmoid(z)
+            w = Div(z, shares)
         }""",
     "half of each norm": """<ir_version: 8, opset_import: ["" : 17]>
         halves (float[1,4,3,5] x) => (float[1,4,3,5] y, float[1,2,3,5] first, float[1,4,3,5] same) {

@@ -37,7 +37,7 @@ def run(prefix: Path, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _tensor(blob: Any) -> Tensor:
-    return torch.tensor(list(blob.data)).reshape(list(blob.shape.dim))
+    return torch.from_numpy(np.array(blob.data, np.float32)).reshape(list(blob.shape.dim))
 
 
 def _layer(layer: Any, xs: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
@@ -50,8 +50,8 @@ def _layer(layer: Any, xs: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
         return [x * scale[:, None, None] + (shift[0][:, None, None] if shift else 0)]
     if layer.type == "Eltwise":
         assert all(other.shape == x.shape for other in xs)
-        if layer.eltwise_param.operation == 0:
-            return [torch.stack(xs).prod(0)]
+        if layer.eltwise_param.operation != 1:
+            return [torch.stack(xs).prod(0) if layer.eltwise_param.operation == 0 else torch.stack(xs).amax(0)]
         return [sum((c * x for c, x in zip(layer.eltwise_param.coeff, xs, strict=True)), torch.zeros_like(x))]
     if layer.type == "Pooling":
         return [_pool(layer.pooling_param, x)]
@@ -90,8 +90,14 @@ def _window(layer: Any, x: Tensor, weights: list[Tensor]) -> Tensor:
 
 
 def _pool(about: Any, x: Tensor) -> Tensor:
-    assert about.pool == 1  # AVE
     if about.global_pooling:
-        return x.mean(dim=(2, 3), keepdim=True)
-    kernel, stride = (about.kernel_h, about.kernel_w), (about.stride_h, about.stride_w)
-    return F.avg_pool2d(x, kernel, stride, ceil_mode=True)
+        return x.mean(dim=(2, 3), keepdim=True) if about.pool else x.amax(dim=(2, 3), keepdim=True)
+    kernel, stride, pad = (
+        (about.kernel_h, about.kernel_w),
+        (about.stride_h, about.stride_w),
+        (about.pad_h, about.pad_w),
+    )
+    if about.pool:
+        assert pad == (0, 0)
+        return F.avg_pool2d(x, kernel, stride, ceil_mode=True)  # of what a window has, as Caffe's
+    return F.max_pool2d(x, kernel, stride, pad, ceil_mode=True)

@@ -28,6 +28,11 @@ def deconvolution_fits(channels: tuple[int, int], kernel: tuple[int, int], strid
     return weights + row <= DECONVOLUTION_BYTES
 
 
+def interp_fits(sides: tuple[int, int], size: tuple[int, int]) -> bool:
+    """Whether the kit resizes by so much: the result has more than a thirtieth of the positions."""
+    return size[0] * size[1] * 30 > sides[0] * sides[1]
+
+
 def beyond_kit(layers: Iterable[Any], shapes: Mapping[str, tuple[int, int, int]]) -> list[str]:
     """Sentences about layers (LayerParameter) that the list does not allow; shapes: (C, H, W) of blobs by name."""
     found = []
@@ -58,7 +63,7 @@ def _problems(layer: Any, inputs: list[tuple[int, int, int]], outputs: list[tupl
         yield "a linear power"
     if layer.type == "Scale" and layer.scale_param.axis not in (1, -3):
         yield f"axis {layer.scale_param.axis}"
-    if layer.type == "Interp" and outputs[0][1] * outputs[0][2] * 30 <= inputs[0][1] * inputs[0][2]:
+    if layer.type == "Interp" and not interp_fits(inputs[0][1:], outputs[0][1:]):
         yield "a result of a thirtieth or less"
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from koutu.export.caffe.kit import GLOBAL_POSITIONS
 from koutu.export.caffe.net import Array, Blob, Net, Shape
 from koutu.types import ModelError
 
@@ -70,7 +69,10 @@ def affine(net: Net, x: Blob, scale: Array | float, shift: Array | float = 0.0) 
 
 def simple(net: Net, kind: str, x: Blob) -> Blob:
     """A layer without parameters that keeps the shape: "ReLU", "Sigmoid", "TanH"."""
-    return net.add(kind, [x], x.shape)
+    result = net.add(kind, [x], x.shape)
+    if kind == "Sigmoid":
+        net.positive.add(result.name)
+    return result
 
 
 def power(net: Net, x: Blob, exponent: float, shift: float) -> Blob:
@@ -96,7 +98,12 @@ def enlarged(net: Net, x: Blob, like: Blob) -> Blob:
     """A number for each channel (C, 1, 1) at every position of `like` (C, H, W)."""
     if net.dialect.gate == "Scale":
         return product(net, affine(net, like, 0.0, 1.0), x)
-    return net.add("Interp", [x], like.shape, interp_param={"height": like.shape[1], "width": like.shape[2]})
+    return interp(net, x, like.shape[1:])
+
+
+def interp(net: Net, x: Blob, size: Pair) -> Blob:
+    """Bilinear, corners on corners, to `size` (H, W)."""
+    return net.add("Interp", [x], (x.shape[0], *size), interp_param={"height": size[0], "width": size[1]})
 
 
 def concat(net: Net, parts: Sequence[Blob], axis: int) -> Blob:
@@ -124,32 +131,6 @@ def reshape(net: Net, x: Blob, shape: Shape) -> Blob:
     if x.shape == shape:
         return x
     return net.add("Reshape", [x], shape, reshape_param={"shape": {"dim": [1, *shape]}})
-
-
-def pool(net: Net, x: Blob, kernel: Pair, stride: Pair) -> Blob:
-    """Means of windows that fill x exactly."""
-    height, width = ((s - k) // d + 1 for s, k, d in zip(x.shape[1:], kernel, stride, strict=True))
-    params = {"kernel_h": kernel[0], "kernel_w": kernel[1], "stride_h": stride[0], "stride_w": stride[1]}
-    return net.add("Pooling", [x], (x.shape[0], height, width), pooling_param={"pool": "AVE", **params})
-
-
-def mean(net: Net, x: Blob) -> Blob:
-    """The mean of each channel (C, 1, 1); more positions than the kit pools at once are pooled in equal parts first."""
-    while x.shape[1] * x.shape[2] > GLOBAL_POSITIONS:
-        kernel = _parts(x.shape[1], x.shape[2])
-        x = pool(net, x, kernel, kernel)
-    return net.add("Pooling", [x], (x.shape[0], 1, 1), pooling_param={"pool": "AVE", "global_pooling": True})
-
-
-def _parts(height: int, width: int) -> Pair:
-    """The smallest window that divides both sides and leaves few enough positions."""
-    windows = [(h, w) for h in _divisors(height) for w in _divisors(width) if h * w > 1]
-    enough = [(h, w) for h, w in windows if height * width <= GLOBAL_POSITIONS * h * w]
-    return min(enough, key=lambda window: (window[0] * window[1], abs(window[0] - window[1])))
-
-
-def _divisors(side: int) -> list[int]:
-    return [d for d in range(1, side + 1) if side % d == 0]
 
 
 def _even(weight: Array, window: Window) -> tuple[Array, Pair]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from koutu.export.caffe.kit import deconvolution_fits
+from koutu.export.caffe.kit import deconvolution_fits, interp_fits
 from koutu.export.caffe.layers import (
     Window,
     concat,
@@ -19,6 +19,7 @@ from koutu.export.caffe.layers import (
     deconvolution,
     dense,
     each_channel,
+    interp,
     permute,
 )
 from koutu.export.caffe.net import Array, Blob, Net
@@ -29,6 +30,8 @@ HALF_PIXEL = "half_pixel"
 def resize(net: Net, x: Blob, size: tuple[int, int], scales: tuple[float, float], mode: str = HALF_PIXEL) -> Blob:
     """Bilinear, to `size` (H, W). scales and mode are ONNX's: how far apart samples are, and where they begin."""
     sides = x.shape[1:]
+    if mode == "align_corners" and interp_fits(sides, size):
+        return interp(net, x, size)
     whole = [mode == HALF_PIXEL and out == side * scale for side, out, scale in zip(sides, size, scales, strict=True)]
     shrunk = [side // out if ok and side % out == 0 else 1 for side, out, ok in zip(sides, size, whole, strict=True)]
     grown = [out // side if ok and out % side == 0 else 1 for side, out, ok in zip(sides, size, whole, strict=True)]

@@ -46,6 +46,7 @@ class Net:
     def __post_init__(self) -> None:
         self.message: Any = messages().NetParameter(name="koutu")
         self.shapes: dict[str, Shape] = {}  # of blobs by name
+        self.positive: set[str] = set()  # blobs that are known to be greater than 0
         self._used = set(self.reserved)
 
     def input(self, name: str, shape: Shape) -> Blob:

@@ -3,8 +3,9 @@
 import numpy as np
 
 from koutu.export.caffe.graph import Node
-from koutu.export.caffe.layers import affine, enlarged, mean, power, product, simple, total
+from koutu.export.caffe.layers import affine, dense, enlarged, power, product, simple, total
 from koutu.export.caffe.net import Array, Blob, Net, Shape
+from koutu.export.caffe.pooling import whole
 
 _NAMES = {"Relu": "ReLU", "Sigmoid": "Sigmoid", "Tanh": "TanH"}
 
@@ -27,9 +28,15 @@ def clipped(net: Net, x: Blob, low: float | None, high: float | None) -> Blob:
         x = x if low == 0 else affine(net, x, 1, -low)
         x = simple(net, "ReLU", x)
     if high is None:
-        return x if not low else affine(net, x, 1, low)
+        return x if not low else _known(net, affine(net, x, 1, low), low)
     room = simple(net, "ReLU", affine(net, x, -1, high - (low or 0)))
-    return affine(net, room, -1, high)
+    return _known(net, affine(net, room, -1, high), low)
+
+
+def _known(net: Net, x: Blob, low: float | None) -> Blob:
+    if low and low > 0:
+        net.positive.add(x.name)
+    return x
 
 
 def hard_sigmoid(net: Net, node: Node, xs: list[Blob], shape: Shape) -> Blob:
@@ -58,22 +65,31 @@ def arithmetic(net: Net, node: Node, xs: list[Blob], shape: Shape) -> Blob:
 
 
 def _of_two(net: Net, node: Node, a: Blob, b: Blob) -> Blob:
-    small, large = sorted((a, b), key=lambda blob: blob.shape[1] * blob.shape[2])
-    if small.shape != large.shape and small.shape != (large.shape[0], 1, 1):
-        node.refuse(f"{_text(a)} meets {_text(b)}, which are neither alike nor a number for each channel")
-    if node.kind == "Mul":
-        return product(net, large, small)
     if node.kind == "Div":
-        node.refuse("what flows is divided by what flows")
-    a, b = (blob if blob.shape == large.shape else enlarged(net, blob, large) for blob in (a, b))
+        b = _inverse(net, node, b)
+    channels, positions = max(a.shape[0], b.shape[0]), max(a.shape[1:], b.shape[1:])
+    a, b = (x if x.shape[0] != 1 or channels == 1 else dense(net, x, np.ones((channels, 1))) for x in (a, b))
+    if any(x.shape not in ((channels, *positions), (channels, 1, 1)) for x in (a, b)):
+        node.refuse(f"{_text(a)} meets {_text(b)}, which are neither alike nor a number for each channel")
+    if node.kind in ("Mul", "Div"):
+        large, small = (a, b) if a.shape[1:] == positions else (b, a)
+        return product(net, large, small)
+    like = a if a.shape[1:] == positions else b
+    a, b = (x if x.shape == like.shape else enlarged(net, x, like) for x in (a, b))
     return total(net, a, b, -1 if node.kind == "Sub" else 1)
+
+
+def _inverse(net: Net, node: Node, x: Blob) -> Blob:
+    if x.name not in net.positive:
+        node.refuse("it divides by what may be 0 or less", "keep it above 0 by a clip just before")
+    return power(net, x, -1, 0)
 
 
 def instance_norm(net: Net, node: Node, xs: list[Blob], shape: Shape) -> Blob:
     """InstanceNormalization: not "MVN", which adds epsilon to the deviation, and which the kit has not."""
     x = xs[0]
-    x = total(net, x, enlarged(net, mean(net, x), x), -1)
-    deviation = power(net, mean(net, product(net, x, x)), -0.5, node.attributes.get("epsilon", 1e-5))
+    x = total(net, x, enlarged(net, whole(net, x, "AVE"), x), -1)
+    deviation = power(net, whole(net, product(net, x, x), "AVE"), -0.5, node.attributes.get("epsilon", 1e-5))
     return affine(net, product(net, x, deviation), node.constant(1, "scale"), node.constant(2, "shift"))
 
 

@@ -39,7 +39,7 @@ _MESSAGES = {
     "PermuteParameter": {"order": "1 *uint32"},
     "PoolingParameter": {
         "pool": "1 PoolMethod", "kernel_h": "5 uint32", "kernel_w": "6 uint32", "stride_h": "7 uint32",
-        "stride_w": "8 uint32", "global_pooling": "12 bool",
+        "stride_w": "8 uint32", "pad_h": "9 uint32", "pad_w": "10 uint32", "global_pooling": "12 bool",
     },
     "PowerParameter": {"power": "1 float", "scale": "2 float", "shift": "3 float"},
     "ReshapeParameter": {"shape": "1 BlobShape"},

@@ -26,11 +26,11 @@ def with_shuffles(graph: Graph) -> list[Node]:
         first = makers.get(middle.inputs[0]) if middle and middle.inputs else None
         if first and middle and (found := _shuffle(graph, first, middle, last)):
             if readers[first.outputs[0]] == readers[middle.outputs[0]] == 1:
-                dropped |= {first.name, middle.name}
+                dropped |= {first.outputs[0], middle.outputs[0]}
             nodes.append(found)
         else:
             nodes.append(last)
-    return [node for node in nodes if node.name not in dropped]
+    return [node for node in nodes if node.outputs[0] not in dropped]
 
 
 def _shuffle(graph: Graph, first: Node, middle: Node, last: Node) -> Node | None:

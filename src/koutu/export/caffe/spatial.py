@@ -8,15 +8,15 @@ from koutu.export.caffe.layers import (
     Window,
     affine,
     convolution,
+    cut,
     deconvolution,
     dense,
     each_channel,
-    mean,
     permute,
-    pool,
     reshape,
 )
 from koutu.export.caffe.net import Array, Blob, Net, Shape
+from koutu.export.caffe.pooling import Pool, greater, pool, whole
 
 
 def conv(net: Net, node: Node, xs: list[Blob], shape: Shape) -> Blob:
@@ -41,26 +41,42 @@ def conv_transpose(net: Net, node: Node, xs: list[Blob], shape: Shape) -> Blob:
 
 
 def average_pool(net: Net, node: Node, xs: list[Blob], shape: Shape) -> Blob:
-    """AveragePool; windows that leave a rest, or see padding, are a convolution: Caffe's own round up."""
-    kernel = tuple(node.attributes["kernel_shape"])
-    window = _window(node, np.zeros((1, 1, *kernel)))
-    if node.attributes.get("ceil_mode", 0) or window.dilation != (1, 1):
-        node.refuse("it rounds up or is dilated")
-    if any(window.pads) and not node.attributes.get("count_include_pad", 0):
-        node.refuse("it leaves padding out of its means")
+    """AveragePool; windows that leave a rest out, or see padding, are a convolution: Caffe's own round up."""
+    kernel, window = _pooling(node)
+    if any(window.pads) and (node.attributes.get("ceil_mode", 0) or not node.attributes.get("count_include_pad", 0)):
+        node.refuse("it leaves padding out of its means, or rounds up with padding")
     rest = any((side - k) % s for side, k, s in zip(xs[0].shape[1:], kernel, window.stride, strict=True))
-    if rest or any(window.pads):
+    if any(window.pads) or (rest and not node.attributes.get("ceil_mode", 0)):
         return each_channel(net, xs[0], np.full(kernel, 1 / np.prod(kernel)), window)
-    return pool(net, xs[0], kernel, window.stride)
+    return pool(net, xs[0], "AVE", kernel, window.stride)
 
 
-def global_mean(net: Net, node: Node, xs: list[Blob], shape: Shape) -> Blob:
-    """GlobalAveragePool, and ReduceMean over rows and columns."""
-    if node.kind == "ReduceMean":
-        axes = node.attributes.get("axes", node.constant(1, "axes"))
-        if axes is None or sorted(int(axis) % 4 for axis in axes) != [2, 3]:
-            node.refuse(f"its mean is not over rows and columns but over {axes}")
-    return mean(net, xs[0])
+def max_pool(net: Net, node: Node, xs: list[Blob], shape: Shape) -> Blob:
+    """MaxPool; Caffe's own rounds up: what that adds is cut off."""
+    kernel, window = _pooling(node)
+    (top, left), (bottom, right) = window.pads[:2], window.pads[2:]
+    if (top, left) != (bottom, right) or len(node.outputs) > 1:
+        node.refuse("it pads unevenly, or tells where its maxima are")
+    x = pool(net, xs[0], "MAX", kernel, window.stride, (top, left))
+    more = [have - want for have, want in zip(x.shape[1:], shape[1:], strict=True)]
+    return linear.crop(net, x, (0, 0), more) if any(more) else x
+
+
+def reduced(net: Net, node: Node, xs: list[Blob], shape: Shape) -> Blob:
+    """GlobalAveragePool, GlobalMaxPool, and ReduceMean and ReduceMax over channels, over rows and columns, or both."""
+    kind: Pool = "AVE" if node.kind in ("GlobalAveragePool", "ReduceMean") else "MAX"
+    axes = node.attributes.get("axes", node.constant(1, "axes", (2, 3)))
+    over = sorted(int(axis) % 4 for axis in axes)
+    if over not in ([1], [2, 3], [1, 2, 3]):
+        node.refuse(f"it is not over channels, or rows and columns, but over {axes}")
+    x = xs[0]
+    if 1 in over and kind == "AVE":
+        x = dense(net, x, np.full((1, x.shape[0]), 1 / x.shape[0]))
+    elif 1 in over and x.shape[0] > 1:
+        x, *others = cut(net, x, 1, [1] * x.shape[0])
+        for other in others:
+            x = greater(net, x, other)
+    return whole(net, x, kind) if 2 in over else x
 
 
 def resize(net: Net, node: Node, xs: list[Blob], shape: Shape) -> Blob:
@@ -146,6 +162,14 @@ def transpose(net: Net, node: Node, xs: list[Blob], shape: Shape) -> Blob:
     if len(order) != 4 or order[0] != 0:
         node.refuse(f"order {order} is not of one picture (1, C, H, W)")
     return permute(net, xs[0], order[1:])
+
+
+def _pooling(node: Node) -> tuple[tuple[int, int], Window]:
+    kernel = tuple(node.attributes["kernel_shape"])
+    window = _window(node, np.zeros((1, 1, *kernel)))
+    if window.dilation != (1, 1):
+        node.refuse("it is dilated")
+    return kernel, window
 
 
 def _window(node: Node, weight: Array) -> Window:

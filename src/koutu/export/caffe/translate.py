@@ -18,7 +18,8 @@ Items = list[Blob]  # one for each picture of a batch
 
 OPERATORS: dict[str, Callable[[Net, Node, list[Blob], Shape], Blob]] = {
     "Conv": spatial.conv, "ConvTranspose": spatial.conv_transpose, "AveragePool": spatial.average_pool,
-    "GlobalAveragePool": spatial.global_mean, "ReduceMean": spatial.global_mean, "Resize": spatial.resize,
+    "MaxPool": spatial.max_pool, "GlobalAveragePool": spatial.reduced, "GlobalMaxPool": spatial.reduced,
+    "ReduceMean": spatial.reduced, "ReduceMax": spatial.reduced, "Resize": spatial.resize,
     "Pad": spatial.pad, "DepthToSpace": spatial.shuffle, "SpaceToDepth": spatial.shuffle, "MatMul": spatial.matrix,
     "Gemm": spatial.matrix, "Reshape": spatial.reshaped, "Flatten": spatial.reshaped, "Squeeze": spatial.reshaped,
     "Unsqueeze": spatial.reshaped, "Identity": spatial.reshaped, "Transpose": spatial.transpose,
