@@ -1,5 +1,6 @@
 """The web application, put together."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -7,8 +8,9 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from koutu import __version__
-from koutu.server import errors, health, pages, remove, removebg, stream, webrtc
+from koutu.server import errors, health, pages, reference, remove, removebg, stream, video, webrtc
 from koutu.server.guard import Guard
+from koutu.server.jobs import Jobs
 from koutu.server.service import Service
 from koutu.server.settings import Settings
 
@@ -18,10 +20,12 @@ ABOUT = "Cuts people out of pictures and video and puts another background behin
 def make_app(settings: Settings | None = None) -> FastAPI:
     """The application; networks are loaded when it starts. Its service is `app.state.service`."""
     service = Service(settings or Settings())
+    jobs = Jobs(service)
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        service.networks.still()
+        await asyncio.get_running_loop().run_in_executor(None, service.networks.warm_up)
+        jobs.open()
         service.ready = True
         try:
             yield
@@ -29,6 +33,7 @@ def make_app(settings: Settings | None = None) -> FastAPI:
             service.ready = False
             for end in list(service.calls.values()):
                 await end()
+            await jobs.close()
             service.close()
 
     app = FastAPI(
@@ -38,7 +43,9 @@ def make_app(settings: Settings | None = None) -> FastAPI:
     app.state.service = service
     for part in (pages, remove, removebg, stream, webrtc, health):
         app.include_router(part.routes(service))
+    app.include_router(video.routes(service, jobs))
     app.include_router(pages.open_routes(service))
+    app.include_router(reference.routes(app))
     errors.install(app)
     if service.settings.allow_origins:
         app.add_middleware(

@@ -53,15 +53,11 @@ class Backdrops:
         if word in scenery.PICTURES:
             return Still(scenery.picture(word))
         if word.startswith("sent-"):
-            return Still(self._sent(word))
-        word = word.lower()
-        if _HEX.fullmatch(word) and word not in ImageColor.colormap:
-            word = f"#{word}"  # remove.bg's colours have no #
-        if word == "blur" or word.startswith("blur:") or word in ImageColor.colormap or _COLOUR.fullmatch(word):
-            return make_background(word)
-        raise InputError(f"expected as background {WORDS}, got {word[:60]!r}; name one of them")
+            return Still(self.sent(word))
+        return make_background(plain_word(word))
 
-    def _sent(self, name: str) -> Rgb:
+    def sent(self, name: str) -> Rgb:
+        """The picture that was sent under this name; raises InputError."""
         with self._lock:
             self._forget()
             if name not in self._held:
@@ -73,3 +69,13 @@ class Backdrops:
     def _forget(self) -> None:
         oldest = monotonic() - 60 * self.minutes
         self._held = {name: entry for name, entry in self._held.items() if entry[0] > oldest}
+
+
+def plain_word(word: str) -> str:
+    """A colour or a blur, as `make_background` knows it; raises InputError for everything else, paths above all."""
+    word = word.strip().lower()
+    if _HEX.fullmatch(word) and word not in ImageColor.colormap:
+        word = f"#{word}"  # remove.bg's colours have no #
+    if word == "blur" or word.startswith("blur:") or word in ImageColor.colormap or _COLOUR.fullmatch(word):
+        return word
+    raise InputError(f"expected as background {WORDS}, got {word[:60]!r}; name one of them")

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from koutu.server.errors import Refused, too_large
 from koutu.server.service import Service
 
-OPEN_PATHS = ("/", "/healthz", "/readyz", "/docs", "/openapi.json", "/api/config")
+OPEN_PATHS = ("/", "/healthz", "/readyz", "/docs", "/docs/style.css", "/openapi.json", "/api/config")
 OPEN_FOLDERS = ("/web/", "/models/", "/backgrounds/")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 ROOM_BESIDE_FILE = 2**20  # of a form, for its other fields and the backgrounds' names

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 from koutu.runtime.backends import Backend, NetworkShape
 from koutu.runtime.matter import Matter
 from koutu.runtime.steady import held_steady
@@ -37,9 +39,19 @@ class Networks:
         self._loaded: dict[tuple[str, bool], Backend] = {}
         self._lock = threading.Lock()
 
+    def spec(self, name: str) -> str:
+        """What `koutu.load` takes for it."""
+        network = self.served[name or self.default]
+        return network.name if network.name in MODELS else str(network.path.resolve())
+
     def still(self, name: str = "") -> Backend:
         """The network for single pictures; "" is the default one."""
         return self._backend(name or self.default, stream=False)
+
+    def warm_up(self) -> None:
+        """Load the default network, so that nobody waits for it."""
+        self.still()
+        self.matter()(np.zeros((90, 160, 3), np.uint8))
 
     def matter(self, name: str = "") -> Matter:
         """A memory of its own for one stream. Several may be used from several threads."""

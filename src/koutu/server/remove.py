@@ -31,7 +31,7 @@ class Wish(BaseModel):
     )
     om: bool = Field(False, description="Only the mask, as format=alpha.")
     only_mask: bool = Field(False, description="The same.")
-    background: Word = Field("", description="A colour, blur, blur:STRENGTH, or a name of /api/config.")
+    background: Word = Field("", description="A colour, blur, blur:STRENGTH, a name of /api/config, or transparent.")
     bgcolor: Word = Field("", description="A colour, #rrggbb, r,g,b, r,g,b,a or its name.")
     bgc: Word = Field("", description="The same.")
     a: bool = Field(False, description="Of rembg: every matte is soft here; no effect.")
@@ -110,6 +110,7 @@ def routes(service: Service) -> APIRouter:
 def _result(service: Service, data: bytes, wish: Wish, kind: Kind) -> bytes:
     """In a worker thread: the file."""
     background = one_of(wish.background, wish.bgcolor, wish.bgc, name="background, bgcolor and bgc")
+    background = "" if background == "transparent" else background
     colour, opacity = with_opacity(background)
     behind = None
     if kind == "jpg" or (background and opacity == 255):

@@ -18,12 +18,18 @@ SHUTDOWN_SECONDS = 10
 def run(settings: Settings) -> None:
     """Serve until interrupted. Raises InputError for what must not or cannot be listened on."""
     require_safe(settings)
-    server = uvicorn.Server(make_config(settings))
+    config = make_config(settings)
+    server = uvicorn.Server(config)
+    config.app.state.service.is_leaving = lambda: server.should_exit  # type: ignore[union-attr]
     try:
         server.run()
-    except SystemExit as e:  # uvicorn leaves so when the port is taken, having said why
-        raise InputError(
-            f"could not listen on {settings.host} port {settings.port}; another program may, or choose another --port"
+    except KeyboardInterrupt:  # the ordinary end, as is SIGTERM; by now everything is put away
+        return
+    except SystemExit as e:
+        if server.started:
+            return
+        raise InputError(  # uvicorn has said why
+            f"could not serve on {settings.host} port {settings.port}; another program may, or choose another --port"
         ) from e
 
 

@@ -32,10 +32,12 @@ class Service:
         self._turns = asyncio.Semaphore(self.workers)
         self.fetch = Fetcher(self.limits.fetch_seconds, self.limits.upload_mb)
         self.pictures = Places(self.limits.requests, "pictures")
+        self.videos = Places(self.limits.jobs, "videos")
         self.viewers = Places(self.limits.viewers, "live viewers")
         self.backdrops = Backdrops(settings.limits.keep_minutes)
         self.calls: dict[str, Callable[[], Awaitable[None]]] = {}  # WebRTC calls that go on, and how to end them
         self.ready = False
+        self.is_leaving: Callable[[], bool] = lambda: False  # whether the server is being stopped
         self.counters.gauges["koutu_pictures_in_hand"] = lambda: [({}, self.pictures.taken)]
         self.counters.gauges["koutu_viewers"] = lambda: [({}, self.viewers.taken)]
 

@@ -20,6 +20,7 @@ class Limits:
     fetch_seconds: int = 15  # to get a picture from a URL
     video_mb: int = 512
     video_seconds: int = 600
+    result_mb: int = 4096  # of a video
     frame_megapixels: int = 9  # of a video, so that 4096×2160 fits
     jobs: int = 16  # videos that wait or are worked on
     job_minutes: int = 60  # of work on one video
