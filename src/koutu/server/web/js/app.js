@@ -1,0 +1,352 @@
+// The page: what is open, what runs it, and what the controls change.
+
+import { Backgrounds, isColour } from "./backgrounds.js";
+import { Compositor } from "./compositor.js";
+import { Engines } from "./engines.js";
+import { figures } from "./figures.js";
+import { VideoJob } from "./jobs.js";
+import { tell, trouble, untell, whisper } from "./notices.js";
+import { canRecord, Recorder } from "./record.js";
+import { download, nameFor, offer, still } from "./saves.js";
+import { Session } from "./session.js";
+import { settings } from "./settings.js";
+import { Governor, pixelsOf, SIZES } from "./sizing.js";
+import { Camera, openFile, Picture, Trouble } from "./source.js";
+import { Stage } from "./stage.js";
+import { applyTheme, bindControls, drawControls, drawTransport } from "./controls.js";
+import { say, speak } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+const RETRY_MS = 3000; // after the server was lost
+
+class App {
+  constructor(config) {
+    this.config = config;
+    this.compositor = new Compositor($("view"));
+    $("view").addEventListener("webglcontextlost", () => trouble("cardLost"));
+    this.stage = new Stage({
+      changed: () => this.redraw(),
+      rim: () => this.mirrored(this.compositor.rim(this.session?.shown?.slot)),
+    });
+    this.session = new Session(this.compositor, () => this.look(), {
+      shown: (frame, matte) => this.shown(frame, matte),
+      failed: (error) => this.failed(error),
+    });
+    this.backgrounds = new Backgrounds(config.backgrounds, {
+      setBehind: (bitmap) => {
+        this.compositor.setBehind(bitmap, bitmap.width, bitmap.height);
+        this.redraw();
+      },
+    });
+    this.engines = new Engines(config, this.backgrounds, {
+      lost: (error) => this.failed(error),
+      progress: (share) => (this.progress = share),
+    });
+    this.governor = new Governor();
+    this.source = null;
+    this.turn = 0;
+    this.state = "wait";
+    settings.watch((name, value) => this.setting(name, value));
+    bindControls(this);
+    this.draw();
+    this.showBackground();
+    this.arrange();
+    setInterval(() => figures(this), 500);
+  }
+
+  // What is open
+
+  async openFile(file) {
+    await this.attempt(() => openFile(file, this.compositor.largest));
+  }
+
+  async openCamera(deviceId) {
+    await this.attempt(() => Camera.open(deviceId), [["retry", () => this.openCamera(deviceId)]]);
+    if (this.source?.kind !== "camera") return;
+    this.source.lost = () => {
+      this.close();
+      trouble("cameraEnded", {}, [["retry", () => this.openCamera()]]);
+    };
+  }
+
+  async openExample() {
+    await this.attempt(async () => {
+      const answer = await fetch("/web/example.jpg").catch(() => null);
+      if (!answer?.ok) throw new Trouble("serverLost");
+      return Picture.open(new File([await answer.blob()], "example.jpg", { type: "image/jpeg" }), this.compositor.largest);
+    });
+  }
+
+  /** Open a source in place of the present one, or say why not and keep that. */
+  async attempt(open, actions = []) {
+    try {
+      const source = await open();
+      untell("cameraRefused", "cameraMissing", "cameraBusy", "cameraEnded", "fileUnknown", "pictureUnreadable", "videoUnreadable");
+      this.use(source);
+      whisper("figuresOpen", { name: source.file?.name ?? say("cameraShort"), width: source.size[0], height: source.size[1] });
+    } catch (error) {
+      if (!error.key) throw error;
+      trouble(error.key, error.values, actions);
+    }
+  }
+
+  use(source) {
+    this.recorder?.stop();
+    this.source?.close();
+    this.source = source;
+    this.lastFresh = null;
+    this.governor = new Governor();
+    this.stage.setSize(source?.size ?? null);
+    if (source) $("view").focus({ preventScroll: true });
+    this.draw();
+    this.arrange();
+  }
+
+  close() {
+    this.use(null);
+    $("start-file").focus();
+  }
+
+  // What runs it
+
+  /** Bring source and engine together, as they are now; the picture is shown meanwhile. */
+  async arrange() {
+    const turn = ++this.turn;
+    clearTimeout(this.retry);
+    const { source, engines, session } = this;
+    session.pixels = this.pixels;
+    if (engines.current && engines.current.kind !== engines.kind(source)) session.start(source, null);
+    this.state = "wait";
+    this.progress = null;
+    figures(this);
+    try {
+      if (!source && engines.where === "server") engines.close();
+      else if (engines.current?.engine?.about === undefined || source !== session.source) session.start(source, null);
+      const engine = !source && engines.where === "server" ? null : await engines.open(source);
+      if (turn !== this.turn) return;
+      untell("serverLost", "serverFull", "browserFailed", "engineFailed", "tokenWrong");
+      this.state = engine?.constructor.where ?? "idle";
+      figures(this);
+      session.start(source, engine);
+    } catch (error) {
+      if (turn === this.turn && error.name !== "AbortError") this.failed(error);
+    }
+  }
+
+  /** An engine that cannot start or stopped: the other one where the choice is ours, words where it is the visitor's. */
+  failed(error) {
+    const where = this.engines.current?.kind?.split(" ")[0] === "browser" || (!error.key && this.engines.where === "browser");
+    const reason = String(error.values?.reason ?? error.message ?? error).slice(0, 200);
+    this.engines.close();
+    this.state = "lost";
+    figures(this);
+    if (where) return this.browserFailed(reason);
+    if (settings.get("engine") === "auto" && !this.engines.browserBroken) return this.arrange();
+    const actions = [["retry", () => this.arrange()]];
+    if (!this.engines.browserBroken) actions.push(["toBrowser", () => settings.set("engine", "browser")]);
+    trouble(error.key ?? "serverLost", { reason }, actions);
+    this.session.start(this.source, null);
+    if (error.key === "tokenWrong") $("token").focus();
+    else this.retry = setTimeout(() => this.arrange(), RETRY_MS);
+  }
+
+  browserFailed(reason) {
+    const started = this.engines.started;
+    if (settings.get("engine") === "auto" && this.config.engines.websocket && !started) {
+      this.engines.browserBroken = reason;
+      tell("browserGone", { reason });
+      this.draw();
+      this.arrange();
+      return;
+    }
+    trouble(started ? "engineFailed" : "browserFailed", { reason }, [
+      ["retry", () => this.arrange()],
+      ["toServer", () => settings.set("engine", "server")],
+    ]);
+    this.session.start(this.source, null);
+  }
+
+  /** Pixels the network is to see: as chosen, by the time it takes, or its own number for stills. */
+  get pixels() {
+    const size = settings.get("size");
+    if (size !== "auto") return pixelsOf(size.split("x").map(Number));
+    return this.source?.kind === "picture" ? null : pixelsOf(SIZES[this.governor.rung]);
+  }
+
+  shown(frame, matte) {
+    this.stage.setSize(frame.size);
+    this.recorder?.add(frame, matte);
+    if (!matte) return;
+    this.engines.started = true;
+    this.last = { ms: matte.ms, size: matte.width ? [matte.width, matte.height] : null };
+    if (frame.still) figures(this);
+    if (matte.width && !frame.still && !matte.fresh && settings.get("size") === "auto") this.govern(matte.ms);
+  }
+
+  govern(ms) {
+    const before = SIZES[this.governor.rung].join("×");
+    const rung = this.governor.rung;
+    if (this.governor.note(ms)) {
+      this.session.pixels = this.pixels;
+      const size = SIZES[this.governor.rung].join("×");
+      tell(this.governor.rung < rung ? "slower" : "quicker", { ms: Math.round(ms), size, before });
+    } else if (this.governor.exhausted && !this.toldSlow) {
+      this.toldSlow = true;
+      const actions = this.config.engines.websocket ? [["toServer", () => settings.set("engine", "server")]] : [];
+      tell("tooSlow", {}, { actions });
+    }
+  }
+
+  // What is shown
+
+  look() {
+    const style = getComputedStyle(document.documentElement);
+    this.squares ??= ["--chequer-a", "--chequer-b"].map((name) => fromHex(style.getPropertyValue(name).trim()));
+    return {
+      view: settings.get("view"), window: this.stage.window, split: this.stage.split, mirror: this.mirror,
+      background: this.backgrounds.look, squares: this.squares, square: 12 * (devicePixelRatio || 1),
+    };
+  }
+
+  get mirror() {
+    return this.source?.kind === "camera" && settings.get("mirror");
+  }
+
+  mirrored([x, y]) {
+    return [this.mirror ? 1 - x : x, y];
+  }
+
+  redraw() {
+    this.stage?.dress();
+    this.session?.redraw();
+  }
+
+  async showBackground() {
+    await this.backgrounds.show().catch(() => trouble("serverLost", {}, [["retry", () => this.showBackground()]]));
+    this.redraw();
+  }
+
+  // What was changed
+
+  setting(name) {
+    const acts = {
+      background: () => {
+        this.showBackground();
+        this.options();
+      },
+      strength: () => this.options(),
+      view: () => this.options(),
+      engine: () => this.arrange(),
+      place: () => this.arrange(),
+      size: () => {
+        this.session.pixels = this.pixels;
+        if (this.source?.kind === "picture" || this.source?.element?.paused) this.session.again();
+      },
+      language: () => {
+        speak(settings.get("language"));
+        this.backgrounds.draw();
+      },
+      theme: () => this.themed(),
+    };
+    acts[name]?.();
+    this.draw();
+    this.redraw();
+  }
+
+  /** Tell the server of another background or view; another engine may be needed for it. */
+  options() {
+    const { current } = this.engines;
+    if (!current) return;
+    if (current.kind !== this.engines.kind(this.source)) this.arrange();
+    else current.engine.want?.(this.engines.liveOptions());
+  }
+
+  themed() {
+    applyTheme();
+    this.squares = null;
+    this.redraw();
+  }
+
+  async takeBackground(file) {
+    await this.backgrounds.take(file).catch((error) => trouble(error.key, error.values));
+    this.showBackground();
+  }
+
+  draw() {
+    drawControls(this);
+    drawTransport(this);
+    offer(this.source, {
+      acts: { still: (what) => this.saveStill(what), video: (format) => this.saveVideo(format), record: () => this.record() },
+      canRecord: canRecord(), canServer: true, recording: Boolean(this.recorder),
+    });
+    figures(this);
+  }
+
+  // What is saved
+
+  async saveStill(what) {
+    const shown = this.session.shown;
+    if (!shown) return;
+    const name = nameFor(this.source, what, "png");
+    download(await still(this.compositor, shown.slot, what, this.look()), name);
+    tell("saved", { name });
+  }
+
+  async saveVideo(format) {
+    const { file } = this.source;
+    const limit = this.config.limits.video_mb;
+    if (limit && file.size > limit * 1e6) {
+      return trouble("tooLargeForServerNow", { name: file.name, megabytes: Math.ceil(file.size / 1e6), limit });
+    }
+    this.job?.cancel();
+    this.job = new VideoJob($("job"));
+    const background = format === "webm" ? "transparent" : this.backgrounds.forServer;
+    const picture = background === null ? this.backgrounds.own?.file : null;
+    try {
+      const result = await this.job.run(file, { background, picture, format }, this.engines.headers());
+      const name = nameFor(this.source ?? { file }, format === "webm" ? "cutout" : "result", format);
+      download(result, name);
+      tell("jobDone", { name });
+    } catch (error) {
+      if (error.name === "AbortError") tell("jobCancelled");
+      else trouble(error.key ?? "serverSaid", { reason: error.message, ...error.values }, [["retry", () => this.saveVideo(format)]]);
+    }
+  }
+
+  async record() {
+    if (this.recorder) return this.recorder.stop();
+    const transparent = settings.get("background") === "transparent";
+    this.recorder = new Recorder(this.compositor, () => this.look(), { transparent });
+    this.draw();
+    try {
+      const { blob, ending } = await this.recorder.done;
+      const name = nameFor(this.source ?? {}, transparent ? "cutout" : "result", ending);
+      download(blob, name);
+      tell("saved", { name });
+    } catch (error) {
+      trouble("recordFailed", { reason: error.message });
+    } finally {
+      this.recorder = null;
+      this.draw();
+    }
+  }
+}
+
+function fromHex(hex) {
+  return isColour(hex) ? [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255) : [1, 1, 1];
+}
+
+async function begin() {
+  applyTheme();
+  speak(settings.get("language"));
+  try {
+    const answer = await fetch("/api/config");
+    if (!answer.ok) throw new Error(String(answer.status));
+    globalThis.koutu = new App(await answer.json());
+  } catch (error) {
+    trouble(error.message === "webgl2" ? "noWebgl" : "noConfig");
+    if (error.message !== "webgl2") console.error(error);
+  }
+}
+
+begin();

@@ -1,0 +1,126 @@
+// The network on this machine: nothing of the picture leaves the browser.
+
+import { networkSize } from "./sizing.js";
+
+/** A worker whose tasks are awaited like functions. */
+class Remote {
+  constructor(url) {
+    this.waiting = new Map();
+    this.count = 0;
+    this.worker = new Worker(url, { type: "module" });
+    this.worker.onmessage = ({ data: { id, answer, error } }) => {
+      const { resolve, reject } = this.waiting.get(id) ?? {};
+      this.waiting.delete(id);
+      if (error !== undefined) reject?.(new Error(error));
+      else resolve?.(answer);
+    };
+    this.worker.onerror = (event) => this.fail(event.message || "the worker could not be loaded");
+  }
+
+  ask(task, options = {}, moved = []) {
+    return new Promise((resolve, reject) => {
+      const id = ++this.count;
+      this.waiting.set(id, { resolve, reject });
+      this.worker.postMessage({ id, task, ...options }, moved);
+    });
+  }
+
+  fail(reason) {
+    for (const { reject } of this.waiting.values()) reject(new Error(reason));
+    this.waiting.clear();
+  }
+
+  close() {
+    this.worker.terminate();
+    this.fail("closed");
+  }
+}
+
+/** Where the network can run here, best first: a real graphics card, the processor, a card that is only imitated. */
+export async function placesToRun(wish = "auto") {
+  if (wish !== "auto") return [wish];
+  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  const imitated = adapter && (adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
+  if (!adapter) return ["wasm"];
+  return imitated ? ["wasm", "webgpu"] : ["webgpu", "wasm"];
+}
+
+export class BrowserEngine {
+  static where = "browser";
+
+  /** An engine that has run once; tries what `placesToRun` says, and throws the last error when nothing runs. */
+  static async start(models, wish, tell) {
+    let last = null;
+    for (const on of await placesToRun(wish)) {
+      const engine = new BrowserEngine(models);
+      try {
+        engine.about = await engine.remote.ask("start", { on });
+        await engine.open(models.live, tell);
+        await engine.remote.ask("matte", {
+          name: models.live.name, rgba: new ArrayBuffer(4 * 64 * 64), width: 64, height: 64, seconds: 0,
+        });
+        await engine.reset();
+        return engine;
+      } catch (error) {
+        engine.close();
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  constructor(models) {
+    this.models = models; // {live, still}
+    this.opened = new Set();
+    this.remote = new Remote(new URL("./engine.worker.js", import.meta.url));
+  }
+
+  async open(model, tell = () => {}) {
+    if (this.opened.has(model.name)) return;
+    const bytes = await download(model.url, model.bytes, tell);
+    await this.remote.ask("open", { model, bytes }, [bytes]);
+    this.opened.add(model.name);
+  }
+
+  /** Forget the stream's past. */
+  async reset() {
+    for (const name of this.opened) await this.remote.ask("reset", { name });
+  }
+
+  /** A still picture, looked at by the larger network; → as `matte`. */
+  async still(frame, pixels) {
+    await this.open(this.models.still);
+    await this.remote.ask("reset", { name: this.models.still.name });
+    return this.look(this.models.still, frame, pixels ?? this.models.still.pixels);
+  }
+
+  /** frame: {seconds, size: [w, h], pixels(w, h) → RGBA bytes}; → {alpha, lines, width, height, ms, fresh}. */
+  matte(frame, pixels) {
+    return this.look(this.models.live, frame, pixels ?? this.models.live.pixels);
+  }
+
+  look(model, frame, pixels) {
+    const [width, height] = networkSize(pixels, model.stride, frame.size);
+    const rgba = frame.pixels(width, height).buffer;
+    return this.remote.ask("matte", { name: model.name, rgba, width, height, seconds: frame.seconds }, [rgba]);
+  }
+
+  close() {
+    this.remote.close();
+  }
+}
+
+async function download(url, size, tell) {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  const parts = [];
+  let got = 0;
+  for (const reader = answer.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+    got += value.length;
+    tell(Math.min(1, got / size));
+  }
+  return new Blob(parts).arrayBuffer();
+}

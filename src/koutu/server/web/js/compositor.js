@@ -1,0 +1,176 @@
+// Pictures, alpha and background become what is shown. An alpha is only ever drawn with the picture it was made of.
+
+import { Gpu } from "./gl.js";
+import { COPY, FOURTH, GAUSS, HALVE, REFINE, SHOW, SUMS } from "./shaders.js";
+
+export const VIEWS = { original: 0, result: 1, alpha: 2, split: 3, cutout: 4 };
+const BACKGROUNDS = { transparent: 0, colour: 1, picture: 2, blur: 3 };
+const WHOLE = [0, 0, 1, 1];
+
+/** A picture on the card, with its alpha once there is one. */
+class Slot {
+  constructor(gpu) {
+    this.picture = gpu.texture();
+    this.alpha = gpu.texture();
+    this.fgr = gpu.texture();
+    this.hasAlpha = this.hasFgr = false;
+  }
+
+  get size() {
+    return [this.picture.width, this.picture.height];
+  }
+}
+
+export class Compositor {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.gpu = new Gpu(canvas);
+    const { gpu } = this;
+    this.slots = [new Slot(gpu), new Slot(gpu)];
+    this.turn = 0;
+    this.small = gpu.texture("r8", "nearest");
+    this.lines = gpu.texture("rg16f");
+    this.halves = [gpu.texture(), gpu.texture()];
+    this.shrunk = gpu.texture();
+    this.sums = [0, 1, 2].map(() => gpu.texture("rgba8", "mipmaps"));
+    this.soft = [gpu.texture(), gpu.texture()];
+    this.behind = gpu.fill(gpu.texture("rgba8", "mipmaps"), new Uint8Array(4), 1, 1);
+    this.summed = null;
+  }
+
+  /** The largest side a picture may have here. */
+  get largest() {
+    return this.gpu.largest;
+  }
+
+  /** Put a picture, video or canvas into the older of two slots, which is returned. */
+  take(source, [width, height]) {
+    this.turn = 1 - this.turn;
+    const slot = this.slots[this.turn];
+    this.gpu.fill(slot.picture, source, width, height);
+    slot.hasAlpha = slot.hasFgr = false;
+    if (this.summed === slot) this.summed = null;
+    return slot;
+  }
+
+  /** RGBA bytes of the slot's picture at another size: halved while at least twice as large, then bilinear. */
+  pixels(slot, width, height) {
+    const { gpu } = this;
+    let source = slot.picture;
+    for (let i = 0; source.width >= 2 * width && source.height >= 2 * height; i = 1 - i) {
+      const size = [(source.width + 1) >> 1, (source.height + 1) >> 1];
+      const half = gpu.room(this.halves[i], ...size);
+      gpu.pass(HALVE, { source }, [half], size);
+      source = half;
+    }
+    gpu.pass(COPY, { source }, [gpu.room(this.shrunk, width, height)], [width, height]);
+    return gpu.read(this.shrunk);
+  }
+
+  /**
+   * Give the slot its alpha: the network's {alpha, lines, width, height}; {picture, fgr}, a grey and a colour picture;
+   * or {cut}, a bitmap with straight alpha.
+   */
+  matte(slot, matte) {
+    const { gpu } = this;
+    const size = slot.size;
+    if (matte.cut) {
+      gpu.fill(slot.fgr, matte.cut, ...size);
+      gpu.pass(FOURTH, { source: slot.fgr }, [gpu.room(slot.alpha, ...size)], size);
+      slot.hasFgr = true;
+    } else if (matte.picture) {
+      gpu.fill(slot.alpha, matte.picture, matte.picture.width, matte.picture.height);
+      if (matte.fgr) gpu.fill(slot.fgr, matte.fgr, ...size);
+      slot.hasFgr = Boolean(matte.fgr);
+    } else {
+      gpu.fill(this.small, matte.alpha, matte.width, matte.height);
+      gpu.fill(this.lines, matte.lines, matte.width, matte.height);
+      const inputs = { small: this.small, lines: this.lines, picture: slot.picture };
+      gpu.pass(REFINE, inputs, [gpu.room(slot.alpha, ...size)], size);
+      slot.hasFgr = false;
+    }
+    slot.hasAlpha = true;
+    if (this.summed === slot) this.summed = null;
+  }
+
+  /** The picture behind, any that WebGL takes. */
+  setBehind(source, width, height) {
+    this.gpu.fill(this.behind, source, width, height);
+  }
+
+  /** Show a slot on the canvas. look: {view, split, window, mirror, background, squares}. */
+  show(slot, look) {
+    this.prepare(slot, look.background);
+    this.gpu.pass(SHOW, this.inputs(slot, look), [], [this.canvas.width, this.canvas.height]);
+  }
+
+  /** RGBA bytes of the whole slot as `look` says, at the picture's size. */
+  bytes(slot, look) {
+    this.prepare(slot, look.background);
+    const target = this.gpu.room(this.gpu.texture(), ...slot.size);
+    this.gpu.pass(SHOW, this.inputs(slot, { ...look, window: WHOLE }, slot.size), [target], slot.size);
+    const bytes = this.gpu.read(target);
+    this.gpu.gl.deleteTexture(target.name);
+    return bytes;
+  }
+
+  inputs(slot, look, size = [this.canvas.width, this.canvas.height]) {
+    const { kind, colour = [0, 0, 0] } = look.background;
+    const aspect = size[0] / size[1];
+    const behind = this.behind.width / this.behind.height;
+    const level = Math.max(0, Math.floor(Math.log2(Math.min(...slot.size) / 300))) + 1.5; // a few pixels' mean
+    return {
+      picture: slot.picture, alpha: slot.alpha, fgr: slot.fgr,
+      front: this.sums[0], back: this.sums[1], soft: this.soft[1], behind: this.behind,
+      hasAlpha: slot.hasAlpha, hasFgr: slot.hasFgr, clean: 1,
+      window: look.window ?? WHOLE, mirror: look.mirror ? 1 : 0, split: look.split ?? 0.5,
+      narrow: level, wide: level + 3, view: { int: VIEWS[look.view] }, background: { int: BACKGROUNDS[kind] },
+      plain: colour.map((c) => c / 255), square: look.square ?? 12,
+      squareA: look.squares?.[0] ?? [1, 1, 1], squareB: look.squares?.[1] ?? [0.8, 0.8, 0.8],
+      cover: behind > aspect ? [aspect / behind, 1] : [1, behind / aspect],
+    };
+  }
+
+  /** What the last pass reads beside picture and alpha: colours near the edge, and the blurred background. */
+  prepare(slot, { kind, strength = 10 }) {
+    const { gpu } = this;
+    if (!slot.hasAlpha) return;
+    const half = slot.size.map((side) => Math.max(1, (side + 1) >> 1));
+    if (this.summed !== slot) {
+      this.sums.forEach((sums) => gpu.room(sums, ...half));
+      const reach = Math.floor(Math.min(...slot.size) / 180) + 1;
+      gpu.pass(SUMS, { picture: slot.picture, alpha: slot.alpha, reach }, this.sums, half);
+      this.summed = slot;
+      this.blurred = 0;
+    }
+    if (kind === "blur" && this.blurred !== strength) this.blur(half, strength);
+  }
+
+  blur(half, strength) {
+    const { gpu } = this;
+    const sigma = (strength / 400) * Math.min(...half); // at half size
+    const level = Math.max(0, Math.ceil(Math.log2(sigma / 3)));
+    const size = half.map((side) => Math.max(1, side >> level));
+    const cells = sigma / 2 ** level;
+    const [across, down] = this.soft.map((texture) => gpu.room(texture, ...size));
+    const step = (way) => ({ sigma: Math.max(cells, 0.1), way });
+    gpu.pass(GAUSS, { source: this.sums[2], level, ...step([1 / size[0], 0]) }, [across], size);
+    gpu.pass(GAUSS, { source: across, level: 0, ...step([0, 1 / size[1]]) }, [down], size);
+    this.blurred = strength;
+  }
+
+  /** Where the rim is widest, as [x, y] in [0, 1] of the picture: hair, mostly. */
+  rim(slot) {
+    const [width, height] = [64, 36];
+    if (!slot?.hasAlpha) return [0.5, 0.35];
+    const shown = { picture: slot.alpha };
+    const bytes = this.pixels(shown, width * 4, height * 4);
+    const sums = new Float32Array(width * height);
+    for (let i = 0; i < width * 4 * height * 4; i++) {
+      const a = bytes[4 * i] / 255;
+      sums[((i / (width * 16)) | 0) * width + (((i % (width * 4)) / 4) | 0)] += a * (1 - a);
+    }
+    const best = sums.indexOf(Math.max(...sums));
+    return [((best % width) + 0.5) / width, (((best / width) | 0) + 0.5) / height];
+  }
+}

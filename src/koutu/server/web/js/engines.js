@@ -1,0 +1,100 @@
+// Which engine serves which source, by what was chosen, what the browser can and what the server offers.
+
+import { BrowserEngine } from "./browser-engine.js";
+import { RtcEngine } from "./rtc-engine.js";
+import { removeOnServer, SocketEngine } from "./server-engine.js";
+import { settings } from "./settings.js";
+
+/** Stills on the server: one request each. */
+class StillEngine {
+  static where = "server";
+  way = "HTTP";
+  about = {};
+
+  constructor(headers) {
+    this.headers = headers;
+  }
+
+  async still({ source }) {
+    const { cut, ms } = await removeOnServer(source.file, "", this.headers());
+    return { cut, ms };
+  }
+
+  close() {}
+}
+
+export class Engines {
+  /** told: {lost(trouble), progress(share)}. */
+  constructor(config, backgrounds, told) {
+    Object.assign(this, { config, backgrounds, told });
+    const named = Object.fromEntries(config.models.map((model) => [model.name, model]));
+    const still = named.koutu ?? config.models[0];
+    this.models = { still, live: named["koutu-small"] ?? still };
+    this.current = null; // {kind, engine}
+    this.browserBroken = ""; // why the network does not run here
+    this.webrtcBroken = false;
+    this.token = "";
+  }
+
+  headers = () => (this.token ? { "X-Api-Key": this.token } : {});
+
+  get where() {
+    const wish = settings.get("engine");
+    return wish === "auto" ? (this.browserBroken ? "server" : "browser") : wish;
+  }
+
+  /** The kind of engine for a source, as a text that changes when another engine is needed. */
+  kind(source) {
+    if (this.where === "browser") return `browser ${settings.get("place")}`;
+    if (source?.kind === "picture") return "http";
+    const { webrtc } = this.config.engines;
+    const composite = this.backgrounds.forServer !== null;
+    return source?.kind === "camera" && webrtc && composite && !this.webrtcBroken ? "rtc" : "socket";
+  }
+
+  /** The engine for a source: the current one if it will do. */
+  async open(source) {
+    const kind = this.kind(source);
+    const same = this.current?.kind === kind && !this.current.engine.closed;
+    if (same && (kind !== "rtc" || this.current.source === source)) return this.current.engine;
+    this.close();
+    const mine = (this.current = { kind, source, engine: { close() {} } });
+    const engine = await this.start(kind, source).catch((error) => {
+      if (this.current === mine) this.current = null;
+      throw error;
+    });
+    if (this.current !== mine) {
+      engine.close();
+      throw new DOMException("another engine was chosen meanwhile", "AbortError");
+    }
+    mine.engine = engine;
+    return engine;
+  }
+
+  async start(kind, source) {
+    const [where, place] = kind.split(" ");
+    const lost = { lost: (trouble) => this.told.lost(trouble) };
+    if (where === "browser") return BrowserEngine.start(this.models, place, this.told.progress);
+    if (where === "http") return new StillEngine(this.headers);
+    if (where === "socket") return SocketEngine.start("", this.token, lost);
+    try {
+      return await RtcEngine.start(source, this.liveOptions(), this.headers(), lost);
+    } catch (error) {
+      if (error.key === "tokenWrong") throw error;
+      this.webrtcBroken = true; // networks may let no WebRTC through where a WebSocket passes
+      this.current.kind = "socket";
+      return SocketEngine.start("", this.token, lost);
+    }
+  }
+
+  /** What a WebRTC server must know; the page mirrors by itself. */
+  liveOptions() {
+    const alpha = settings.get("view") === "alpha";
+    return { background: alpha ? "alpha" : this.backgrounds.forServer, mirror: false };
+  }
+
+  close() {
+    this.current?.engine.close();
+    this.current = null;
+  }
+}

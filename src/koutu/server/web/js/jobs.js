@@ -1,0 +1,93 @@
+// A whole video made on the server: sent, watched, fetched or cancelled.
+
+import { refusal } from "./server-engine.js";
+import { Trouble } from "./source.js";
+import { say } from "./words.js";
+
+export class VideoJob {
+  /** box: the element with text, progress and the button to cancel. */
+  constructor(box) {
+    this.box = box;
+    this.stopped = new AbortController();
+    const button = box.querySelector("button");
+    button.onclick = () => this.cancel();
+  }
+
+  /** → Blob of the finished video. wanted: {background, picture: File or null, format}. Raises Trouble or AbortError. */
+  async run(file, wanted, headers) {
+    this.show("jobSending", 0);
+    this.box.hidden = false;
+    try {
+      this.id = await this.send(file, wanted, headers);
+      await this.watch();
+      this.show("jobRunning", 1);
+      const answer = await fetch(`/api/video/${this.id}/result`, { headers, signal: this.stopped.signal });
+      if (!answer.ok) throw await refusal(answer);
+      return await answer.blob();
+    } catch (error) {
+      this.forget();
+      throw error instanceof TypeError ? new Trouble("serverLost") : error;
+    } finally {
+      this.box.hidden = true;
+    }
+  }
+
+  cancel() {
+    this.stopped.abort();
+  }
+
+  forget() {
+    if (this.id) fetch(`/api/video/${this.id}`, { method: "DELETE", keepalive: true }).catch(() => {});
+  }
+
+  send(file, { background, picture, format }, headers) {
+    const form = new FormData();
+    form.append("file", file, file.name);
+    form.append("format", format);
+    if (picture) form.append("bg_image_file", picture, picture.name);
+    else form.append("background", background);
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest(); // fetch does not tell how much was sent
+      request.open("POST", "/api/video");
+      for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+      request.responseType = "json";
+      request.upload.onprogress = ({ loaded, total }) => this.show("jobSending", total ? loaded / total : 0);
+      request.onerror = () => reject(new Trouble("serverLost"));
+      request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
+      request.onload = async () => {
+        if (request.status === 202) return resolve(request.response.id);
+        const { status, statusText, response } = request;
+        reject(await refusal({ status, statusText, json: async () => response }));
+      };
+      this.stopped.signal.addEventListener("abort", () => request.abort());
+      request.send(form);
+    });
+  }
+
+  /** Until the server says that it is done. */
+  watch() {
+    return new Promise((resolve, reject) => {
+      const events = new EventSource(`/api/video/${this.id}/events`);
+      const end = (settle, value) => {
+        events.close();
+        settle(value);
+      };
+      this.stopped.signal.addEventListener("abort", () => end(reject, new DOMException("cancelled", "AbortError")));
+      const heard = ({ data }) => {
+        const told = JSON.parse(data);
+        if (told.state === "done") end(resolve);
+        else if (told.state === "failed") end(reject, new Trouble("serverSaid", { reason: told.error ?? "" }));
+        else if (told.state === "cancelled") end(reject, new DOMException("cancelled", "AbortError"));
+        else this.show(told.state === "waiting" ? "jobWaiting" : "jobRunning", told.progress ?? 0);
+      };
+      for (const name of ["message", "progress", "state", "done", "failed", "cancelled"]) events.addEventListener(name, (e) => e.data && heard(e));
+      events.onerror = () => events.readyState === EventSource.CLOSED && end(reject, new Trouble("serverLost"));
+    });
+  }
+
+  show(word, share) {
+    const percent = word === "jobWaiting" ? "" : ` ${Math.round(100 * share)} %`;
+    this.box.querySelector("p").textContent = say(word) + percent;
+    this.box.querySelector("progress").value = share;
+  }
+}
