@@ -61,6 +61,7 @@ ALLOWED = {
     "search": {"bench", "data", "files", "machine", "models", "nn", "train", "types"},
     "export": {"color", "data", "files", "models", "runtime", "types"},
     "hilens_simulator": {"runtime", "types"},
+    "live": {"color", "composite", "runtime", "types"},
     "server": {"api", "color", "composite", "files", "foreground", "machine", "runtime", "types", "zoo"},
 }
 WIRES = {"cli", "api", "doctor", "pictures", "__main__", "__init__"}  # may import anything but the cli

@@ -15,6 +15,7 @@ from koutu.cli.data import app as data
 from koutu.cli.evaluation import compose, evaluate
 from koutu.cli.gate import gate
 from koutu.cli.image import image, trimap
+from koutu.cli.live import live
 from koutu.cli.matte import matte
 from koutu.cli.pack import pack
 from koutu.cli.quantise import quantise
@@ -56,7 +57,7 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-for command in (video, image, trimap, review, bench, train, search, adapt, gate, quantise, demo, models, doctor):
+for command in (video, live, image, trimap, review, bench, train, search, adapt, gate, quantise, demo, models, doctor):
     app.command()(command)
 app.command()(serve)
 app.command("eval")(evaluate)

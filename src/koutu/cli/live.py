@@ -1,0 +1,150 @@
+"""`koutu live`."""
+
+import re
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from koutu.cli import options
+from koutu.cli.options import load_backend, make_hints
+
+if TYPE_CHECKING:
+    from koutu.live.desk import Desk
+    from koutu.runtime.backends import Backend
+
+OFFERED = ("blur", "green", "#203040")  # backgrounds that can be chosen beside those given
+
+
+def live(
+    source: Annotated[
+        str, typer.Argument(metavar="[IN]", help="Camera number, /dev/videoN, FORMAT:DEVICE, screen, file, address.")
+    ] = "0",
+    out: Annotated[
+        list[str],
+        typer.Option(
+            "--out", "-o", help="window, page[:PORT], virtual-camera, file, .m3u8, rtmp://…, rtsp://…; several."
+        ),
+    ] = ["page"],  # noqa: B006
+    background: Annotated[
+        list[str],
+        typer.Option("--background", "-b", help="Image, video, colour, blur[:STRENGTH]; more to choose from."),
+    ] = ["blur"],  # noqa: B006
+    model: Annotated[
+        list[str], typer.Option("--model", "-m", help="As of koutu video; the first runs, more to choose from.")
+    ] = [],  # noqa: B006
+    weights: options.Weights = "",
+    option: options.Option = [],  # noqa: B006
+    mask: options.Mask = "",
+    plate: options.Plate = None,
+    plate_fixed: options.Fixed = False,
+    engine: options.Engine = "",
+    device: options.Device = "cpu",
+    threads: options.Threads = 0,
+    gate: options.Gate = None,
+    steady: options.Steady = None,
+    fit: options.BackgroundFit = options.Fit.cover,
+    mirror: Annotated[bool, typer.Option("--mirror", help="Exchange left and right.")] = False,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Of the camera's or screen's pictures.")] = "",
+    fps: Annotated[float, typer.Option(min=0.0, help="Of the camera or screen; 0 for its own.")] = 0.0,
+    input_option: Annotated[
+        list[str], typer.Option(metavar="NAME=VALUE", help="FFmpeg's, for the source: input_format=mjpeg.")
+    ] = [],  # noqa: B006
+    loop: Annotated[bool, typer.Option("--loop", help="Begin a film again at its end.")] = False,
+    network_size: Annotated[str, typer.Option(help="auto, or a share of the network's pixels: 1, 0.7, 0.5 …")] = "auto",
+    hold: Annotated[
+        float, typer.Option(min=1.0, help="Pictures a second below which the network gets smaller.")
+    ] = 25.0,
+    refine: Annotated[bool, typer.Option(help="Let alpha follow the edges of the full-size picture.")] = True,
+    decontaminate: Annotated[bool, typer.Option(help="Take the old background's light off the edges.")] = True,
+    audio: Annotated[bool, typer.Option(help="Pass the source's sound on.")] = True,
+    preset: Annotated[str, typer.Option(help="x264 preset of files and streams.")] = "superfast",
+    crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of files: 0 lossless, 51 worst.")] = 20,
+    bitrate: Annotated[int, typer.Option(min=100, help="Of streams, kilobits a second.")] = 4000,
+    patience: Annotated[
+        float, typer.Option(min=0.0, help="Seconds for a lost source or receiver to come back.")
+    ] = 60.0,
+    seconds: Annotated[float, typer.Option(min=0.0, help="End after so long; 0 for no end.")] = 0.0,
+) -> None:
+    """Put another background behind a camera, a stream, the screen or a film, as it happens.
+
+    \b
+    koutu live                                                     # the first camera, on a page in the browser
+    koutu live 0 -o window -o talk.mp4 -b beach.jpg -b blur         # b changes the background, ? lists the keys
+    koutu live /dev/video2 -o virtual-camera --size 1280x720
+    koutu live rtsp://camera.local/main -o rtmp://example.org/live/KEY -b '#204060'
+    koutu live talk.mp4 -o live/talk.m3u8 --loop
+    """
+    from koutu.live.desk import Desk, Settings
+    from koutu.live.outlet import Patience
+    from koutu.live.place import Wish, place_of
+    from koutu.live.run import Live, Options
+    from koutu.live.source import Reading
+    from koutu.live.stages import Quality
+    from koutu.live.terminal import Screen, summary
+    from koutu.live.written import Encoding
+    from koutu.zoo import DEFAULT, MODELS
+
+    place = place_of(source, Wish(_size(size), fps or None, _pairs(input_option)))
+    screen, models = Screen(), [*model, DEFAULT, *MODELS]
+
+    def load(name: str, gated: bool | None) -> "Backend":
+        # Weights and options belong to the model that was named first.
+        more = (weights, option) if name == models[0] else ("", [])
+        return load_backend(name, engine, device, threads, *more, gate=gated, steady=steady)
+
+    settings = Settings(background[0], models[0], gate, mirror, size=_share(network_size))
+    desk = Desk(settings, load, fit=fit.value, tell=screen.tell)
+    _offer(desk, [*background, *OFFERED], models)
+    run = Live(
+        place, out, desk, hints=make_hints(None, mask, plate, "", -1, plate_fixed), tell=screen.tell,
+        options=Options(
+            Reading(audio, loop, patience), Encoding(preset, crf, bitrate), Quality(refine, decontaminate),
+            Patience(patience), hold, seconds or None,
+        ),
+    )  # fmt: skip
+    report = screen.attend(run)
+    for line in summary(run, report):
+        print(line, file=sys.stderr)
+    for error in report.errors:
+        print(f"koutu: {error}", file=sys.stderr)
+    if report.errors:
+        raise typer.Exit(report.errors[0].exit_code)
+
+
+def _offer(desk: "Desk", backgrounds: list[str], models: list[str]) -> None:
+    """What keys and page choose from, beside what is in use."""
+    for background in backgrounds:
+        desk.offer(background)
+    for model in models:
+        if not model.endswith("-research"):
+            desk.offer(model=model)
+
+
+def _size(text: str) -> tuple[int, int] | None:
+    from koutu.types import InputError
+
+    found = re.fullmatch(r"(\d+)[x×](\d+)", text)
+    if text and not found:
+        raise InputError(f"expected a size WxH, got {text!r}; for example 1280x720")
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _share(text: str) -> float | str:
+    from koutu.live.desk import AUTO
+    from koutu.live.sized import SHARES
+    from koutu.types import ModelError
+
+    shares = {f"{share:g}": share for share in SHARES}
+    if text != AUTO and text not in shares:
+        raise ModelError(f"expected a network size of auto, {', '.join(shares)}, got {text!r}; choose one")
+    return shares.get(text, AUTO)
+
+
+def _pairs(words: list[str]) -> dict[str, str]:
+    from koutu.types import InputError
+
+    for word in words:
+        if not word.partition("=")[1]:
+            raise InputError(f"expected NAME=VALUE for the source, got {word!r}; for example input_format=mjpeg")
+    return {name: value for name, _, value in (word.partition("=") for word in words)}

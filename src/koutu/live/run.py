@@ -1,0 +1,230 @@
+"""A live run: source → matte → composite → every output, until the source ends, somebody quits, or nobody is left."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Lock, current_thread, main_thread
+from time import monotonic
+from typing import Any
+
+from koutu.live.desk import Desk, gated
+from koutu.live.feed import READ_SECONDS
+from koutu.live.figures import Figures
+from koutu.live.flow import Shot, Sound
+from koutu.live.keys import press
+from koutu.live.outlet import Fan, Outlet, Patience, Sink
+from koutu.live.place import Place
+from koutu.live.sinks import Wiring, sink_of
+from koutu.live.sizer import Sizer
+from koutu.live.source import Reading, Source
+from koutu.live.stages import Compositing, Matting, Quality
+from koutu.live.window import Window
+from koutu.live.written import Encoding
+from koutu.runtime.hints import Hints
+from koutu.runtime.mailbox import Mailbox, Stage, stage, stop
+from koutu.types import KoutuError, Matte, OutputError
+
+WORDS = 6  # told last, that the page shows
+END_SECONDS = 20.0  # for outputs to complete what they write
+_TICK = 0.03  # seconds between two looks at the window's keys
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run goes. hold: pictures a second below which the network gets smaller; seconds: None for no end."""
+
+    reading: Reading = field(default_factory=Reading)
+    encoding: Encoding = field(default_factory=Encoding)
+    quality: Quality = field(default_factory=Quality)
+    patience: Patience = field(default_factory=Patience)
+    hold: float = 25.0
+    seconds: float | None = None
+
+
+@dataclass
+class Report:
+    """What a run did. figures: of the first output; ages_ms: median and 95th percentile of the whole run there."""
+
+    seconds: float = 0.0
+    figures: Figures = field(default_factory=Figures)
+    ages_ms: tuple[float, float] | None = None
+    stage_ms: dict[str, float] = field(default_factory=dict)
+    lost: int = 0
+    closing: list[str] = field(default_factory=list)
+    errors: list[KoutuError] = field(default_factory=list)
+
+
+class Live:
+    """One run from `place` to the outputs that `words` name (`koutu.live.sinks`); raises KoutuError if it cannot begin.
+
+    tell: is given what people should know, line by line. `press` takes keys from any thread, `quit` ends the run.
+    """
+
+    def __init__(
+        self, place: Place, words: list[str], desk: Desk, *, options: Options | None = None,
+        hints: Hints | None = None, tell: Callable[[str], None] = print,
+    ):  # fmt: skip
+        self.desk, self.options = desk, options or Options()
+        self.stop = Event()
+        self._tell, self._words, self._lock = tell, [], Lock()
+        if not words:
+            raise OutputError("expected an output, got none; for example --out page")
+        self.source = Source(place, self.options.reading, hear=self._hear, tell=self.tell, stop=self.stop)
+        self.outlets: list[Outlet] = []
+        try:
+            self._connect(words, place)
+            desk.backend.warm(desk.backend.share, self.source.size)  # so that the first picture is not an old one
+            quality = self.options.quality
+            self.matting = Matting(
+                desk, refine=quality.refine, hints=hints, sizer=Sizer(self.options.hold), tell=self.tell
+            )
+            self.compositing = Compositing(desk, decontaminate=quality.decontaminate)
+        except BaseException:
+            self.source.close()
+            for outlet in self.outlets:
+                outlet.sink.abort()
+            raise
+
+    def run(self, tick: Callable[["Live"], None] | None = None) -> Report:
+        """Go on until the end; `tick` is called now and then. The first error of a stage is raised when all is closed.
+
+        Ctrl-C and SIGTERM end a run as `quit` does; a second one breaks it off.
+        """
+        shots, mattes = Mailbox[Shot](1, live=True), Mailbox[tuple[Shot, Matte | None]](1, live=True)
+        fan, began = Fan(self.outlets), monotonic()
+        with self._signals():
+            stages = [
+                stage(None, self.source, shots, name="capture"),
+                stage(self.matting, shots, mattes, name="matte"),
+                stage(self.compositing, mattes, fan, name="composite"),
+            ]
+            window = next((outlet for outlet in self.outlets if isinstance(outlet.sink, Window)), None)
+            for outlet in self.outlets:
+                if outlet is not window:
+                    outlet.start()
+            try:
+                self._attend(window, fan, tick, began)
+            finally:
+                self._end(stages, fan, window)
+        report = self._report(stages, monotonic() - began)
+        if fan.error is not None:
+            raise fan.error
+        return report
+
+    def quit(self) -> None:
+        """End the run; what is written is completed."""
+        self.stop.set()
+
+    def press(self, key: str) -> None:
+        """What a key stands for, see `koutu.live.keys`."""
+        if not press(key, self.desk, self.tell):
+            self.quit()
+
+    def tell(self, line: str) -> None:
+        """Tell people something, on the page too."""
+        with self._lock:
+            self._words = [*self._words[1 - WORDS :], line]
+        self._tell(line)
+
+    def figures(self, outlet: Outlet | None = None) -> Figures:
+        """Of an output, the first if none is given."""
+        outlet = outlet or self.outlets[0]
+        return outlet.record.figures(self.matting.rate, self.matting.network, self.desk.backend.name)
+
+    def _connect(self, words: list[str], place: Place) -> None:
+        given = self.options.encoding
+        encoding = Encoding(given.preset, given.crf, given.bitrate, self.source.rate, self.source.has_audio)
+        path = Path(place.url) if place.kind == "file" else None
+        wiring = Wiring(self.desk, encoding, self.press, lambda: self.figures().line(), self._state, self.tell, path)
+        _require_apart(words)
+        for word in words:
+            sink: Sink = sink_of(word, wiring)
+            self.outlets.append(Outlet(sink, tell=self.tell, patience=self.options.patience))
+
+    def _state(self) -> dict[str, Any]:
+        """For the page."""
+        page = next((outlet for outlet in self.outlets if outlet.sink.acknowledges), None)
+        return {"figures": self.figures(page).as_dict(), "words": self._words, "gated": gated(self.desk.backend)}
+
+    def _hear(self, sound: Sound) -> None:
+        """Sound goes past the stages; while the run is paused it is silent."""
+        if self.desk.settings.paused:
+            sound = Sound(sound.seconds, sound.samples * 0)
+        for outlet in self.outlets:
+            outlet.hear(sound)
+
+    def _attend(self, window: Outlet | None, fan: Fan, tick: Callable[["Live"], None] | None, began: float) -> None:
+        """Until the end: the window's pictures and keys, and `tick`."""
+        while not self.stop.is_set() and not fan.closed.is_set():
+            if self.options.seconds is not None and monotonic() - began > self.options.seconds:
+                return
+            if all(outlet.done.is_set() for outlet in self.outlets):
+                return
+            if window is not None and window.step(_TICK) and isinstance(window.sink, Window):
+                window.sink.pump()
+            else:
+                self.stop.wait(_TICK)
+            if tick:
+                tick(self)
+
+    def _end(self, stages: list[Stage], fan: Fan, window: Outlet | None) -> None:
+        """Let what is on its way be shown, complete the outputs, and wait for all threads."""
+        self.stop.set()
+        fan.closed.wait(1.0)  # the stages end with their pictures, unless the source is silent or a picture takes long
+        fan.close()
+        until = monotonic() + END_SECONDS
+        while window is not None and window.step(0):
+            pass
+        for outlet in self.outlets:
+            if outlet is not window:
+                outlet.done.wait(max(0.0, until - monotonic()))
+            if not outlet.done.is_set():
+                outlet.error = OutputError(
+                    f"{outlet.sink.name}: expected it to be complete within {END_SECONDS:g} s, it was not; "
+                    "what it wrote may be damaged"
+                )
+        stop(stages, seconds=READ_SECONDS + 1)
+        self.matting.join()
+        self.compositing.close()
+
+    def _report(self, stages: list[Stage], seconds: float) -> Report:
+        first = self.outlets[0]
+        report = Report(seconds, self.figures(), first.record.ages_ms(), lost=self.source.lost)
+        for each in stages[1:]:
+            report.stage_ms[each.name.removeprefix("koutu-")] = 1000 * each.busy_seconds / max(1, each.count)
+        for outlet in self.outlets:
+            report.closing += outlet.closing
+            if isinstance(outlet.error, KoutuError):
+                report.errors.append(outlet.error)
+            elif outlet.error is not None:
+                raise outlet.error
+        return report
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end the run; the second time as they always do."""
+        if current_thread() is not main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+        def asked(number: int, _: object) -> None:
+            self.quit()
+            signal.signal(number, before[signal.Signals(number)])
+
+        for number in before:
+            signal.signal(number, asked)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _require_apart(words: list[str]) -> None:
+    seen = [word if "://" in word else os.path.realpath(word) for word in words]
+    if len(set(seen)) < len(seen) or sum(word == "window" for word in words) > 1:
+        raise OutputError("expected a place of its own for each output, got one twice; rename one")
