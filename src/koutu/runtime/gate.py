@@ -82,6 +82,11 @@ class GatedBackend:
         self.warms_up = bool(self.states)
         self.name = f"{begin.name} · gate"
 
+    @property
+    def stride(self) -> int:
+        """What the sides of the network's input are multiples of."""
+        return self._begin.stride
+
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) that the network wants for pictures of (H, W)."""
         return self._begin.network_size(size)
