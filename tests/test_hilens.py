@@ -21,7 +21,6 @@ from koutu.export.hilens.card import SkillCard
 from koutu.export.hilens.package import PROGRAM, Skill, write_skill
 from koutu.hilens_simulator import Session, simulate
 from koutu.hilens_simulator.__main__ import main
-from koutu.hilens_simulator.aipp import read_aipp
 from koutu.hilens_simulator.plan import parse
 from koutu.hilens_simulator.run import SITE
 from koutu.runtime.image import write_image
@@ -34,7 +33,9 @@ FRAMES = 10
 SIZE = (320, 180)  # of the clip, width and height
 NET = 96
 VIEW = 180
-MODULES = {"cv2", "hilens", "json", "numpy", "os", "re", "signal", "sys", "threading", "time", "traceback"}
+MODULES = {
+    "cv2", "hilens", "json", "numpy", "os", "re", "select", "signal", "socket", "sys", "threading", "time", "traceback",
+}  # fmt: skip
 OWN = {path.stem for path in PROGRAM.glob("*.py")}
 SETTINGS = {"view_width": VIEW, "view_height": VIEW, "camera_wait": 10, "failures": 3, "layout": "full"}
 AIPP = """
@@ -88,10 +89,12 @@ def written(folder: Path, network: Path, *, source: Any = "nv21", **settings: An
     """A skill of the tiny network in `folder`."""
     nv21 = source == "nv21"
     kind = {"format": "YUV420SP_U8" if nv21 else "RGB888_U8", "csc": str(nv21).lower(), "matrix": MATRIX * nv21}
-    aipp = folder.with_name("given.cfg")
-    aipp.write_text(AIPP.format(side=NET, **kind))
+    build = folder.with_name(f"{folder.name}-build")
+    build.mkdir()
+    (build / "aipp.cfg").write_text(AIPP.format(side=NET, **kind))
+    (build / "tiny.onnx").write_bytes(network.read_bytes())
     card = SkillCard("tiny", (NET, NET), source)
-    return write_skill(folder, model_card=card, settings=SETTINGS | settings, files=[network, aipp], commands="omg")
+    return write_skill(folder, model_card=card, settings=SETTINGS | settings, build=build)
 
 
 def shown(path: Path) -> list[np.ndarray]:
@@ -251,6 +254,22 @@ def test_sigterm_while_waiting_for_a_camera(tmp_path: Path, clip: Path, network:
     assert "stopped" in rest and "terminated" in rest
 
 
+def test_a_call_that_does_not_come_back(tmp_path: Path, clip: Path, network: Path) -> None:
+    skill = written(tmp_path / "skill", network, held_seconds=1)
+    before = set(tmp_path.iterdir())
+    run = simulate(Session(str(skill.folder), str(clip), str(tmp_path / "out.mp4"), faults="hang@4"))
+    assert run.code == 6 and any("has not gone on for 1 s" in line for line in run.log), run.log
+    assert set(tmp_path.iterdir()) == before  # a film without an end is not kept
+
+
+def test_a_signal_during_a_call_that_does_not_come_back(tmp_path: Path, clip: Path, network: Path) -> None:
+    skill = written(tmp_path / "skill", network)
+    watch = skill.folder / "watch.py"
+    watch.write_text(watch.read_text().replace("GRACE = 10.0", "GRACE = 0.2"))
+    run = simulate(Session(str(skill.folder), str(clip), faults="stop@4,hang@4"))
+    assert run.code == 6 and any("was told to stop" in line for line in run.log), run.log
+
+
 def test_usb_camera_rgb_model_blur_and_a_file(tmp_path: Path, clip: Path, network: Path) -> None:
     settings = {"background": "blur", "display": "h264", "display_path": "out.h264", "log_every": 4}
     skill = written(tmp_path / "skill", network, source="rgb", **settings)
@@ -291,7 +310,8 @@ def kit(tmp_path: Path, clip: Path, network: Path, monkeypatch: pytest.MonkeyPat
     from koutu.hilens_simulator import kit as module
 
     model = tmp_path / "net.om"
-    session = Session(str(tmp_path), str(clip), onnx=str(network), faults="infer@3")
+    bucket = str(tmp_path / "bucket")
+    session = Session(str(tmp_path), str(clip), onnx=str(network), faults="infer@3", bucket=bucket)
     monkeypatch.setenv(*next(iter(session.to_environment().items())))
     monkeypatch.syspath_prepend(PROGRAM)
     monkeypatch.syspath_prepend(SITE)
@@ -302,7 +322,7 @@ def kit(tmp_path: Path, clip: Path, network: Path, monkeypatch: pytest.MonkeyPat
     yield hilens
     module.kit().close()
     module.kit.cache_clear()
-    for name in {"hilens", *OWN} & set(sys.modules):
+    for name in {"hilens", "hilens.errors", "hilens.services", *OWN} & set(sys.modules):
         del sys.modules[name]
 
 
@@ -392,6 +412,46 @@ def test_cameras_of_every_kind(kit: Any, clip: Path) -> None:
         film.read()
 
 
+def test_sound_and_the_cloud(kit: Any, tmp_path: Path, clip: Path) -> None:
+    with pytest.raises(kit.CreateError, match="init comes first"):
+        kit.AudioCapture()
+    kit.init("koutu")
+    with pytest.raises(kit.CreateError, match="found none"):
+        kit.AudioCapture(str(clip))  # a film without sound
+    with pytest.raises(ValueError, match="parameter"):
+        kit.AudioCapture(1, 2)
+    sound = kit.AudioCapture(str(tone(tmp_path / "tone.wav")))
+    frames = sound.read(2)
+    assert frames.shape == (2, 1024) and frames.dtype == np.int16 and np.abs(frames).max() > 1000
+    with pytest.raises(RuntimeError, match="Failed to read frames"):
+        sound.read(1000)
+    assert kit.upload_buffer_to_obs("a/b.txt", "one", "write") == 0
+    assert kit.upload_buffer_to_obs("a/b.txt", b" two", "append") == 0
+    assert (tmp_path / "bucket" / "a" / "b.txt").read_text() == "one two"
+    (tmp_path / "file").write_text("three")
+    assert kit.upload_file_to_obs("c", str(tmp_path / "file"), "write") == 0
+    assert kit.upload_file_to_obs("c", str(tmp_path / "none"), "write") != 0
+    for key, mode in (("a//b", "write"), ("../b", "write"), ("/b", "write"), ("b", "overwrite")):
+        assert kit.upload_buffer_to_obs(key, "x", mode) != 0
+    assert kit.download_from_obs("https://bucket.obs.example/a/b.txt", str(tmp_path)) == 0
+    assert (tmp_path / "b.txt").read_text() == "one two"
+    assert kit.download_from_obs("https://bucket.obs.example/none", str(tmp_path)) != 0
+    assert kit.send_msg("subject", "text") == 0 and kit.send_msg("", "text") != 0
+    assert kit.md5_of_file(str(tmp_path / "file")) == "35d6d33467aae9a2e3dccb4b6b027878"
+
+
+def tone(path: Path) -> Path:
+    """Half a second of 440 Hz."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("pcm_s16le", rate=16000, layout="mono")
+        values = (8000 * np.sin(np.arange(8000) * 2 * np.pi * 440 / 16000)).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(values[None], "s16", "mono")
+        frame.sample_rate, frame.pts = 16000, 0
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
 def test_a_film_without_an_end_is_not_kept(tmp_path: Path, clip: Path, network: Path) -> None:
     skill = written(tmp_path / "skill", network)
     text = (skill.folder / "timing.py").read_text().replace("self.frames += 1", "import os; os.kill(os.getpid(), 9)")
@@ -426,36 +486,18 @@ def test_command(
     assert main() == InputError.exit_code
 
 
-def test_aipp_is_the_texts_own(tmp_path: Path) -> None:
-    import cv2
-
-    path, rng = tmp_path / "net.cfg", np.random.default_rng(0)
-    picture = rng.integers(60, 190, (12, 8), np.uint8)
-    path.write_text(AIPP.format(side=8, format="YUV420SP_U8", csc="true", matrix=MATRIX))
-    (op,) = read_aipp(path)
-    assert (op.rank, op.size) == (0, 96)
-    wanted = cv2.cvtColor(picture, cv2.COLOR_YUV2RGB_NV21).transpose(2, 0, 1) / 255
-    assert np.abs(op(picture.reshape(-1))[0] - wanted).max() < 1.6 / 255
-    path.write_text(path.read_text().replace("rbuv_swap_switch: true", "rbuv_swap_switch: false"))
-    assert np.abs(read_aipp(path)[0](picture.reshape(-1))[0] - wanted).max() > 0.1
-    for wrong in ("crop: true", "aipp_mode: dynamic", "padding: true", "max_src_image_size: 9", "input_format: YUYV"):
-        path.write_text(AIPP.format(side=8, format="RGB888_U8", csc="false", matrix=wrong))
-        with pytest.raises(ModelError):
-            read_aipp(path)
-
-
 # The archive
 
 
 def test_the_archive_has_the_program_at_its_root(tmp_path: Path, network: Path) -> None:
-    om = tmp_path / "built.om"
-    om.write_bytes(b"om")
+    build = tmp_path / "build"
+    build.mkdir()
+    (build / "tiny.om").write_bytes(b"om")
+    (build / "tiny.onnx").write_bytes(network.read_bytes())
+    (build / "build-kit.sh").write_text("#!/usr/bin/env bash\nset -e\nomg --model=tiny.prototxt\n")
     write_image(tmp_path / "beach.png", np.full((30, 4000, 3), 200, np.uint8))
     card, picture = SkillCard("tiny", (NET, NET)), tmp_path / "beach.png"
-    skills = [
-        write_skill(tmp_path / name, model_card=card, background=picture, files=[om, network], commands="omg --model")
-        for name in ("one", "two")
-    ]
+    skills = [write_skill(tmp_path / name, model_card=card, background=picture, build=build) for name in ("one", "two")]
     with zipfile.ZipFile(skills[0].archive) as file:
         names = set(file.namelist())
         assert json.loads(file.read("card.json"))["shapes"] == {"prev": [1, 1, NET, NET]}
@@ -464,8 +506,9 @@ def test_the_archive_has_the_program_at_its_root(tmp_path: Path, network: Path) 
         "card.json", "config.json", "model/card.json", "model/tiny.om", "workspace/data/background.jpg",
     }  # fmt: skip
     assert skills[0].archive.read_bytes() == skills[1].archive.read_bytes()
-    assert (skills[0].folder / "build" / "tiny.onnx").is_file()
-    assert "omg --model" in (skills[0].folder / "README.md").read_text("utf-8")
+    assert sorted(path.name for path in (skills[0].folder / "build").iterdir()) == ["build-kit.sh", "tiny.onnx"]
+    readme = (skills[0].folder / "README.md").read_text("utf-8")
+    assert "    # build/build-kit.sh\n    omg --model=tiny.prototxt\n" in readme and "set -e" not in readme
 
 
 def test_a_skill_appears_whole_or_not_at_all(tmp_path: Path, network: Path) -> None:
@@ -473,8 +516,8 @@ def test_a_skill_appears_whole_or_not_at_all(tmp_path: Path, network: Path) -> N
     (tmp_path / "broken.png").write_bytes(b"no picture")
     before = set(tmp_path.iterdir())
     wrongs: list[dict[str, Any]] = [
-        {"background": tmp_path / "broken.png"}, {"files": [tmp_path / "none.om"]}, {"settings": {"layout": "round"}},
-        {"settings": {"layuot": "full"}}, {"files": [network, network]},
+        {"background": tmp_path / "broken.png"}, {"build": tmp_path / "none"}, {"settings": {"layout": "round"}},
+        {"settings": {"layuot": "full"}}, {"build": network},
     ]  # fmt: skip
     for wrong in wrongs:
         with pytest.raises(InputError):

@@ -18,10 +18,11 @@ def main() -> int:
     parser.add_argument("--video", default="", help="What the camera sees.")
     parser.add_argument("-o", "--out", default="", help="A film of everything that was shown.")
     parser.add_argument("--onnx", default="", help="Stands for the .om; NAME.onnx beside it or in build/ if not given.")
-    parser.add_argument("--aipp", default="", help="The AIPP text built into the .om; NAME.cfg likewise.")
+    parser.add_argument("--aipp", default="", help="The AIPP text built into the .om; NAME.cfg or aipp.cfg likewise.")
     parser.add_argument("--frames", type=int, default=0, help="Stop the skill by SIGTERM after so many.")
     parser.add_argument("--faults", default="", help=f"KIND@N[..M][=VALUE],… counted from 1. {faults}.")
     parser.add_argument("--config", default="", help='The console\'s settings, JSON: \'{"background": "blur"}\'.')
+    parser.add_argument("--bucket", default="", help="A folder that stands for the device's place in OBS.")
     parser.add_argument("--crf", type=int, default=12, help="Of the film: 0 lossless.")
     args = vars(parser.parse_args())
     try:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.hilens_simulator.aipp import Aipp, read_aipp
 from koutu.hilens_simulator.session import Session
+from koutu.runtime.aipp import Aipp, read_aipp
 from koutu.types import ModelError
 
 WRONG_SIZE = 17  # the framework's HIAI_INFER_ERROR
@@ -31,10 +31,11 @@ class Accelerator:
         self.loaded += 1
         if self.plan.at("load", self.loaded):
             raise ModelError("the model cannot be loaded: a fault of the plan")
-        onnx = _beside(path, self.session, self.session.onnx, ".onnx")
+        name = Path(path).stem
+        onnx = _beside(path, self.session, self.session.onnx, f"{name}.onnx")
         if onnx is None:
-            raise ModelError(f"{path}: expected NAME.onnx beside it or in build/, found none; give it by --onnx")
-        text = _beside(path, self.session, self.session.aipp, ".cfg")
+            raise ModelError(f"{path}: expected {name}.onnx beside it or in build/, found none; give it by --onnx")
+        text = _beside(path, self.session, self.session.aipp, f"{name}.cfg", "aipp.cfg")
         return Network(self, onnx, read_aipp(text) if text else [])
 
 
@@ -74,20 +75,19 @@ class Network:
             op = self._aipp.get(rank)
             if given.nbytes != (op.size if op else 4 * int(np.prod(value.shape))):
                 return WRONG_SIZE
-            tensor = op(given.view(np.uint8)) if op else _half(given.view(np.float32))
-            if tensor.size != np.prod(value.shape):
+            tensor = op(given.view(np.uint8)) if op else _half(given.view(np.float32)).reshape(value.shape)
+            if list(tensor.shape) != list(value.shape):
                 return WRONG_SIZE
-            feeds[value.name] = tensor.reshape(value.shape)
+            feeds[value.name] = tensor
         outputs = [_half(np.asarray(out).reshape(-1)) for out in self._session.run(None, feeds)]
         return [np.full_like(out, np.nan) for out in outputs] if plan.at("nan", number) else outputs
 
 
-def _beside(path: str, session: Session, given: str, suffix: str) -> Path | None:
-    """The file given, or NAME.suffix beside NAME.om or in the skill's build/."""
+def _beside(path: str, session: Session, given: str, *names: str) -> Path | None:
+    """The file given, or one of those names beside the .om or in the skill's build/."""
     if given:
         return Path(given)
-    om = Path(path)
-    places = (om.with_suffix(suffix), Path(session.skill) / "build" / om.with_suffix(suffix).name)
+    places = (folder / name for folder in (Path(path).parent, Path(session.skill) / "build") for name in names)
     return next((place for place in places if place.is_file()), None)
 
 

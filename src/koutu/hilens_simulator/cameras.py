@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,9 @@ class Source:
             raise RuntimeError("Failed to read frame")
         if self._cameras.plan.at("none", number):
             return None
+        held = self._cameras.plan.at("hang", number, "3600")
+        if held is not None:
+            time.sleep(float(held))  # goes on after a signal's handler, as a call into C++ would
         frame = self._film.shown if frame is None else frame
         frame = _covering(frame, *BUILT_IN) if self._built_in else frame
         size = self._cameras.plan.at("size", number)

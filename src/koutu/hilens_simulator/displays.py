@@ -18,6 +18,11 @@ SMALLEST = 128
 REFUSED = 19  # the framework's INVALID_DST_SIZE
 
 
+def whole_mark(film: Path) -> Path:
+    """The file that says that the run's own film has an end."""
+    return film.with_name(f"{film.name}.whole")
+
+
 class Displays:
     """All displays of a process: one may use HDMI; what each shows also goes to the run's own film."""
 
@@ -75,7 +80,8 @@ class Panel:
         if self._size is None:
             self._size = width, height
             crf = self._displays.session.crf
-            self._films = [_Film(path, self._size, self._displays.rate, crf) for path in self._targets]
+            run, rate = self._displays.session.out, self._displays.rate
+            self._films = [_Film(path, self._size, rate, crf, marked=str(path) == run) for path in self._targets]
         if self._size != (width, height):
             return REFUSED
         for film in self._films:
@@ -93,7 +99,8 @@ class Panel:
 class _Film:
     """A file that grows by a picture at a time: raw H.264 where the name says so."""
 
-    def __init__(self, path: Path, size: tuple[int, int], rate: Fraction, crf: int):
+    def __init__(self, path: Path, size: tuple[int, int], rate: Fraction, crf: int, *, marked: bool):
+        self._path, self._marked = path, marked
         kind = "h264" if path.suffix in (".h264", ".264", "") else None
         self._container = av.open(str(path), "w", format=kind)
         options = {"crf": str(crf), "preset": "veryfast"}
@@ -118,3 +125,5 @@ class _Film:
         """Write what is left."""
         self._container.mux(self._stream.encode(None))
         self._container.close()
+        if self._marked:
+            whole_mark(self._path).touch()

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from koutu.hilens_simulator.accelerator import Accelerator
 from koutu.hilens_simulator.cameras import Cameras
+from koutu.hilens_simulator.cloud import Cloud
 from koutu.hilens_simulator.displays import Displays
 from koutu.hilens_simulator.session import Session, from_environment
 
@@ -18,6 +19,7 @@ class Kit:
     def __init__(self, session: Session):
         self.session = session
         self.cameras, self.accelerator, self.displays = Cameras(session), Accelerator(session), Displays(session)
+        self.cloud = Cloud(session)
         self.ready = False
         self.level = LEVELS.index("INFO")
 

@@ -8,6 +8,7 @@ from koutu.types import InputError
 KINDS = {
     "lose": "the camera is lost at this frame; =K: and cannot be opened K times",
     "none": "the frame is None",
+    "hang": "reading this frame takes =SECONDS, 3600 if not given, and hears no signal",
     "size": "the frame is =WxH",
     "open": "this opening of a camera fails",
     "load": "this loading of a model fails",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import koutu
+from koutu.hilens_simulator.displays import whole_mark
 from koutu.hilens_simulator.session import Session
 from koutu.types import InputError, OutputError
 
@@ -28,8 +29,8 @@ def simulate(session: Session, *, echo: Callable[[str], object] = lambda _: None
     """Run `session.skill` to its end; `echo` gets every line of its log as it comes.
 
     The film at `session.out` appears when the skill is done, whatever its exit code, if anything was shown; not where
-    a signal killed it, because the film has no end then. Raises InputError for a folder without main.py or a film that
-    is not there, OutputError where the film cannot be written.
+    the process ended all at once, because the film has no end then. Raises InputError for a folder without main.py or a
+    film that is not there, OutputError where the film cannot be written.
     """
     skill = Path(session.skill).resolve()
     if not (skill / "main.py").is_file():
@@ -42,11 +43,12 @@ def simulate(session: Session, *, echo: Callable[[str], object] = lambda _: None
     session = replace(session, skill=str(skill), out=str(part or ""), **paths)
     try:
         code, log = _run(session, echo)
-        if part is not None and code >= 0 and part.is_file() and part.stat().st_size:
+        if part is not None and whole_mark(part).is_file():
             part.replace(part.with_name(_name_of(part)))
     finally:
         if part is not None:
             part.unlink(missing_ok=True)
+            whole_mark(part).unlink(missing_ok=True)
     return Run(code if code >= 0 else 128 - code, tuple(log))
 
 

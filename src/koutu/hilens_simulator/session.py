@@ -15,10 +15,12 @@ VARIABLE = "KOUTU_HILENS"
 class Session:
     """A skill and the Kit around it.
 
-    skill: the folder with main.py. video: what every camera sees; a file that the skill names itself is read as it is.
-    out: where everything shown goes. onnx, aipp: what stands for the model, NAME.onnx and NAME.cfg beside NAME.om or in
-    build/ if not given. config: what the console says. frames: after how many SIGTERM stops the skill, 0 for all of the
-    video. faults: see `koutu.hilens_simulator.plan`. crf: x264's, 0 without loss.
+    skill: the folder with main.py. video: what every camera sees and a microphone hears; a file that the skill names
+    itself is read as it is. out: where everything shown goes. onnx, aipp: what stands for the model; if not given,
+    NAME.onnx and NAME.cfg or aipp.cfg beside NAME.om or in build/. config: what the console says. frames: after how
+    many SIGTERM stops the skill, 0 for all of the video. faults: see `koutu.hilens_simulator.plan`. crf: x264's, 0
+    without loss. check_value: what `init` must be given, anything if empty. bucket: a folder that stands for the
+    device's place in OBS; without one, uploads fail as they do where none is set up.
     """
 
     skill: str
@@ -31,6 +33,7 @@ class Session:
     faults: str = ""
     crf: int = 12
     check_value: str = ""
+    bucket: str = ""
     plan: Plan = field(default_factory=Plan, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ import json
 import secrets
 import shutil
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from koutu.runtime.image import read_image, write_image
 from koutu.types import InputError, OutputError
 
 PROGRAM = Path(__file__).parent / "skill"
-NAMED = (".om", ".onnx", ".cfg")  # given files that get the model's name
+BACKGROUND = "background.jpg"
 LONGEST = 1920  # pixels of a background's longer side: no view is larger
 _DATE = (1980, 1, 1, 0, 0, 0)  # of every file in the archive: the same skill gives the same bytes
 
@@ -34,32 +34,29 @@ def write_skill(
     folder: Path,
     *,
     model_card: SkillCard,
+    build: Path | None = None,
     background: Path | None = None,
     settings: Mapping[str, Any] | None = None,
-    files: Sequence[Path] = (),
-    commands: str = "",
 ) -> Skill:
     """Write the skill of a network to `folder`, and FOLDER.zip; both appear whole or not at all.
 
-    background: a picture that people are put before. settings: of config.json, see the skill's settings.py; what is not
-    given has its default. files: NAME.om goes to model/, all else that the model is built from or simulated by to
-    build/; .om, .onnx and .cfg get the model's name. commands: shell lines that build the .om, for the README. Raises
-    OutputError for a folder that holds something or an archive that is there, InputError for a file, picture or
-    setting that cannot be used.
+    build: a folder with what the .om is built from and simulated by (NAME.onnx, aipp.cfg, *.sh …), copied to build/; an
+    NAME.om in it goes to model/. background: a picture that people are put before. settings: of config.json, see the
+    skill's settings.py; what is not given has its default. Raises OutputError for a folder that holds something or an
+    archive that is there, InputError for a folder, picture or setting that cannot be used.
     """
     folder = Path(folder).absolute()
-    archive = folder.with_name(f"{folder.name}.zip")
-    _require_free(folder, archive)
-    chosen = dict(settings or {}) | ({"background": "background.jpg"} if background else {})
-    complete = checked_settings(chosen)
+    archive = require_free(folder)
+    complete = checked_settings(dict(settings or {}) | ({"background": BACKGROUND} if background else {}))
+    if build is not None and not build.is_dir():
+        raise InputError(f"{build}: expected a folder of what the model is built from, found none; check the path")
     part = folder.with_name(f".{secrets.token_hex(4)}.part")
+    packed = part.with_suffix(".zip")
     try:
-        _fill(part, model_card, complete, files)
+        _fill(part, model_card, complete, build)
         if background:
-            _write_background(background, part / "workspace" / "data" / "background.jpg")
-        has_model = (part / "model" / f"{model_card.name}.om").is_file()
-        (part / "README.md").write_text(readme(model_card, complete, commands, has_model=has_model), "utf-8")
-        packed = part.with_suffix(".zip")
+            _write_background(Path(background), part / "workspace" / "data" / BACKGROUND)
+        (part / "README.md").write_text(readme(model_card, complete, part), "utf-8")
         _pack(part, packed)
         packed.rename(archive)
         try:
@@ -71,8 +68,20 @@ def write_skill(
         raise OutputError(f"{folder}: the skill could not be written ({e}); choose another folder") from e
     finally:
         shutil.rmtree(part, ignore_errors=True)
-        part.with_suffix(".zip").unlink(missing_ok=True)
+        packed.unlink(missing_ok=True)
     return Skill(folder, archive)
+
+
+def require_free(folder: Path) -> Path:
+    """The archive's path; raises OutputError where the folder holds something, or the archive is there already."""
+    archive = folder.with_name(f"{folder.name}.zip")
+    if not folder.parent.is_dir():
+        raise OutputError(f"{folder}: expected a place that is there, found no {folder.parent}; make it first")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{folder}: expected a new or empty folder, got one that holds something; name another")
+    if archive.exists():
+        raise OutputError(f"{archive}: expected no such file, because the archive gets this name; move it away")
+    return archive
 
 
 def checked_settings(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,22 +99,21 @@ def checked_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _fill(part: Path, card: SkillCard, settings: dict[str, Any], files: Sequence[Path]) -> None:
-    for name in ("model", "workspace/data", "build"):
+def _fill(part: Path, card: SkillCard, settings: dict[str, Any], build: Path | None) -> None:
+    for name in ("model", "workspace/data"):
         (part / name).mkdir(parents=True)
     for source in sorted(PROGRAM.glob("*.py")):
         shutil.copyfile(source, part / source.name)
     _write_json(part / "config.json", settings)
     for place in (part, part / "model"):  # the console may bring the model alone
         _write_json(place / "card.json", card.values())
-    for file in files:
-        if not file.is_file():
-            raise InputError(f"{file}: expected a file of the model, found none; check the path")
-        name = card.name + file.suffix if file.suffix in NAMED else file.name
-        target = part / ("model" if file.suffix == ".om" else "build") / name
-        if target.exists():
-            raise InputError(f"{file}: expected one file for {target.name}, got two; leave one out")
-        shutil.copyfile(file, target)
+    if build is None:
+        (part / "build").mkdir()
+        return
+    shutil.copytree(build, part / "build")
+    om = part / "build" / f"{card.name}.om"
+    if om.is_file():
+        om.rename(part / "model" / om.name)
 
 
 def _write_background(source: Path, target: Path) -> None:
@@ -125,15 +133,6 @@ def _pack(folder: Path, archive: Path) -> None:
                 entry = zipfile.ZipInfo(name.as_posix(), _DATE)
                 entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
                 file.writestr(entry, path.read_bytes())
-
-
-def _require_free(folder: Path, archive: Path) -> None:
-    if not folder.parent.is_dir():
-        raise OutputError(f"{folder}: expected a place that is there, found no {folder.parent}; make it first")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{folder}: expected a new or empty folder, got one that holds something; name another")
-    if archive.exists():
-        raise OutputError(f"{archive}: expected no such file, because the archive gets this name; move it away")
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

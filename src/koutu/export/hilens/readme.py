@@ -1,5 +1,7 @@
 """The README that a skill's folder carries: how its model is built, what is uploaded, and how to try it first."""
 
+from pathlib import Path
+
 from koutu.export.hilens.card import SkillCard
 
 _TEXT = """\
@@ -12,13 +14,13 @@ What is here:
     card.json              what the model is like; also in model/, which counts if both are there
     model/{name}.om        the network; {om}
     workspace/data/        pictures for the background
-    build/                 what the .om is built from; not uploaded
+    build/                 what the .om is built from, with a README.md of its own; not uploaded
 
 ## Try it on a computer
 
     python -m koutu.hilens_simulator . --video talk.mp4 -o shown.mp4
 
-takes build/{name}.onnx and build/{name}.cfg in place of the .om.
+takes build/{name}.onnx and build/aipp.cfg in place of the .om.
 
 ## Build the .om
 
@@ -39,7 +41,8 @@ The network takes {inputs}, in this order, and gives {outputs}.
 
 {settings}
 
-Exit codes: 0 stopped or the file ended, 1 something unforeseen, 2 settings, 3 camera, 4 model, 5 display.
+Exit codes: 0 stopped or the file ended, 1 something unforeseen, 2 settings, 3 camera, 4 model, 5 display, 6 a call
+into the framework did not come back.
 """
 
 _HELP = {
@@ -59,20 +62,22 @@ _HELP = {
     "display": "hdmi, rtmp, h264",
     "display_path": "rtmp://…, or the file, in the workspace unless absolute",
     "failures": "inferences in a row before the model is loaded again; as many after that end the skill",
+    "held_seconds": "in one call into the framework until the skill ends itself; 0: never",
     "log_every": "frames between two lines of timing",
     "log_level": "debug, info, warning, error",
 }
 
 
-def readme(card: SkillCard, settings: dict, commands: str, *, has_model: bool) -> str:
-    """The text; `commands`: shell lines that build the .om, indented here."""
+def readme(card: SkillCard, settings: dict, folder: Path) -> str:
+    """The text for a skill in `folder`, whose build/ and model/ are there."""
+    has_model = (folder / "model" / f"{card.name}.om").is_file()
     rows = [f"| {name} | {value!r} | {_HELP[name]} |" for name, value in settings.items()]
     height, width = card.size
     sizes = {"nv21": f"{width * height * 3 // 2} bytes of NV21", "rgb": f"{width * height * 3} bytes of RGB"}
     values = card.values()
     told = {name: f"{name} ({'×'.join(map(str, shape))} float32)" for name, shape in values["shapes"].items()}
     told["src"] = f"src ({sizes[card.source]}, {width}×{height})"
-    lines = commands.strip().splitlines() or ["(the commands were not given)"]
+    lines = _commands(folder / "build") or ["(nothing to build it from was given)"]
     return _TEXT.format(
         name=card.name,
         om="is here" if has_model else "to be built, see below",
@@ -81,3 +86,13 @@ def readme(card: SkillCard, settings: dict, commands: str, *, has_model: bool) -
         commands="\n".join(f"    {line}".rstrip() for line in lines),
         settings="\n".join(["| setting | here | |", "|---|---|---|", *rows]),
     )
+
+
+def _commands(build: Path) -> list[str]:
+    """What the scripts in build/ run, each under its name."""
+    lines: list[str] = []
+    for script in sorted(build.glob("*.sh"), key=lambda path: ("kit" not in path.name, path.name)):
+        text = script.read_text("utf-8").splitlines()
+        run = [line for line in text if line and not line.startswith(("#!", "set ", "cd ", "command -v "))]
+        lines += [f"# build/{script.name}", *run, ""]
+    return lines[:-1]

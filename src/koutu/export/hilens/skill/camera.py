@@ -19,21 +19,21 @@ class EndOfFile(Exception):
 
 
 class Camera:
-    """Frames as NV21. `stop` is a threading.Event: waiting ends as soon as it is set."""
+    """Frames as NV21. Waiting ends as soon as the watch is told to stop."""
 
-    def __init__(self, settings, stop):
+    def __init__(self, settings, watch):
         self.name, self.patience = settings["camera"], settings["camera_seconds"]
         self.wait = settings["camera_wait"] / 1000.0
         self.size = settings["camera_width"], settings["camera_height"]
         self.is_file = os.path.isfile(self.name)
-        self.stop = stop
+        self.watch = watch
         self.opened = 0  # times; more than one means that it was lost
         self._capture = None
         self._bad = 0
         self._last = None  # when the last picture came
 
     def read(self):
-        """The next frame, or None if it is no picture or `stop` was set. Raises CameraGone, EndOfFile.
+        """The next frame, or None if it is no picture or it is time to stop. Raises CameraGone, EndOfFile.
 
         The frame belongs to the framework: it is used before the next is read, and not written to.
         """
@@ -65,7 +65,7 @@ class Camera:
     def _open(self):
         """True when it is open; keeps trying."""
         wait, since = self.wait, self._last or time.monotonic()
-        while not self.stop.is_set():
+        while not self.watch.stop.is_set():
             try:
                 self._capture = hilens.VideoCapture(*self._arguments())
             except Exception as e:  # CreateError, or what the driver throws
@@ -74,7 +74,7 @@ class Camera:
                 if self.patience and time.monotonic() + wait - since > self.patience:
                     raise CameraGone(f"no picture for {self.patience} s, the last error: {e}") from e
                 hilens.warning(f"camera: cannot be opened ({e}); again in {wait:.1f} s")
-                self.stop.wait(wait)
+                self.watch.wait(wait)
                 wait = min(2 * wait, LONGEST_WAIT)
             else:
                 self.opened += 1
@@ -97,4 +97,4 @@ class Camera:
             self._last = time.monotonic()
         if self.patience and time.monotonic() - self._last > self.patience:
             raise CameraGone(f"no picture for {self.patience} s: {why}")
-        self.stop.wait(self.wait)  # a camera that opens and yields nothing must not be asked without a pause
+        self.watch.wait(self.wait)  # a camera that opens and yields nothing must not be asked without a pause

@@ -1,13 +1,11 @@
 #! /usr/bin/python3.7
 """Portrait matting on a HiLens Kit: the person before the camera, with another background behind.
 
-Exit codes: 0 stopped or the file ended, 1 something unforeseen, 2 settings, 3 camera, 4 model, 5 display.
+Exit codes: 0 stopped or the file ended, 1 something unforeseen, 2 settings, 3 camera, 4 model, 5 display, 6 held fast.
 """
 
 import os
-import signal
 import sys
-import threading
 import traceback
 
 import cv2
@@ -17,6 +15,7 @@ from camera import Camera, CameraGone, EndOfFile
 from matting import Matting, ModelGone
 from portrait import Portrait
 from timing import Timing
+from watch import Watch
 
 SHOWN_IN_VAIN = 30  # pictures in a row that the display may refuse
 
@@ -61,8 +60,8 @@ class Screen:
         self._display = None
 
 
-def work(given, stop):
-    """Set up, run until `stop` is set or a file ends, and let everything go."""
+def work(given, watch):
+    """Set up, run until it is time to stop or a file ends, and let everything go."""
     workspace, parts = hilens.get_workspace_path(), []
     card = settings.read_card(hilens.get_model_dir())
     view = settings.view_size(given, card)
@@ -72,22 +71,23 @@ def work(given, stop):
         portrait = Portrait(given, view, (os.path.join(workspace, "data"), settings.HERE))
         matting = Matting(os.path.join(hilens.get_model_dir(), card["model"]), card, given["failures"])
         parts.append(matting)
-        camera = Camera(given, stop)
+        camera = Camera(given, watch)
         parts.append(camera)
         screen = Screen(given, workspace)
         parts.append(screen)
         hilens.info("view {} x {}, network {} x {}".format(view[0], view[1], card["width"], card["height"]))
-        loop(camera, portrait, matting, screen, Timing(given["log_every"]), stop)
+        loop(camera, portrait, matting, screen, Timing(given["log_every"]), watch)
     finally:
         for part in reversed(parts):
             part.close()
 
 
-def loop(camera, portrait, matting, screen, timing, stop):
+def loop(camera, portrait, matting, screen, timing, watch):
     """Frame after frame. Where one gives no composite, the last is shown again: never what is behind people."""
     opened = 0
     try:
-        while not stop.is_set():
+        while not watch.stop.is_set():
+            watch.beat()
             timing.tick()
             frame = camera.read()
             timing.note("read")
@@ -98,7 +98,7 @@ def loop(camera, portrait, matting, screen, timing, stop):
                 screen.show(portrait.shown)
                 timing.note("show")
                 timing.done()
-            elif not stop.is_set():
+            elif not watch.stop.is_set():
                 timing.drop()
                 screen.show(portrait.shown)
     finally:
@@ -128,7 +128,7 @@ def console_settings():
         return None
 
 
-def run(stop):
+def run(watch):
     """The exit code; every way out leads through terminate()."""
     started = False
     try:
@@ -139,10 +139,11 @@ def run(stop):
             return 2
         started = True
         given, unknown = settings.read_settings(console_settings())
+        watch.patience = given["held_seconds"]
         hilens.set_log_level(getattr(hilens, given["log_level"].upper()))
         if unknown:
             hilens.warning("settings not understood: {}".format(", ".join(sorted(unknown))))
-        work(given, stop)
+        work(given, watch)
         hilens.info("stopped")
         return 0
     except EndOfFile:
@@ -172,10 +173,10 @@ def failed(code, what, why):
 def main():
     """Run until a signal asks to stop: the Kit stops skills with SIGTERM."""
     cv2.setNumThreads(2)  # more would take the cores from the framework's own decoding
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return run(stop)
+    watch = Watch()
+    code = run(watch)
+    watch.close()
+    return code
 
 
 if __name__ == "__main__":

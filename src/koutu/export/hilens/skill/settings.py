@@ -31,6 +31,7 @@ DEFAULTS = {
     "display": "hdmi",  # or "rtmp" or "h264"
     "display_path": "",  # rtmp://... or the file, in the workspace unless absolute
     "failures": 5,  # inferences in a row that may fail before the model is loaded again
+    "held_seconds": 60,  # in one call into the framework, until the skill ends itself; 0 never
     "log_every": 100,  # frames between two lines of timing
     "log_level": "info",
 }
@@ -43,7 +44,7 @@ CHOICES = {
 RANGES = {
     "camera_width": (0, 4096), "camera_height": (0, 4096), "camera_seconds": (0, 86400), "camera_wait": (1, 16000),
     "view_width": (0, 1920), "view_height": (0, 1080), "blur": (1, 100), "failures": (1, 1000),
-    "log_every": (1, 100000),
+    "held_seconds": (0, 86400), "log_every": (1, 100000),
 }  # fmt: skip
 
 

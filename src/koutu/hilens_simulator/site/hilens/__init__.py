@@ -1,7 +1,8 @@
 """The HiLens framework's Python interface on a host, so that a Kit's skill runs unchanged.
 
 Names, arguments, shapes, limits and ways to fail are those of the published wrapper and of the documentation; where
-these differ, the wrapper counts. Cameras are films, the model is an ONNX file, displays write films.
+these differ, the wrapper counts. Cameras are films, the model is an ONNX file, displays write films, OBS is a folder.
+EIServices, which are networks of the cloud, are not here.
 """
 
 import os
@@ -14,20 +15,12 @@ from koutu.hilens_simulator import displays, pixels
 from koutu.hilens_simulator.kit import LEVELS, kit
 from koutu.types import KoutuError
 
+from .errors import CreateError, require_ready
+from .services import *  # noqa: F403
+
 TRACE, DEBUG, INFO, WARNING, ERROR, FATAL = range(len(LEVELS))
 HDMI, RTMP, H264_FILE = displays.HDMI, displays.RTMP, displays.H264_FILE
 RGB2YUV_NV12, RGB2YUV_NV21, BGR2YUV_NV12, BGR2YUV_NV21 = range(4)
-
-
-class CreateError(Exception):
-    """A camera, model, display or preprocessor could not be made."""
-
-    def __init__(self, value: str):
-        super().__init__(value)
-        self.value = value
-
-    def __str__(self) -> str:
-        return repr(self.value)
 
 
 def init(check_value: str) -> int:
@@ -103,7 +96,7 @@ class VideoCapture:
     def __init__(self, *args: Any):
         if len(args) not in (0, 1, 3):
             raise ValueError("incorrect parameter")
-        _require_ready("VideoCapture")
+        require_ready("VideoCapture")
         self.is_uvc = bool(args) and isinstance(args[0], int)
         size = args[1:]
         if size and (self.is_uvc or size[0] % 16 or size[1] % 2 or min(size) < 128):
@@ -134,7 +127,7 @@ class Preprocessor:
     """NV21 in; t 0 gives NV21, 1 NV12. Sides are even, 64 … 1920 by 64 … 1080."""
 
     def __init__(self):
-        _require_ready("Preprocessor")
+        require_ready("Preprocessor")
 
     def resize(self, src: Any, w: int, h: int, t: int) -> Any:
         """The whole picture at w × h; raises ValueError outside the limits."""
@@ -158,7 +151,7 @@ class Model:
     """An .om file by its path."""
 
     def __init__(self, filename: str):
-        _require_ready("Model")
+        require_ready("Model")
         try:
             self._network = kit().accelerator.load(filename)
         except KoutuError as e:
@@ -173,7 +166,7 @@ class Display:
     """HDMI, RTMP with a URL, H264_FILE with a path."""
 
     def __init__(self, t: int, path: str | None = None):
-        _require_ready("Display")
+        require_ready("Display")
         if t not in (HDMI, RTMP, H264_FILE):
             raise CreateError("failed to create Display: expected HDMI, RTMP or H264_FILE")
         try:
@@ -198,8 +191,3 @@ def cvt_color(src: Any, code: int) -> Any:
 
 def _within(width: int, height: int) -> bool:
     return 64 <= width <= 1920 and 64 <= height <= 1080 and width % 2 == 0 and height % 2 == 0
-
-
-def _require_ready(what: str) -> None:
-    if not kit().ready:
-        raise CreateError(f"failed to create {what}: init comes first")
