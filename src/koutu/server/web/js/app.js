@@ -176,6 +176,7 @@ class App {
   shown(frame, matte) {
     this.stage.setSize(frame.size);
     this.recorder?.add(frame, matte);
+    $("frame").dataset.state = matte ? "matted" : "plain"; // for who watches the page from outside
     if (!matte) return;
     this.engines.started = true;
     this.last = { ms: matte.ms, size: matte.width ? [matte.width, matte.height] : null };

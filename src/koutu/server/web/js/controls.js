@@ -32,6 +32,7 @@ export function bindControls(app) {
   for (const name of ["size", "place"]) $(name).addEventListener("change", () => settings.set(name, $(name).value));
   $("strength").addEventListener("input", () => settings.set("strength", Number($("strength").value)));
   $("mirror").addEventListener("change", () => settings.set("mirror", $("mirror").checked));
+  $("token-row").addEventListener("submit", (event) => event.preventDefault());
   $("token").addEventListener("change", () => {
     app.engines.token = $("token").value.trim();
     app.arrange();

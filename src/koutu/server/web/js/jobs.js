@@ -73,14 +73,13 @@ export class VideoJob {
         settle(value);
       };
       this.stopped.signal.addEventListener("abort", () => end(reject, new DOMException("cancelled", "AbortError")));
-      const heard = ({ data }) => {
+      events.onmessage = ({ data }) => {
         const told = JSON.parse(data);
         if (told.state === "done") end(resolve);
         else if (told.state === "failed") end(reject, new Trouble("serverSaid", { reason: told.error ?? "" }));
         else if (told.state === "cancelled") end(reject, new DOMException("cancelled", "AbortError"));
         else this.show(told.state === "waiting" ? "jobWaiting" : "jobRunning", told.progress ?? 0);
       };
-      for (const name of ["message", "progress", "state", "done", "failed", "cancelled"]) events.addEventListener(name, (e) => e.data && heard(e));
       events.onerror = () => events.readyState === EventSource.CLOSED && end(reject, new Trouble("serverLost"));
     });
   }
