@@ -1,6 +1,7 @@
 """The search: shapes share weights exactly, tables foretell, evolution goes on where it stopped."""
 
 import itertools
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -73,6 +74,21 @@ def test_any_shape_runs_is_described_and_comes_back_from_json(network):
         assert small(*inputs())[1].shape == (1, 1, 64, 96) and small.cfg == SPACE.config(choice)
     child = SPACE.child([SPACE.largest()], np.random.default_rng(0), rate=0.0)
     assert child == SPACE.largest()
+
+
+def test_few_genes_change_at_first():
+    rng, large = np.random.default_rng(0), SPACE.largest()
+    assert SPACE.draw(rng, 0.0) == large
+
+    def differences(choice: Choice) -> int:
+        pairs = [(getattr(choice, f.name), getattr(large, f.name)) for f in fields(Choice)]
+        return sum(sum(x != y for x, y in zip(a, b, strict=True)) if isinstance(a, tuple) else a != b for a, b in pairs)
+
+    few, many = (np.mean([differences(SPACE.draw(rng, share)) for _ in range(200)]) for share in (0.1, 0.6))
+    assert 0 < few < many / 4
+    near = SPACE.neighbours()
+    assert len(set(near)) == len(near) > 12 and {differences(one) for one in near} == {1}
+    assert {one.mirrored for one in near} == {True, False} and min(one.pixels for one in near) == min(SPACE.pixels)
 
 
 def test_the_table_measures_each_part_once_and_fits_whole_networks(tmp_path):

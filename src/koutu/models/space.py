@@ -70,10 +70,10 @@ class Space:
         blocks = self.base.blocks
         return i > 0 and blocks[i].stride == 1 and blocks[i - 1].channels == blocks[i].channels
 
-    def draw(self, rng: np.random.Generator) -> Choice:
-        """Any shape, each as likely."""
+    def draw(self, rng: np.random.Generator, share: float = 1.0) -> Choice:
+        """Any shape; every gene is drawn with a probability of `share`, and otherwise the largest shape's."""
         blocks = self.base.blocks
-        return Choice(
+        anew = Choice(
             kernels=tuple(int(rng.choice(sorted({3, b.kernel}))) for b in blocks),
             widths=tuple(float(rng.choice(self.widths)) for _ in blocks),
             kept=tuple(not self.optional(i) or bool(rng.random() < 0.5) for i in range(len(blocks))),
@@ -83,13 +83,30 @@ class Space:
             detail_blocks=int(rng.integers(self.base.detail_blocks + 1)),
             pixels=int(rng.choice(self.pixels)),
         )
+        return self._crossed((self.largest(),) * 2, anew, rng, share)
+
+    def neighbours(self) -> list[Choice]:
+        """The largest shape with one thing about it made as small as it may be, for each thing."""
+        large, small = self.largest(), self.smallest()
+        found: list[Choice] = []
+        for f in fields(Choice):
+            most, least = getattr(large, f.name), getattr(small, f.name)
+            if isinstance(most, tuple):
+                found += [replace(large, **{f.name: (*most[:i], x, *most[i + 1 :])}) for i, x in enumerate(least)]
+            else:
+                found.append(replace(large, **{f.name: least}))
+        return list(dict.fromkeys(one for one in found if one != large))
 
     def child(self, parents: Sequence[Choice], rng: np.random.Generator, rate: float = 0.12) -> Choice:
         """Every gene from one of two parents, a few drawn anew."""
         first, second = (parents[i] for i in rng.integers(len(parents), size=2))
-        anew, genes = self.draw(rng), {}
+        return self._crossed((first, second), self.draw(rng), rng, rate)
+
+    @staticmethod
+    def _crossed(parents: tuple[Choice, Choice], anew: Choice, rng: np.random.Generator, rate: float) -> Choice:
+        genes = {}
         for f in fields(Choice):
-            options = [getattr(c, f.name) for c in (first, second, anew)]
+            options = [getattr(c, f.name) for c in (*parents, anew)]
             if isinstance(options[0], tuple):
                 genes[f.name] = tuple(_inherited(gene, rng, rate) for gene in zip(*options, strict=True))
             else:

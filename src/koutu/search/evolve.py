@@ -32,7 +32,8 @@ def evolve(
 ) -> Iterator[Tried]:
     """Every shape as it is tried, those of an earlier call on the same `log` first. No shape is judged twice.
 
-    The first generation is the largest, the smallest and drawn ones; then each is bred from the front of all so far.
+    The first generation is the largest, the smallest, the largest with one thing about it smaller, and drawn ones up to
+    `population`; then each is bred from the front of all so far.
     What a generation breeds depends on the seed and on what came before alone. Raises InputError for a damaged log.
     """
     known = {tried.choice: tried for tried in read(log)}
@@ -93,7 +94,7 @@ def read(log: Path) -> list[Tried]:
 
 def _generation(space: Space, past: Sequence[Tried], population: int, rng: np.random.Generator) -> list[Choice]:
     if not past:
-        first = [space.largest(), space.smallest()]
+        first = [space.largest(), space.smallest(), *space.neighbours()]
         return [*first, *(space.draw(rng) for _ in range(population - len(first)))]
     parents, seen = [t.choice for t in front(past)], {t.choice for t in past}
     children: list[Choice] = []

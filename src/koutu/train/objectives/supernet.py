@@ -16,15 +16,19 @@ from koutu.train.objectives.portrait import MODNetObjective
 from koutu.trimap import trimap_from_alpha
 from koutu.types import InputError
 
+GENES = 0.1, 0.6  # share of a shape's genes that are drawn, at the beginning and at the end
+
 
 class SupernetObjective(MODNetObjective):
-    """The sandwich rule of Yu and Huang, ICCV 2019: at every step the largest shape, the smallest, and `drawn` others.
+    """The largest shape at every step, the sandwich rule of Yu and Huang, ICCV 2019, and `drawn` others.
 
+    As Cai et al., ICLR 2020, shrink progressively: drawn shapes differ from the largest in few genes at first and in
+    more later (`GENES`), and the smallest, which would only disturb, joins them in the second half.
     shapes: weight of the smaller ones' losses, each an L1 distance to the truth and to the largest shape's alpha, four
     times as much over the unknown region. One process only: smaller shapes' gradients are not shared between several.
     """
 
-    defaults: Mapping[str, Any] = {**MODNetObjective.defaults, "drawn": 1, "shapes": 1.0}
+    defaults: Mapping[str, Any] = {**MODNetObjective.defaults, "drawn": 2, "shapes": 1.0}
 
     def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
         super().__init__(network, options)
@@ -39,7 +43,10 @@ class SupernetObjective(MODNetObjective):
         with torch.no_grad():
             taught = network.training_outputs(batch.src, *state).pha.float()
         rng = np.random.default_rng(int(torch.randint(2**31, ())))
-        shapes = [self.space.smallest(), *(self.space.draw(rng) for _ in range(self.options["drawn"]))]
+        share = GENES[0] + (GENES[1] - GENES[0]) * done
+        shapes = [self.space.draw(rng, share) for _ in range(self.options["drawn"])]
+        if done >= 0.5 and self.calls % 2:
+            shapes[0] = self.space.smallest()
         unknown = trimap_from_alpha(batch.pha, max(3, batch.src.shape[-1] // 40)) == 0.5
         smaller = [self._smaller(shape, batch, state, taught, unknown) for shape in shapes]
         return parts | {"shapes": self.options["shapes"] * torch.stack(smaller).mean()}
