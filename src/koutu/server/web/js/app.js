@@ -128,9 +128,17 @@ class App {
       this.state = engine?.constructor.where ?? "idle";
       figures(this);
       session.start(source, engine);
+      this.store(engine);
     } catch (error) {
       if (turn === this.turn && error.name !== "AbortError") this.failed(error);
     }
+  }
+
+  /** Fetch the network for stills too while there is time, so that all goes on if the server goes. */
+  async store(engine) {
+    if (!engine?.open || this.source) return;
+    await engine.open(this.engines.models.still).catch(() => {});
+    $("figures").dataset.stored = "";
   }
 
   /** An engine that cannot start or stopped: the other one where the choice is ours, words where it is the visitor's. */

@@ -1,6 +1,6 @@
 // Every word of the page, in English and Chinese.
 
-const WORDS = {
+export const WORDS = {
   en: {
     title: "koutu · cut people out of pictures and video",
     skip: "To the picture",
