@@ -114,7 +114,8 @@ class Aipp:
 
 def half(value: float) -> np.float16:
     """The half float that a number in a text becomes."""
-    return np.float16(np.float32(value))
+    with np.errstate(over="ignore"):  # what is beyond becomes infinite, and is refused as such
+        return np.float16(np.float32(value))
 
 
 def read_aipp(path: Path) -> list[Aipp]:
