@@ -59,7 +59,7 @@ ALLOWED = {
     "review": {"color", "composite", "files", "foreground", "metrics", "runtime", "types", "zoo"},
     "bench": {"classical", "color", "files", "machine", "models", "runtime", "types", "zoo"},
     "search": {"bench", "data", "files", "machine", "models", "nn", "train", "types"},
-    "export": {"color", "data", "files", "models", "runtime", "types"},
+    "export": {"color", "data", "files", "machine", "metrics", "models", "runtime", "types", "zoo"},
     "hilens_simulator": {"runtime", "types"},
     "live": {"color", "composite", "runtime", "types"},
     "server": {"api", "color", "composite", "files", "foreground", "machine", "runtime", "types", "zoo"},

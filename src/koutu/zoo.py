@@ -12,6 +12,7 @@ from koutu.classical import METHODS, Method
 from koutu.models import MODELS as NETWORKS
 from koutu.models import build, load_checkpoint
 from koutu.runtime.backends import ENGINES, Backend
+from koutu.runtime.exported import ExportedBackend, card_of
 from koutu.runtime.gate import GatedBackend, parts_of
 from koutu.runtime.solver_backend import SolverBackend
 from koutu.runtime.steady import held_steady, remembers_alpha
@@ -93,6 +94,7 @@ def load(
     """A backend ready to run: a name of `koutu models`, or the path of an ONNX file that koutu exported.
 
     Or the path of a YAML file that describes somebody else's network (docs/peers.md); its own file is `weights` then.
+    Or what `koutu export` wrote for any target: the card NAME.json, or the file beside it (docs/export.md).
 
     engine: of packaged weights and ONNX files "onnxruntime" (the default) or "openvino"; networks of the field run on
     "torch". device: "cpu", or what the engine offers ("cuda"; "gpu", "npu"); threads: 0 for the engine's choice.
@@ -105,7 +107,10 @@ def load(
     """
     if gate and not _is_onnx(model):
         raise ModelError(f"expected an ONNX file of koutu's with --gate, got {model}; leave it out")
-    if steady and not _is_onnx(model):
+    card = None if str(model) in MODELS else card_of(model)
+    if card is not None and (gate or weights is not None or options):
+        raise ModelError(f"expected no gate, weights or options with the export {model}, got some; leave them out")
+    if steady and not _is_onnx(model) and card is None:
         raise ModelError(f"expected an ONNX file of koutu's with --steady, got {model}; leave it out")
     if threads < 0:
         raise ModelError(f"expected 0 threads (the engine's choice) or more, got {threads}; give a positive number")
@@ -121,12 +126,18 @@ def load(
     if str(model) in METHODS:
         _require_engine(engine, ("pymatting",))
         return SolverBackend(cast("Method", str(model)))
+    if card is not None:
+        return _steadied(ExportedBackend(card, engine=engine, device=device, threads=threads), steady)
     _require_engine(engine, tuple(ENGINES))
     path = Path(model) if str(model).endswith(".onnx") else packaged(str(model))
     run = partial(ENGINES[engine or DEFAULT_ENGINE], device=device, threads=threads)
-    backend = run(path) if gate is False else _gated(path, run, required=bool(gate))
+    return _steadied(run(path) if gate is False else _gated(path, run, required=bool(gate)), steady)
+
+
+def _steadied(backend: Backend, steady: bool | None) -> Backend:
+    """The backend held steady, if it is to be, or if it is not said and can be."""
     if steady and not remembers_alpha(backend):
-        raise ModelError(f"expected a network that remembers its alpha with --steady, {path} does not; leave it out")
+        raise ModelError(f"expected a network that remembers its alpha with --steady, got {backend.name}; leave it out")
     return backend if steady is False else held_steady(backend)
 
 

@@ -13,6 +13,7 @@ from koutu.cli.adapt import adapt
 from koutu.cli.bench import bench
 from koutu.cli.data import app as data
 from koutu.cli.evaluation import compose, evaluate
+from koutu.cli.export import export
 from koutu.cli.gate import gate
 from koutu.cli.image import image, trimap
 from koutu.cli.live import live
@@ -46,7 +47,8 @@ Examples:
 \b
 Exit codes: 0 done, 2 wrong usage, 3 input, 4 output, 5 model or device,
 6 done but part of a damaged input was lost, 7 training cannot go on,
-8 an adaptation made nothing better and was not written, 130 interrupted, 143 terminated.""",
+8 an adaptation made nothing better and was not written,
+9 an export differed too much and was not written, 130 interrupted, 143 terminated.""",
 )
 
 
@@ -57,7 +59,23 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-for command in (video, live, image, trimap, review, bench, train, search, adapt, gate, quantise, demo, models, doctor):
+for command in (
+    video,
+    live,
+    image,
+    trimap,
+    review,
+    bench,
+    train,
+    search,
+    adapt,
+    gate,
+    quantise,
+    export,
+    demo,
+    models,
+    doctor,
+):
     app.command()(command)
 app.command()(serve)
 app.command("eval")(evaluate)

@@ -20,7 +20,7 @@ class Fit(str, Enum):
 
 
 Model = Annotated[
-    str, typer.Option("--model", "-m", help="A name of `koutu models`, an exported .onnx file, or a .yaml description.")
+    str, typer.Option("--model", "-m", help="A name of `koutu models`, an export (.onnx, .json), a .yaml description.")
 ]
 Engine = Annotated[str, typer.Option(help="onnxruntime, openvino or torch; exactly what is asked for runs.")]
 Device = Annotated[

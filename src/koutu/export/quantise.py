@@ -59,10 +59,10 @@ def quantise(
     if low.is_file() and rest.is_file():
         begin = OnnxBackend(low)
         begun = [[feeds | _begun(begin, feeds) for feeds in clip] for clip in recordings]
-        _quantised(rest, targets[1], begun, tolerance, watch)
+        quantised(rest, targets[1], begun, tolerance, watch)
         with whole_file(targets[0]) as file:
             file.write(low.read_bytes())
-    return _quantised(source, out, recordings, tolerance, watch)
+    return quantised(source, out, recordings, tolerance, watch)
 
 
 def recorded(network: OnnxBackend, clip: Clip) -> list[Feeds]:
@@ -82,9 +82,10 @@ def _begun(begin: OnnxBackend, feeds: Feeds) -> Feeds:
     return {name: found[name] for name in ("logits", "features")}
 
 
-def _quantised(
+def quantised(
     source: Path, out: Path, recordings: Sequence[Sequence[Feeds]], tolerance: float, watch: Watch
 ) -> Quantised:
+    """As `quantise`, of one file and the inputs of its frames, clip by clip, recorded already."""
     with tempfile.TemporaryDirectory() as folder:
         trial = Trial(Path(folder), source, recordings)
         layers, found = trial.layers(), {}

@@ -30,8 +30,8 @@ class Trial:
             shape_inference.quant_pre_process(str(source), str(self.plain), skip_symbolic_shape=True)
         network = OnnxBackend(source)
         self.card = network.card
-        size = recordings[0][0]["rgb"].shape  # histograms are of pictures of one size
-        self.scales = [feeds for clip in recordings[::2] for feeds in clip if feeds["rgb"].shape == size]
+        size = _shapes(recordings[0][0])  # histograms are of pictures of one size
+        self.scales = [feeds for clip in recordings[::2] for feeds in clip if _shapes(feeds) == size]
         self.checks = [feeds for clip in recordings[1::2] for feeds in clip]
         self.true = [network.run(feeds)["pha"] for feeds in self.checks]
 
@@ -75,6 +75,10 @@ class Trial:
         onnx.helper.set_model_props(model, {"koutu": json.dumps(card)})
         with whole_file(out) as file:
             file.write(model.SerializeToString())
+
+
+def _shapes(feeds: Feeds) -> dict[str, tuple[int, ...]]:
+    return {name: tensor.shape for name, tensor in feeds.items()}
 
 
 class _Reader:

@@ -185,13 +185,12 @@ class Trimapless(nn.Module):
         return [src.new_zeros(len(src), 1, *src.shape[-2:])] if self.cfg.temporal else []
 
     def forward(self, src: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        if not self.cfg.temporal or len(state) != 1:
-            return src, self._branches(src, state)[-1]
+        clip = self.cfg.temporal and len(state) == 1 and len(src) != len(state[0])
         phas = []
-        for frame in src.split(len(state[0])):
-            state = (self._branches(frame, state)[-1],)
-            phas.append(state[0])
-        return src, torch.cat(phas), *state
+        for frame in src.split(len(state[0])) if clip else (src,):  # a split into one is an operator that some lack
+            phas.append(self._branches(frame, state)[-1])
+            state = (phas[-1],) if self.cfg.temporal else state
+        return src, torch.cat(phas) if clip else phas[0], *state
 
     def training_outputs(self, src: Tensor, *state: Tensor) -> TrainingOutputs:
         """All heads on the same inputs as `forward`. Raises NotImplementedError here."""

@@ -1,0 +1,158 @@
+"""`koutu export`."""
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from koutu.cli import options
+
+if TYPE_CHECKING:
+    from koutu.export.parity import Bounds
+    from koutu.export.run import Exported
+
+
+class Preprocess(str, Enum):
+    """Where levels become numbers."""
+
+    inside = "inside"
+    outside = "outside"
+
+
+def export(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Packaged weights, a .pt, or a network's name.")],
+    to: Annotated[str, typer.Option("--to", metavar="TARGET", help="onnx, openvino, tflite, coreml, ncnn or caffe.")],
+    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="File; NAME.json goes beside it.")],
+    size: Annotated[
+        str, typer.Option(metavar="WxH", help="Of the pictures, or any; the target's best if left out.")
+    ] = "",
+    preprocess: Annotated[
+        Preprocess | None, typer.Option(help="inside: uint8 RGB NHWC in; outside: float NCHW in [0, 1].")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8, as far as the target has it.")] = "",
+    ratio: Annotated[str, typer.Option(help="Of what the network sees to the picture: 1/4 or 0.25; built in.")] = "",
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Alpha follows the full-size edges inside the file.")
+    ] = False,
+    clip: Annotated[
+        list[Path] | None, typer.Option("--clip", readable=False, help="For parity and int8; several. Else the sample.")
+    ] = None,
+    people: Annotated[Path | None, typer.Option(readable=False, help="Pack of people, for int8's truth.")] = None,
+    backgrounds: Annotated[Path | None, typer.Option(readable=False, help="Pack of places, with --people.")] = None,
+    scenes: Annotated[int, typer.Option(min=2, help="Made of the packs.")] = 8,
+    frames: Annotated[
+        int, typer.Option(min=60, help="Of each clip for the parity gate; shorter ones are looped.")
+    ] = 60,
+    tolerance: Annotated[float, typer.Option(min=0.0, help="Thousandths of alpha that int8 may cost.")] = 0.5,
+    allow: Annotated[
+        str, typer.Option(metavar="LARGEST,MEAN,DTSSD", help="Differences to torch, other than the precision's own.")
+    ] = "",
+    weights: options.Weights = "",
+    option: options.Option = [],  # noqa: B006
+) -> None:
+    """Write a network for an engine or a device; refused unless it does there what it does in torch.
+
+    \b
+    koutu export koutu --to onnx -o koutu.onnx
+    koutu export koutu --to openvino --size 1920x1080 --refine --precision fp16 -o koutu-1080p.xml
+    koutu export runs/small/best.pt --to onnx --precision int8 --clip street.mp4 -o small-int8.onnx
+    koutu export rvm --weights rvm_mobilenetv3.pth --to ncnn --size 640x360 --ratio 0.5 -o rvm.param
+    koutu video talk.mp4 -o out.mp4 --model koutu-1080p.json
+    """
+    import shlex
+    import sys
+
+    from koutu.export.targets import require_tools
+    from koutu.progress import Steps
+
+    require_tools(to)
+    from koutu.export.clips import Sources
+    from koutu.export.run import Request
+    from koutu.export.run import export as write
+    from koutu.export.subject import parse_ratio, subject
+    from koutu.types import InputError
+
+    if (people is None) != (backgrounds is None):
+        raise InputError("expected packs of people and of backgrounds together, got one; give both, or neither")
+    request = Request(
+        target=to, out=output, size=_size(size), preprocess=preprocess.value if preprocess else "",
+        precision=precision, ratio=parse_ratio(ratio), refine=refine, clips=tuple(clip or ()),
+        scenes=Sources(people, backgrounds, scenes, 24) if people and backgrounds else None, frames=frames,
+        tolerance=tolerance, bounds=_bounds(allow), command=shlex.join(["koutu", *sys.argv[1:]]),
+    )  # fmt: skip
+    found = subject(model, weights or None, options.parse_options(option))
+    with Steps(f"{found.name} → {to}") as watch:
+        done = write(request, found, watch)
+    for line in _lines(done):
+        print(line)
+
+
+def _size(text: str) -> tuple[int, int] | str | None:
+    from koutu.bench.cases import parse_size
+    from koutu.runtime.exported_card import ANY
+
+    return ANY if text == ANY else parse_size(text) if text else None
+
+
+def _bounds(text: str) -> "Bounds | None":
+    from koutu.export.parity import Bounds
+    from koutu.types import InputError
+
+    if not text:
+        return None
+    try:
+        largest, mean, dtssd = (float(word) for word in text.split(","))
+    except ValueError as e:
+        raise InputError(f"expected --allow LARGEST,MEAN,DTSSD, got {text!r}; for example 0.1,0.001,0.2") from e
+    return Bounds(largest, mean, dtssd)
+
+
+def _lines(done: "Exported") -> list[str]:
+    """What was made, how it was proved, and where it is."""
+    content = done.content
+    rows = [_described(content)]
+    if not done.figures:
+        rows.append(content["parity"]["why"])
+    for row in done.figures:
+        rows.append(
+            f"parity, {row.frames} frames of {row.clip} at {row.size[1]}x{row.size[0]}: largest {row.largest:.2g}, "
+            f"mean {row.mean:.2g}, dtSSD x 100 {row.dtssd:.2g}"
+        )
+    if done.figures:
+        b = done.bounds
+        rows.append(f"allowed: {b.largest:g}, {b.mean:g}, {b.dtssd:g}; on {content['parity']['engine']}")
+    rows += _table(content.get("int8", {}))
+    rows += [f"note: {note}" for note in content["notes"] if note != content["parity"].get("why")]
+    return [*rows, *(f"wrote {path}" for path in (*done.files, done.card))]
+
+
+def _described(content: object) -> str:
+    assert isinstance(content, dict)
+    size, seen = content["size"], content["network_size"]
+    said = "pictures of any size" if size == "any" else f"pictures of {size['width']}x{size['height']}"
+    if content["ratio"] or seen != size:
+        shown = f"{seen['width']}x{seen['height']}" if seen != "any" else content["ratio"]
+        said += f", of which the network sees {shown}" + (", refined" if content["refined"] else "")
+    source = content["input"]
+    return f"{content['name']} in {content['precision']}: {said}, as {source['layout']} {source['dtype']}"
+
+
+def _table(eight: dict) -> list[str]:
+    """int8 before and after, clip by clip."""
+    if not eight:
+        return []
+    kept = len(eight["kept_in_float32"])
+    rows = [
+        f"int8: {eight['layers'] - kept} of {eight['layers']} layers; difference to float32, thousandths of alpha: "
+        f"{eight['error']:.2f}, with all layers {eight['error_with_all_layers']:.2f}",
+        "clip                      mean x1000  largest  dtSSD x100   off the truth x1000: float32   int8",
+    ]
+    for row in eight["quality"]:
+        truth = ""
+        if "int8_mad_x1000" in row:
+            truth = f"{row['float32_mad_x1000']:31.2f} {row['int8_mad_x1000']:6.2f}"
+        rows.append(
+            f"{row['clip'][:24]:24}  {1000 * row['mean']:10.2f} {row['largest']:8.3f} {row['dtssd_x100']:11.2f}{truth}"
+        )
+    return rows

@@ -1,0 +1,144 @@
+"""The gate that every export passes: a real clip rolled out by the file and by torch, each with its own memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.color import to_rgb
+from koutu.export.deployed import Deployed
+from koutu.export.job import Watch
+from koutu.metrics.video import PRINTED, dtssd
+from koutu.runtime.exported import ExportedBackend
+from koutu.runtime.video import open_video
+from koutu.types import InputError, KoutuError
+
+FRAMES = 60  # at least; a shorter clip is looped
+UPRIGHT = 12  # frames of the same clip turned upright, where the size is any
+
+
+class ParityError(KoutuError, ValueError):
+    """The exported file and torch part too far; nothing was written."""
+
+    exit_code = 9
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What an export may differ by: largest and mean |difference| of alpha, and dtSSD × 100."""
+
+    largest: float
+    mean: float
+    dtssd: float
+
+
+# Set by what was measured (docs/export.md), with room for other networks and processors.
+BOUNDS = {
+    "fp32": Bounds(0.01, 1e-4, 0.02),
+    "fp16": Bounds(0.1, 1e-3, 0.2),
+    "int8": Bounds(1.0, 4e-3, 1.0),
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What it differs by over the frames of a clip; `size`: (H, W) of the pictures."""
+
+    clip: str
+    frames: int
+    size: tuple[int, int]
+    largest: float
+    mean: float
+    dtssd: float
+
+    def within(self, bounds: Bounds) -> bool:
+        """Whether all are numbers and none is beyond its bound."""
+        pairs = ((self.largest, bounds.largest), (self.mean, bounds.mean), (self.dtssd, bounds.dtssd))
+        return all(isfinite(found) and found <= allowed for found, allowed in pairs)
+
+
+def pictures(path: Path, backend: Any, frames: int, *, upright: bool = False) -> NDArray[Any]:
+    """The first `frames` pictures of a clip (T, h, w, 3) uint8 in the size that a file wants; a short clip is looped.
+
+    upright: the sides of what is asked for change places. Raises InputError for a clip of fewer than two frames.
+    """
+    with open_video(path) as reader:
+        size = reader.size[::-1] if upright else reader.size
+        size = backend.network_size(size)
+        found = [to_rgb(frame.picture, size) for frame in islice(reader, frames)]
+    if len(found) < 2:
+        raise InputError(f"{path}: expected a clip of two frames or more, got {len(found)}; give a longer one")
+    return np.stack([found[i % len(found)] for i in range(frames)])
+
+
+def rolled_out(backend: Any, rgb: NDArray[Any]) -> list[NDArray[np.float32]]:
+    """Alphas (h, w) of a clip (T, h, w, 3) by a backend with its own memory, the first frame seen twice as in use."""
+    state = backend.initial_state(rgb.shape[1:3])
+    phas = []
+    for t, frame in enumerate((rgb[0], *rgb)):
+        _, pha, state = backend(frame, state)
+        if t:
+            phas.append(pha)
+    return phas
+
+
+class Reference:
+    """The network in torch, rolled out as a backend is."""
+
+    def __init__(self, module: Deployed):
+        self._module = module
+
+    def initial_state(self, size: tuple[int, int]) -> list[Any]:
+        """Empty memory for pictures of (H, W)."""
+        return self._module.initial_state(size)
+
+    def __call__(self, rgb: NDArray[Any], state: list[Any]) -> tuple[None, NDArray[np.float32], list[Any]]:
+        pha, state = self._module.step(rgb, state)
+        return None, pha.numpy(), state
+
+
+def compared(
+    found: Sequence[NDArray[np.float32]], true: Sequence[NDArray[np.float32]], clip: str, size: tuple[int, int]
+) -> Figures:
+    """Figures of two sequences of alphas."""
+    off = [np.abs(a - b) for a, b in zip(found, true, strict=True)]
+    steps = [
+        dtssd(np.clip(a, 0, 1), np.clip(b, 0, 1), np.clip(after, 0, 1), np.clip(then, 0, 1))
+        for (a, after), (b, then) in zip(pairwise(found), pairwise(true), strict=True)
+    ]
+    worst, mean = max(float(x.max()) for x in off), float(np.mean([x.mean() for x in off]))
+    return Figures(clip, len(off), size, worst, mean, PRINTED["dtssd"] * float(np.mean(steps)))
+
+
+def figures(
+    backend: ExportedBackend, module: Deployed, clips: Sequence[Path], frames: int, watch: Watch
+) -> list[Figures]:
+    """How the file differs from torch on each clip, and where its size is any, on the first one upright too."""
+    plans = [(clip, frames, False) for clip in clips]
+    if module.geometry.size is None:
+        plans.append((clips[0], UPRIGHT, True))
+    results = []
+    for i, (clip, count, upright) in enumerate(plans):
+        watch(i, len(plans), f"parity on {clip.name}")
+        rgb = pictures(clip, backend, count, upright=upright)
+        found, true = rolled_out(backend, rgb), rolled_out(Reference(module), rgb)
+        name = clip.name + (", upright" if upright else "")
+        results.append(compared(found, true, name, (rgb.shape[1], rgb.shape[2])))
+    return results
+
+
+def require_parity(found: Sequence[Figures], bounds: Bounds, name: str, precision: str) -> None:
+    """Raise ParityError with the figures of the first clip that is beyond the bounds."""
+    for row in found:
+        if not row.within(bounds):
+            raise ParityError(
+                f"expected {name} in {precision} to stay within {bounds.largest:g} (largest), {bounds.mean:g} (mean) "
+                f"and {bounds.dtssd:g} (dtSSD × 100) of torch, got {row.largest:.2g}, {row.mean:.2g} and "
+                f"{row.dtssd:.2g} on {row.frames} frames of {row.clip}; nothing was written. Take a finer --precision, "
+                "or wider bounds by --allow LARGEST,MEAN,DTSSD"
+            )

@@ -1,0 +1,151 @@
+"""An export from the wish to the card: converted aside, held against torch, and only then put in its place."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from koutu.export import card
+from koutu.export.clips import Sources
+from koutu.export.deployed import Deployed
+from koutu.export.eight import Eight, quality, to_bytes
+from koutu.export.geometry import Size, geometry, near
+from koutu.export.job import Converted, Job, Watch
+from koutu.export.parity import BOUNDS, FRAMES, Bounds, Figures, figures, require_parity
+from koutu.export.places import aside, place, put
+from koutu.export.subject import Subject, reduces_itself
+from koutu.export.targets import Target, choose, converter_of, require_tools, target_of
+from koutu.runtime.exported import ExportedBackend
+from koutu.runtime.exported_card import ANY
+from koutu.runtime.video import open_video
+from koutu.types import InputError
+from koutu.zoo import SAMPLE
+
+WIDE = (720, 1280)  # pictures that a fixed size is for where none is asked for
+TOLERANCE = 0.5  # thousandths of alpha that int8 may cost
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for. size: (H, W), "any", or None for what the target does best. preprocess, precision: or empty.
+
+    clips: films for parity and for int8's scales; the packaged sample if there are none. tolerance: thousandths of
+    alpha that int8 may cost. bounds: other than those of the precision. command: as it was given, for the card.
+    """
+
+    target: str
+    out: Path
+    size: Size | str | None = None
+    preprocess: str = ""
+    precision: str = ""
+    ratio: Fraction | None = None
+    refine: bool = False
+    clips: tuple[Path, ...] = ()
+    scenes: Sources | None = None
+    frames: int = FRAMES
+    tolerance: float = TOLERANCE
+    bounds: Bounds | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written. figures: of the gate, empty where the file cannot run here. content: the card's."""
+
+    card: Path
+    files: tuple[Path, ...]
+    figures: tuple[Figures, ...]
+    bounds: Bounds
+    content: Mapping[str, Any]
+
+
+def export(request: Request, subject: Subject, watch: Watch = lambda *_: None) -> Exported:
+    """Write `subject` for a target, with its card; nothing is written unless it passes the parity gate.
+
+    Raises InputError for a wish that the target or the network cannot fulfil, ModelError for a missing tool or an
+    operator that the target lacks, ParityError for a file that differs too much, OutputError if it cannot be written.
+    """
+    target = target_of(request.target)
+    request = checked(request, target, subject)
+    goal = place(request.out, request.target, target)
+    require_tools(request.target)
+    for clip in request.clips:
+        open_video(clip).close()
+    module = _module(request, subject)
+    with aside(goal) as work:
+        job = Job(module, work, goal.stem, request.precision, subject.name, subject.pixels)
+        eight = None
+        if request.precision == "int8":
+            eight = to_bytes(job, subject, request.clips, request.scenes, request.tolerance, watch)
+        watch(0, 1, f"converting for {request.target}")
+        made = _converted(job, target, eight)
+        proof = _proof(request, subject, job, made, eight, watch)
+        content = card.content(subject, job, made, request.target, request.command, proof, refine=request.refine)
+        path = work / goal.card.name
+        card.save(path, content)
+        put([*made.files, path], goal)
+    files = tuple(goal.folder / file.name for file in made.files)
+    return Exported(goal.card, files, tuple(proof.figures), proof.bounds or BOUNDS[request.precision], content)
+
+
+def checked(request: Request, target: Target, subject: Subject) -> Request:
+    """The request with every choice made; raises InputError for what cannot be had."""
+    name = request.target
+    precision = choose(name, "precision", request.precision, target.precisions, target.why)
+    preprocess = choose(name, "preprocess", request.preprocess, target.preprocess)
+    if request.frames < FRAMES:
+        raise InputError(f"expected {FRAMES} frames or more for the parity gate, got {request.frames}; ask for more")
+    if request.refine and reduces_itself(subject.network):
+        raise InputError(f"{subject.name} refines by itself: leave --refine out; --ratio sets what it sees")
+    if request.refine and not target.refines:
+        raise InputError(f"expected a target that can hold the refinement, got {name}; --to onnx, openvino or tflite")
+    size = request.size
+    any_size = target.any_size and subject.any_size
+    if size == ANY and not any_size:
+        what = f"a file for {name}" if not target.any_size else f"the graph of {subject.kind}"
+        raise InputError(f"{what} is of one size; give --size WIDTHxHEIGHT")
+    if size is None:
+        fixed = request.refine and request.ratio is None
+        size = ANY if any_size and not fixed else WIDE if fixed or request.ratio else _natural(subject)
+    clips = request.clips or (SAMPLE / "talk.mp4",)
+    return replace(request, precision=precision, preprocess=preprocess, size=size, clips=clips)
+
+
+def _natural(subject: Subject) -> Size:
+    """The size that the network is shown of wide pictures."""
+    if subject.kind in ("tmodnet", "modnet"):
+        return near(WIDE, subject.pixels, subject.network.stride)
+    return subject.network.network_size(WIDE)
+
+
+def _module(request: Request, subject: Subject) -> Deployed:
+    size = None if request.size == ANY or isinstance(request.size, str) else request.size
+    own = reduces_itself(subject.network)
+    subject = subject.at_ratio(request.ratio)
+    ratio = None if own else request.ratio
+    found = geometry(subject.network, size, ratio, pixels=subject.pixels, refine=request.refine)
+    return Deployed(subject.network, found, inside=request.preprocess == "inside", refine=request.refine)
+
+
+def _converted(job: Job, target: Target, eight: Eight | None) -> Converted:
+    if eight is not None and target.suffixes == (".onnx",):
+        return eight.made
+    return converter_of(target)(job)
+
+
+def _proof(
+    request: Request, subject: Subject, job: Job, made: Converted, eight: Eight | None, watch: Watch
+) -> card.Proof:
+    """The gate: what the file differs by; raises ParityError if that is too much."""
+    if request.target == "coreml" and platform.system() != "Darwin":
+        return card.Proof(why_not=made.notes[0])
+    draft = job.folder / "draft.json"
+    blank = card.Proof(why_not="not yet")
+    card.save(draft, card.content(subject, job, made, request.target, "", blank, refine=request.refine))
+    backend, bounds = ExportedBackend(draft), request.bounds or BOUNDS[job.precision]
+    rows = quality(eight, backend, watch) if eight else []
+    found = figures(backend, job.module, request.clips, request.frames, watch)
+    require_parity(found, bounds, f"{subject.name} for {request.target}", job.precision)
+    return card.Proof(found, bounds, backend.engine, quality=rows, eight=eight.summary() if eight else {})

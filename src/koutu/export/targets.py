@@ -1,0 +1,90 @@
+"""What can be exported for, with what each takes: one table, so that a wish is refused before any work is done."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from koutu.types import InputError, ModelError
+
+
+@dataclass(frozen=True)
+class Target:
+    """suffixes: of the file that -o names, the first for names without; none: a folder.
+
+    precisions, preprocess: what can be asked for, the first is the default. any_size: whether one file may serve
+    pictures of any size. modules: Python modules it needs, with what installs them. why: why not the other precisions.
+    """
+
+    title: str
+    converter: str  # module:function
+    suffixes: tuple[str, ...]
+    precisions: tuple[str, ...] = ("fp32",)
+    preprocess: tuple[str, ...] = ("inside", "outside")
+    any_size: bool = False
+    refines: bool = False  # whether the guided refinement may be part of the file
+    modules: tuple[str, ...] = ("torch", "onnx", "onnxslim")
+    install: str = "pip install 'koutu[export]'"
+    why: str = ""
+
+
+_INT8 = "int8 is made for onnx and openvino"
+
+TARGETS: dict[str, Target] = {
+    "onnx": Target(
+        "ONNX", "koutu.export.to_onnx:convert", (".onnx",), ("fp32", "fp16", "int8"), any_size=True, refines=True,
+    ),
+    "openvino": Target(
+        "OpenVINO", "koutu.export.to_openvino:convert", (".xml",), ("fp32", "fp16", "int8"), any_size=True,
+        refines=True, modules=("torch", "onnx", "onnxslim", "openvino"), install="pip install 'koutu[export,openvino]'",
+    ),
+    "tflite": Target(
+        "TFLite", "koutu.export.to_tflite:convert", (".tflite",), ("fp32",), refines=True,
+        modules=("torch", "ai_edge_litert"), install="pip install 'koutu[export,tflite]'",
+        why=f"{_INT8}; a delegate of a phone computes in half floats by itself",
+    ),
+    "coreml": Target(
+        "Core ML", "koutu.export.to_coreml:convert", (".mlpackage",), ("fp16", "fp32"),
+        modules=("torch", "coremltools"), install="pip install 'koutu[export,coreml]'", why=_INT8,
+    ),
+    "ncnn": Target(
+        "ncnn", "koutu.export.to_ncnn:convert", (".param",), ("fp32", "fp16"), ("outside",),
+        modules=("torch", "pnnx", "ncnn"), install="pip install 'koutu[export,ncnn]'",
+        why=f"{_INT8}; ncnn's own tools (ncnn2table, ncnn2int8) make it of the float32 files",
+    ),
+    "caffe": Target(
+        "Caffe", "koutu.export.to_caffe:convert", (".caffemodel", ".prototxt"), ("fp32",), ("outside",),
+        why="Caffe's files hold float32; the device's converter makes half floats or bytes of them",
+    ),
+}  # fmt: skip
+
+
+def target_of(name: str) -> Target:
+    """The target; raises InputError for an unknown one."""
+    if name not in TARGETS:
+        raise InputError(f"expected a target out of {', '.join(TARGETS)}, got {name!r}; choose one with --to")
+    return TARGETS[name]
+
+
+def choose(name: str, what: str, asked: str, known: tuple[str, ...], why: str = "") -> str:
+    """What is asked for, or the first of what the target knows; raises InputError for anything else."""
+    if not asked:
+        return known[0]
+    if asked not in known:
+        reason = f" ({why})" if why else ""
+        raise InputError(f"expected --{what} {' or '.join(known)} for {name}, got {asked!r}{reason}; choose another")
+    return asked
+
+
+def require_tools(name: str) -> None:
+    """Raise ModelError, with the remedy, if a module that the target needs is not installed."""
+    target = target_of(name)
+    for module in target.modules:
+        if find_spec(module) is None:
+            raise ModelError(f"exporting for {name} needs {module}, which is not installed; {target.install}")
+
+
+def converter_of(target: Target) -> Any:
+    """The function that writes the target's files."""
+    module, _, function = target.converter.partition(":")
+    return getattr(import_module(module), function)

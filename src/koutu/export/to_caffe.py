@@ -1,0 +1,19 @@
+"""Caffe's two files, by the project's own writer, from an ONNX file of one size."""
+
+from koutu.export.caffe import write_caffe
+from koutu.export.job import Converted, Job
+from koutu.export.traced import trace
+
+
+def convert(job: Job) -> Converted:
+    """NAME.prototxt and NAME.caffemodel; what is beyond the HiLens Kit's list is noted."""
+    import onnx
+
+    source = job.path(".onnx")
+    onnx.save(trace(job), source)
+    found = write_caffe(source, job.folder / job.stem)
+    source.unlink()
+    notes = tuple(f"beyond the HiLens Kit's list: {sentence}" for sentence in found.beyond)
+    return Converted(
+        found.caffemodel, (found.prototxt, found.caffemodel), tools=("torch", "onnx", "onnxslim"), notes=notes
+    )
