@@ -77,7 +77,8 @@ class Desk:
                 strength = blur_of(now.background)  # where there is none, it begins as usual
                 self.change(name, 10.0 if strength is None else min(100.0, max(1.0, strength + by * BLUR_STEP)))
             elif name == "size":
-                at = SHARES.index(self.backend.share) if self.backend.share in SHARES else 0
+                share = self.backend.share if now.size == AUTO else now.size
+                at = SHARES.index(float(share))
                 self.change(name, SHARES[min(len(SHARES) - 1, max(0, at - by))])
             elif name == "gate":
                 self.change(name, not gated(self.backend))

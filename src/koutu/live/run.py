@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,13 +58,13 @@ class Report:
 
 
 class Live:
-    """One run from `place` to the outputs that `words` name (`koutu.live.sinks`); raises KoutuError if it cannot begin.
+    """One run from `place` to the outputs that `words` name (`koutu.live.sinks`), or sinks; raises KoutuError at once.
 
     tell: is given what people should know, line by line. `press` takes keys from any thread, `quit` ends the run.
     """
 
     def __init__(
-        self, place: Place, words: list[str], desk: Desk, *, options: Options | None = None,
+        self, place: Place, words: Sequence[str | Sink], desk: Desk, *, options: Options | None = None,
         hints: Hints | None = None, tell: Callable[[str], None] = print,
     ):  # fmt: skip
         self.desk, self.options = desk, options or Options()
@@ -134,14 +134,14 @@ class Live:
         outlet = outlet or self.outlets[0]
         return outlet.record.figures(self.matting.rate, self.matting.network, self.desk.backend.name)
 
-    def _connect(self, words: list[str], place: Place) -> None:
+    def _connect(self, words: Sequence[str | Sink], place: Place) -> None:
         given = self.options.encoding
         encoding = Encoding(given.preset, given.crf, given.bitrate, self.source.rate, self.source.has_audio)
         path = Path(place.url) if place.kind == "file" else None
         wiring = Wiring(self.desk, encoding, self.press, lambda: self.figures().line(), self._state, self.tell, path)
-        _require_apart(words)
+        _require_apart([word for word in words if isinstance(word, str)])
         for word in words:
-            sink: Sink = sink_of(word, wiring)
+            sink = sink_of(word, wiring) if isinstance(word, str) else word
             self.outlets.append(Outlet(sink, tell=self.tell, patience=self.options.patience))
 
     def _state(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ _SENT: dict[str, tuple[str, dict[str, str]]] = {
     "tcp": ("mpegts", {}),
 }
 SCHEMES = tuple(_SENT)
-FILE_WAITING = 8  # pictures: a file shows nobody anything, and a disk has slow moments
+FILE_WAITING = 2  # pictures: a disk has slow moments
 
 
 @dataclass(frozen=True)
