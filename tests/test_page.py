@@ -22,8 +22,8 @@ if not CHROMIUM:
     pytest.skip("no Chromium on this machine (apt-get install chromium)", allow_module_level=True)
 
 # Alpha by WebAssembly and WebGL against ONNX Runtime and OpenCV. The picture is shrunk by other arithmetic, which moves
-# the network's input by a level here and there; memory of other frames moves alpha where the network is unsure.
-MEAN_STILL, MEAN_CAMERA = 0.6, 1.5  # of 255, over the picture
+# the network's input by a level here and there. Memory of other frames moves alpha where the network is unsure.
+MEAN_STILL, MEAN_CAMERA = 0.6, 3.0  # of 255, over the picture
 FAR = 32  # of 255; by which no more than FAR_SHARE of the pixels may differ
 FAR_SHARE = 0.004
 
@@ -79,7 +79,7 @@ def test_a_picture_in_the_browser(browser, server, portrait, tmp_path):
         assert page.errors == []
     inside = (alpha > 8) & (alpha < 247)
     assert np.abs(ours[..., :3][inside].astype(int) - cut[inside]).mean() < 12
-    assert ours[alpha == 0].max() < 40
+    assert ours[ours[..., 3] == 0].max() == 0
     weight = ours[..., 3:] / 255
     composed = ours[..., :3] * weight + np.array([16, 32, 48]) * (1 - weight)
     assert np.abs(seen - composed).max() < 2
@@ -92,13 +92,20 @@ def test_the_camera_in_the_browser(browser, server, tmp_path):
         page.page.click("#start-camera")
         page.matted()
         page.page.wait_for_selector("#rate:not(:empty)")
+        page.page.uncheck("#mirror")
         page.page.click("#play")
         page.page.wait_for_timeout(1500)  # for a frame that is still on its way
-        frame, alpha = page.picture("saveOriginal", tmp_path), page.picture("saveAlpha", tmp_path)
-        assert "512×288" in page.page.inner_text("#detail")
         assert page.page.inner_text("#latency").endswith("ms")
+        frame, alpha = page.picture("saveOriginal", tmp_path), page.picture("saveAlpha", tmp_path)
+        for size in ("448×256", "512×288"):  # with another size, memory starts afresh
+            page.page.select_option("#size", size.replace("×", "x"))
+            page.page.wait_for_selector(f'#detail:has-text("{size}")')
+        again, fresh = page.picture("saveOriginal", tmp_path), page.picture("saveAlpha", tmp_path)
+        assert np.array_equal(frame, again)
         assert page.errors == []
-    require_same_alpha(alpha, Matter(load("koutu-small", steady=False))(frame).alpha, MEAN_CAMERA)
+    theirs = Matter(load("koutu-small", steady=False))(frame).alpha
+    require_same_alpha(fresh, theirs, MEAN_STILL)
+    assert np.abs(alpha.astype(int) - theirs).mean() < MEAN_CAMERA  # it remembers other frames
 
 
 def test_a_picture_on_the_server(browser, server, portrait, tmp_path):
@@ -122,11 +129,12 @@ def test_the_camera_on_the_server(browser, server, background, way, tmp_path):
         page.matted()
         page.page.wait_for_selector("#rate:not(:empty)")
         assert way in page.page.inner_text("#detail")
+        page.page.uncheck("#mirror")
         page.page.click("#play")
         page.page.wait_for_timeout(1500)
         frame, alpha = page.picture("saveOriginal", tmp_path), page.picture("saveAlpha", tmp_path)
         if way == "WebSocket":  # JPEG both ways
-            require_same_alpha(alpha, Matter(load())(frame).alpha, 2 * MEAN_CAMERA)
+            assert np.abs(alpha.astype(int) - Matter(load())(frame).alpha).mean() < MEAN_CAMERA
         assert page.errors == []
 
 
@@ -175,7 +183,6 @@ def test_the_browser_goes_on_without_the_server(browser, portrait):
 
 def test_a_refused_camera(browser, server):
     with Page(browser, server.url, permissions=[]) as page:
-        page.page.evaluate("navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError') }")
         page.page.click("#start-camera")
         assert "did not allow the camera" in page.trouble()
         page.page.click("#notices button:has-text('Try again')")

@@ -143,7 +143,7 @@ void main() {
   if (before || (hasAlpha < 0.5 && view != 2)) { colour = vec4(rgb, 1); return; }
   if (view == 2) { colour = vec4(vec3(hasAlpha > 0.5 ? a : 0.0), 1); return; }
   vec3 f = own(at, rgb, a);
-  if (view == 4) { colour = a > 0.0 ? vec4(f, a) : vec4(0); return; }
+  if (view == 4) { colour = a < 0.5 / 255.0 ? vec4(0) : vec4(f, a); return; }
   vec2 cell = floor(gl_FragCoord.xy / square);
   vec3 b = background == 0 ? (mod(cell.x + cell.y, 2.0) < 0.5 ? squareA : squareB) : backdrop(seen);
   colour = vec4(mix(b, f, a), 1);

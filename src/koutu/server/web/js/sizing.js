@@ -1,7 +1,7 @@
 // How many pixels the network is shown, and when fewer must do. Same rule as koutu.runtime.backends.NetworkShape.
 
 /** The sizes on offer, as 16:9; other shapes get about as many pixels. */
-export const SIZES = [[256, 144], [320, 180], [384, 216], [448, 252], [512, 288]];
+export const SIZES = [[256, 144], [320, 176], [384, 216], [448, 256], [512, 288]];
 
 export const pixelsOf = ([width, height]) => width * height;
 
