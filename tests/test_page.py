@@ -92,10 +92,10 @@ def test_the_camera_in_the_browser(browser, server, tmp_path):
         page.page.click("#start-camera")
         page.matted()
         page.page.wait_for_selector("#rate:not(:empty)")
+        assert page.page.inner_text("#latency").endswith("ms")
         page.page.uncheck("#mirror")
         page.page.click("#play")
         page.page.wait_for_timeout(1500)  # for a frame that is still on its way
-        assert page.page.inner_text("#latency").endswith("ms")
         frame, alpha = page.picture("saveOriginal", tmp_path), page.picture("saveAlpha", tmp_path)
         for size in ("448×256", "512×288"):  # with another size, memory starts afresh
             page.page.select_option("#size", size.replace("×", "x"))
