@@ -57,7 +57,7 @@ ALLOWED = {
         "zoo",
     },
     "review": {"color", "composite", "files", "foreground", "metrics", "runtime", "types", "zoo"},
-    "bench": {"classical", "color", "files", "machine", "models", "runtime", "types", "zoo"},
+    "bench": {"classical", "color", "export", "files", "machine", "models", "runtime", "types", "zoo"},
     "search": {"bench", "data", "files", "machine", "models", "nn", "train", "types"},
     "export": {"color", "data", "files", "machine", "metrics", "models", "runtime", "types", "zoo"},
     "hilens_simulator": {"runtime", "types"},

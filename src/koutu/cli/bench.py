@@ -31,15 +31,20 @@ def bench(
     memory: Annotated[bool, typer.Option(help="Peak memory too, in a process for each.")] = True,
     device: options.Device = "cpu",
     json: Annotated[Path | None, typer.Option("--json", readable=False, help="Write all rounds.")] = None,
+    target: Annotated[
+        str, typer.Option(help="ascend310, ascend310b or ascend310p: predict for that chip instead, layer by layer.")
+    ] = "",
 ) -> None:
     """Measure how fast models matte the packaged sample, beside a reference, round after round.
 
-    A model that fails is told at the end, the others are measured, and the exit code is 5.
+    A model that fails is told at the end, the others are measured, and the exit code is 5. With --target nothing is
+    measured: the time on a chip that is not here is predicted from its published numbers (docs/ascend.md).
 
     \b
     koutu bench
     koutu bench koutu --engine onnxruntime,openvino --size 640x360,1280x720 --threads 1,2
     koutu bench u2netp-onnx=u2netp.onnx mine.onnx --against koutu-small --json out.json
+    koutu bench koutu-small modnet=random --size 512x512 --target ascend310
     """
     from koutu.bench import run, text
     from koutu.bench.cases import Plan, parse_size
@@ -51,6 +56,9 @@ def bench(
         raise InputError(f"expected numbers of threads, got {', '.join(numbers)}; for example 1,2")
     if json and not json.parent.is_dir():
         raise OutputError(f"expected a folder for {json}, found no {json.parent}; make it first")
+    if target:
+        _predicted(models or [against or DEFAULT], target, _several(size), _several(precision) or ["fp16"], json)
+        return
     plan = Plan(
         sizes=[parse_size(word) for word in _several(size)], threads=[int(number) for number in numbers],
         engines=_several(engine), precisions=_several(precision), against=against or DEFAULT, rounds=rounds,
@@ -63,6 +71,25 @@ def bench(
         print(line)
     if any(row["error"] for row in content["rows"]):
         raise typer.Exit(ModelError.exit_code)
+
+
+def _predicted(models: list[str], target: str, sizes: list[str], precisions: list[str], json: Path | None) -> None:
+    from koutu.bench import target_text
+    from koutu.bench.cases import parse_size
+    from koutu.bench.run import save
+    from koutu.bench.target import predict
+    from koutu.cli.gate import require
+
+    require("a prediction", "onnx", "onnxslim", "torch")
+    content = [
+        predict(model, target, parse_size(size), precision)
+        for model in models for size in sizes for precision in precisions
+    ]  # fmt: skip
+    if json:
+        save({"predictions": content}, json)
+    for i, prediction in enumerate(content):
+        for line in ([""] if i else []) + list(target_text.lines(prediction)):
+            print(line)
 
 
 def _tell(line: str) -> None:
