@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import httpx
+import httpx2 as httpx
 import numpy as np
 from PIL import Image
 
@@ -145,7 +145,9 @@ async def by_websocket(server: Server, seconds: float, frames: list[Any]) -> Hel
 
     held = Held()
     jpegs = [cv2.imencode(".jpg", frame[..., ::-1])[1].tobytes() for frame in frames]
-    async with websockets.connect(server.url.replace("http", "ws") + "/api/stream", proxy=None) as link:
+    async with websockets.connect(
+        server.url.replace("http", "ws") + "/api/stream", proxy=None, open_timeout=60
+    ) as link:
         await link.send(json.dumps({"background": "blur"}))
 
         async def send() -> None:

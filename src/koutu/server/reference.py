@@ -19,10 +19,11 @@ pre { background: #8882; padding: .6rem; overflow-x: auto; }
 LIVE = """
 <article><h2 id="stream"><span class="method">WS</span> <code>/api/stream</code></h2>
 <p>Live matting. The first message is a JSON text, which may be sent again at any time:
-<code>{"token": …, "background": "#rrggbb" | "blur" | name | "alpha", "mirror": false, "width": null, "model": ""}</code>.
-Then binary messages: 8 bytes frame number, big-endian, and a JPEG; answered by the same number and a JPEG. The newest
-frame wins. About once a second comes <code>{"type": "stats", "fps", "latency_ms", "latency_p95_ms", "matte_ms",
-"frames", "dropped", …}</code>, and on trouble <code>{"type": "error", "detail"}</code>.</p></article>
+<code>{"token": …, "background": "#rrggbb" | "blur" | name | "alpha", "mirror": false, "width": null,
+"model": ""}</code>. Then binary messages: 8 bytes frame number, big-endian, and a JPEG; answered by the same number
+and a JPEG. The newest frame wins. About once a second comes <code>{"type": "stats", "fps", "latency_ms",
+"latency_p95_ms", "matte_ms", "frames", "dropped", …}</code>, and on trouble
+<code>{"type": "error", "detail"}</code>.</p></article>
 """
 
 

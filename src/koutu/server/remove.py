@@ -15,6 +15,7 @@ from koutu.server.service import Service
 from koutu.server.uploads import bytes_of, decoded, received
 from koutu.types import InputError
 
+PIECE = 2**18  # bytes of an answer that are handed over at one time
 M = TypeVar("M", bound=BaseModel)
 Word = Annotated[str, Field(max_length=200)]
 
@@ -173,16 +174,19 @@ async def answered(leave: Callable[[], None], work: Callable[[], Any]) -> Respon
 
 
 class _Leaving(Response):
-    """A response that gives a place back when it has been sent or its client is gone."""
+    """A response that gives a place back when it has been taken, but for a last piece, or its client is gone."""
 
     def __init__(self, response: Response, leave: Callable[[], None]):
-        self._response, self._leave = response, leave
+        self._leave = leave
         self.status_code, self.background = response.status_code, None
         self.raw_headers = response.raw_headers
         self.body = response.body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._response(scope, receive, send)
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            for at in range(0, len(self.body), PIECE):  # each waits until there is room for it
+                await send({"type": "http.response.body", "body": self.body[at : at + PIECE], "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._leave()
