@@ -113,8 +113,6 @@ def _stream(word: str, wish: Wish) -> Place:
     options = {"protocol_whitelist": _NETWORK}
     if scheme in ("rtsp", "rtsps"):
         options |= {"rtsp_transport": "tcp"}  # UDP loses packets, and firewalls keep it out
-    if scheme != "http" and scheme != "https":
-        options |= {"fflags": "nobuffer"}
     return Place("stream", word, without_secrets(word), None, {**options, **wish.options})
 
 
