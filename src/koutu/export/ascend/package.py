@@ -140,7 +140,7 @@ def _caffe(plain: Path, part: Path, name: str) -> tuple[str, ...]:
     half = part / ".half.onnx"
     _save(half_weights(onnx.load(plain)), half)
     try:
-        return write_caffe(half, part / name).beyond
+        return write_caffe(half, part / name, depthwise="DepthwiseConvolution").beyond  # as the kit's list has it
     finally:
         half.unlink()
 
