@@ -20,7 +20,8 @@ from koutu.runtime.video import open_video
 from koutu.types import Yuv420
 from koutu.zoo import SAMPLE
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), "")
 MATTED = "#frame[data-state=matted]"
 PATIENCE_MS = 120_000  # machines that run tests are busy
 _SERVE = """
@@ -37,7 +38,8 @@ class Server:
     def __init__(self, port: int = 0, model: str = "koutu"):
         self.port = port or free_port()
         self.url = f"http://localhost:{self.port}/"
-        self._process = subprocess.Popen([sys.executable, "-c", _SERVE, str(self.port), model], stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-c", _SERVE, str(self.port), model]
+        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         end = time.monotonic() + PATIENCE_MS / 1000
         while not self._answers():
             assert self._process.poll() is None and time.monotonic() < end, "the server did not start"
@@ -47,6 +49,11 @@ class Server:
         """End it at once, as a power cut would."""
         self._process.kill()
         self._process.wait()
+
+    def cpu_seconds(self) -> float:
+        """CPU time it has used so far, where /proc tells."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / 100
 
     def _answers(self) -> bool:
         try:
@@ -64,12 +71,12 @@ def free_port() -> int:
 
 
 def write_camera(path: Path, frames: int) -> list[Yuv420]:
-    """The sample's first frames, every third, as what Chromium's fake camera plays round and round; returns them."""
+    """The sample's first frames as what Chromium's fake camera plays round and round; returns them."""
     with open_video(SAMPLE / "talk.mp4") as video:
-        pictures = [frame.picture for frame in video][: 3 * frames : 3]
+        pictures = [frame.picture for frame in video][:frames]
     with open(path, "wb") as file:
         height, width = pictures[0].size  # type: ignore[union-attr]
-        file.write(f"YUV4MPEG2 W{width} H{height} F10:1 Ip A1:1 C420jpeg\n".encode())
+        file.write(f"YUV4MPEG2 W{width} H{height} F30:1 Ip A1:1 C420jpeg\n".encode())
         for picture in pictures:
             assert isinstance(picture, Yuv420)
             file.write(b"FRAME\n")

@@ -235,7 +235,7 @@ def test_the_lines_of_the_guided_filter(browser, server):
             return [...new Lines(w, h).of(Float32Array.from(pha), Uint8Array.from(rgb))];
         }"""
         lines = np.array(page.page.evaluate(code, [rgb.ravel().tolist(), pha.ravel().tolist(), 37, 23]))
-    guide = luma(rgb).astype(np.float32) / 255
+    guide = np.asarray(luma(rgb) / 255, np.float32)
     slope = _slope(pha, guide)
     lines = lines.reshape(23, 37, 2)
     assert np.abs(lines[..., 0] - slope).max() < 0.02  # luma is rounded there
@@ -257,6 +257,6 @@ def test_sizes_and_when_they_change(browser, server):
         }"""
         sizes = [(1280, 720), (640, 480), (720, 1280), (1000, 100), (333, 777)]
         found, rungs, count = page.page.evaluate(code, sizes)
-    assert [tuple(size[::-1]) for size in found] == [small.network_size(size[::-1]) for size in sizes]
+    assert [(h, w) for w, h in found] == [small.network_size((h, w)) for w, h in sizes]
     assert rungs[0] == count - 1 and rungs[12] < count - 1  # slow: down
     assert rungs[29] <= rungs[-1] < count - 1  # quick: up again, but not to what was too slow

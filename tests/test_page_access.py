@@ -16,6 +16,8 @@ CONTROLS = "button, input:not([type=file]), select, a[href], canvas[tabindex]"
 NAMES = f"""() => [...document.querySelectorAll('{CONTROLS}')].filter((e) => e.checkVisibility()).map((e) =>
     [e.tagName + '#' + e.id + ' ' + (e.value ?? ''),
      e.getAttribute('aria-label') || [...(e.labels ?? [])].map((l) => l.innerText).join('') || e.innerText])"""
+USED = """() => [...document.querySelectorAll('[data-word],[data-label]')]
+    .flatMap((e) => [e.dataset.word, e.dataset.label]).filter(Boolean)"""
 FOCUSED = """() => { const e = document.activeElement;
     return e.id || e.dataset.word || (e.type === 'radio' ? e.name : e.getAttribute('aria-label') || e.className); }"""
 
@@ -87,8 +89,8 @@ def test_on_a_phone(browser, server, language):
         open_example(page)
         assert page.page.evaluate("document.documentElement.scrollWidth") <= 390
         small = """() => [...document.querySelectorAll('button, select, .tile')].filter((e) => e.checkVisibility())
-            .map((e) => [e.id || e.className, e.getBoundingClientRect()]).filter(([, b]) => Math.min(b.width, b.height) < 36)
-            .map(([name]) => name)"""
+            .map((e) => [e.id || e.className, e.getBoundingClientRect()])
+            .filter(([, box]) => Math.min(box.width, box.height) < 36).map(([name]) => name)"""
         assert page.page.evaluate(small) == []
         assert page.page.evaluate("document.documentElement.lang") == ("en" if language == "en-US" else "zh-Hans")
 
@@ -100,8 +102,8 @@ def test_both_languages_have_every_word(browser, server):
         blanks = re.compile(r"\{\w+\}")
         for key, text in words["en"].items():
             assert sorted(blanks.findall(text)) == sorted(blanks.findall(words["zh"][key])), key
-        used = page.page.evaluate("[...document.querySelectorAll('[data-word],[data-label]')].flatMap((e) => Object.values(e.dataset))")
-        assert {word for word in used if word} - {"data"} <= set(words["en"])
+        used = page.page.evaluate(USED)
+        assert set(used) <= set(words["en"])
         page.page.click("#language")
         assert page.page.inner_text("#start-file") == "选择文件"
         page.page.reload()
@@ -110,14 +112,16 @@ def test_both_languages_have_every_word(browser, server):
 
 def test_light_and_dark(browser, server):
     """Text stands out from what it is on, 4.5 : 1 and more, in both."""
-    code = """() => { const s = getComputedStyle(document.documentElement);
-        return Object.fromEntries(['paper', 'sheet', 'ink', 'faint', 'seal', 'on-seal'].map((n) => [n, s.getPropertyValue('--' + n).trim()])); }"""
+    names = ["paper", "sheet", "ink", "faint", "seal", "on-seal"]
+    code = """(names) => names.map((name) =>
+        getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim())"""
+    pairs = (("ink", "paper"), ("ink", "sheet"), ("faint", "sheet"), ("faint", "paper"), ("on-seal", "seal"))
     seen = set()
     for scheme in ("light", "dark"):
         with Page(browser, server.url, "?engine=server", color_scheme=scheme) as page:
-            colours = page.page.evaluate(code)
+            colours = dict(zip(names, page.page.evaluate(code, names), strict=True))
         seen.add(colours["paper"])
-        for text, ground in (("ink", "paper"), ("ink", "sheet"), ("faint", "sheet"), ("faint", "paper"), ("on-seal", "seal")):
+        for text, ground in pairs:
             assert contrast(colours[text], colours[ground]) >= 4.5, (scheme, text, ground)
     assert len(seen) == 2
 

@@ -4,10 +4,8 @@ import { Backgrounds, isColour } from "./backgrounds.js";
 import { Compositor } from "./compositor.js";
 import { Engines } from "./engines.js";
 import { figures } from "./figures.js";
-import { VideoJob } from "./jobs.js";
 import { tell, trouble, untell, whisper } from "./notices.js";
-import { canRecord, Recorder } from "./record.js";
-import { download, nameFor, offer, still } from "./saves.js";
+import { Saving } from "./saving.js";
 import { Session } from "./session.js";
 import { settings } from "./settings.js";
 import { Governor, pixelsOf, SIZES } from "./sizing.js";
@@ -43,6 +41,7 @@ class App {
       progress: (share) => (this.progress = share),
     });
     this.governor = new Governor();
+    this.saving = new Saving(this);
     this.source = null;
     this.turn = 0;
     this.state = "wait";
@@ -91,7 +90,7 @@ class App {
   }
 
   use(source) {
-    this.recorder?.stop();
+    this.saving.stop();
     this.source?.close();
     this.source = source;
     this.lastFresh = null;
@@ -115,14 +114,15 @@ class App {
     clearTimeout(this.retry);
     const { source, engines, session } = this;
     session.pixels = this.pixels;
-    if (engines.current && engines.current.kind !== engines.kind(source)) session.start(source, null);
     this.state = "wait";
     this.progress = null;
     figures(this);
     try {
-      if (!source && engines.where === "server") engines.close();
-      else if (engines.current?.engine?.about === undefined || source !== session.source) session.start(source, null);
-      const engine = !source && engines.where === "server" ? null : await engines.open(source);
+      const nothing = !source && engines.where === "server"; // no connection is held for nothing
+      const fits = engines.current?.engine && engines.current.kind === engines.kind(source) && source === session.source;
+      if (nothing || !fits) session.start(source, null);
+      if (nothing) engines.close();
+      const engine = nothing ? null : await engines.open(source);
       if (turn !== this.turn) return;
       untell("serverLost", "serverFull", "browserFailed", "engineFailed", "tokenWrong");
       this.state = engine?.constructor.where ?? "idle";
@@ -183,7 +183,7 @@ class App {
 
   shown(frame, matte) {
     this.stage.setSize(frame.size);
-    this.recorder?.add(frame, matte);
+    this.saving.add(frame, matte);
     $("frame").dataset.state = matte ? "matted" : "plain"; // for who watches the page from outside
     if (!matte) return;
     this.engines.started = true;
@@ -267,7 +267,7 @@ class App {
     const { current } = this.engines;
     if (!current) return;
     if (current.kind !== this.engines.kind(this.source)) this.arrange();
-    else current.engine.want?.(this.engines.liveOptions());
+    else current.engine?.want?.(this.engines.liveOptions());
   }
 
   themed() {
@@ -284,60 +284,8 @@ class App {
   draw() {
     drawControls(this);
     drawTransport(this);
-    offer(this.source, {
-      acts: { still: (what) => this.saveStill(what), video: (format) => this.saveVideo(format), record: () => this.record() },
-      canRecord: canRecord(), canServer: true, recording: Boolean(this.recorder),
-    });
+    this.saving.draw();
     figures(this);
-  }
-
-  // What is saved
-
-  async saveStill(what) {
-    const shown = this.session.shown;
-    if (!shown) return;
-    const name = nameFor(this.source, what, "png");
-    download(await still(this.compositor, shown.slot, what, this.look()), name);
-    tell("saved", { name });
-  }
-
-  async saveVideo(format) {
-    const { file } = this.source;
-    const limit = this.config.limits.video_mb;
-    if (limit && file.size > limit * 1e6) {
-      return trouble("tooLargeForServerNow", { name: file.name, megabytes: Math.ceil(file.size / 1e6), limit });
-    }
-    this.job?.cancel();
-    this.job = new VideoJob($("job"));
-    const background = format === "webm" ? "transparent" : this.backgrounds.forServer;
-    const picture = background === null ? this.backgrounds.own?.file : null;
-    try {
-      const result = await this.job.run(file, { background, picture, format }, this.engines.headers());
-      const name = nameFor(this.source ?? { file }, format === "webm" ? "cutout" : "result", format);
-      download(result, name);
-      tell("jobDone", { name });
-    } catch (error) {
-      if (error.name === "AbortError") tell("jobCancelled");
-      else trouble(error.key ?? "serverSaid", { reason: error.message, ...error.values }, [["retry", () => this.saveVideo(format)]]);
-    }
-  }
-
-  async record() {
-    if (this.recorder) return this.recorder.stop();
-    const transparent = settings.get("background") === "transparent";
-    this.recorder = new Recorder(this.compositor, () => this.look(), { transparent });
-    this.draw();
-    try {
-      const { blob, ending } = await this.recorder.done;
-      const name = nameFor(this.source ?? {}, transparent ? "cutout" : "result", ending);
-      download(blob, name);
-      tell("saved", { name });
-    } catch (error) {
-      trouble("recordFailed", { reason: error.message });
-    } finally {
-      this.recorder = null;
-      this.draw();
-    }
   }
 }
 

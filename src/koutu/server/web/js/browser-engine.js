@@ -2,6 +2,8 @@
 
 import { networkSize } from "./sizing.js";
 
+const PATIENCE_MS = 30_000; // for a place to run before the next one is tried
+
 /** A worker whose tasks are awaited like functions. */
 class Remote {
   constructor(url) {
@@ -51,22 +53,31 @@ export class BrowserEngine {
   /** An engine that has run once; tries what `placesToRun` says, and throws the last error when nothing runs. */
   static async start(models, wish, tell) {
     let last = null;
-    for (const on of await placesToRun(wish)) {
+    const places = await placesToRun(wish);
+    for (const [i, on] of places.entries()) {
       const engine = new BrowserEngine(models);
+      const late = i < places.length - 1 ? setTimeout(() => engine.remote.fail("it took too long"), PATIENCE_MS) : 0;
       try {
-        engine.about = await engine.remote.ask("start", { on });
-        await engine.open(models.live, tell);
-        await engine.remote.ask("matte", {
-          name: models.live.name, rgba: new ArrayBuffer(4 * 64 * 64), width: 64, height: 64, seconds: 0,
-        });
-        await engine.reset();
+        await engine.warmUp(on, tell);
+        clearTimeout(late);
         return engine;
       } catch (error) {
+        clearTimeout(late);
         engine.close();
         last = error;
       }
     }
     throw last;
+  }
+
+  /** Load what is needed and look once, which compiles what must be compiled. */
+  async warmUp(on, tell) {
+    this.about = await this.remote.ask("start", { on });
+    await this.open(this.models.live, tell);
+    tell(null);
+    const { name } = this.models.live;
+    await this.remote.ask("matte", { name, rgba: new ArrayBuffer(4 * 64 * 64), width: 64, height: 64, seconds: 0 });
+    await this.reset();
   }
 
   constructor(models) {

@@ -1,7 +1,7 @@
 // Pictures, alpha and background become what is shown. An alpha is only ever drawn with the picture it was made of.
 
 import { Gpu } from "./gl.js";
-import { COPY, FOURTH, GAUSS, HALVE, REFINE, SHOW, SUMS } from "./shaders.js";
+import { AROUND, COPY, FOURTH, GAUSS, HALVE, REFINE, SHOW, SUMS } from "./shaders.js";
 
 export const VIEWS = { original: 0, result: 1, alpha: 2, split: 3, cutout: 4 };
 const BACKGROUNDS = { transparent: 0, colour: 1, picture: 2, blur: 3 };
@@ -32,7 +32,8 @@ export class Compositor {
     this.lines = gpu.texture("rg16f");
     this.halves = [gpu.texture(), gpu.texture()];
     this.shrunk = gpu.texture();
-    this.sums = [0, 1, 2].map(() => gpu.texture("rgba8", "mipmaps"));
+    this.sums = [gpu.texture("rgba8", "mipmaps"), gpu.texture("rgba8", "mipmaps")];
+    this.around = gpu.texture("rgba8", "mipmaps");
     this.soft = [gpu.texture(), gpu.texture()];
     this.behind = gpu.fill(gpu.texture("rgba8", "mipmaps"), new Uint8Array(4), 1, 1);
     this.summed = null;
@@ -100,13 +101,13 @@ export class Compositor {
 
   /** Show a slot on the canvas. look: {view, split, window, mirror, background, squares}. */
   show(slot, look) {
-    this.prepare(slot, look.background);
+    this.prepare(slot, look);
     this.gpu.pass(SHOW, this.inputs(slot, look), [], [this.canvas.width, this.canvas.height]);
   }
 
   /** RGBA bytes of the whole slot as `look` says, at the picture's size. */
   bytes(slot, look) {
-    this.prepare(slot, look.background);
+    this.prepare(slot, look);
     const target = this.gpu.room(this.gpu.texture(), ...slot.size);
     this.gpu.pass(SHOW, this.inputs(slot, { ...look, window: WHOLE }, slot.size), [target], slot.size);
     const bytes = this.gpu.read(target);
@@ -132,30 +133,31 @@ export class Compositor {
   }
 
   /** What the last pass reads beside picture and alpha: colours near the edge, and the blurred background. */
-  prepare(slot, { kind, strength = 10 }) {
-    const { gpu } = this;
-    if (!slot.hasAlpha) return;
+  prepare(slot, { view, background: { kind, strength = 10 } }) {
+    if (!slot.hasAlpha || view === "original" || view === "alpha") return;
     const half = slot.size.map((side) => Math.max(1, (side + 1) >> 1));
     if (this.summed !== slot) {
-      this.sums.forEach((sums) => gpu.room(sums, ...half));
-      const reach = Math.floor(Math.min(...slot.size) / 180) + 1;
-      gpu.pass(SUMS, { picture: slot.picture, alpha: slot.alpha, reach }, this.sums, half);
+      this.sums.forEach((sums) => this.gpu.room(sums, ...half));
+      this.gpu.pass(SUMS, { picture: slot.picture, alpha: slot.alpha }, this.sums, half);
       this.summed = slot;
       this.blurred = 0;
     }
-    if (kind === "blur" && this.blurred !== strength) this.blur(half, strength);
+    if (kind === "blur" && view !== "cutout" && this.blurred !== strength) this.blur(slot, half, strength);
   }
 
-  blur(half, strength) {
+  blur(slot, half, strength) {
     const { gpu } = this;
+    if (!this.blurred) {
+      const reach = Math.floor(Math.min(...slot.size) / 180) + 1;
+      gpu.pass(AROUND, { picture: slot.picture, alpha: slot.alpha, reach }, [gpu.room(this.around, ...half)], half);
+    }
     const sigma = (strength / 400) * Math.min(...half); // at half size
     const level = Math.max(0, Math.ceil(Math.log2(sigma / 3)));
     const size = half.map((side) => Math.max(1, side >> level));
-    const cells = sigma / 2 ** level;
+    const cells = Math.max(sigma / 2 ** level, 0.1);
     const [across, down] = this.soft.map((texture) => gpu.room(texture, ...size));
-    const step = (way) => ({ sigma: Math.max(cells, 0.1), way });
-    gpu.pass(GAUSS, { source: this.sums[2], level, ...step([1 / size[0], 0]) }, [across], size);
-    gpu.pass(GAUSS, { source: across, level: 0, ...step([0, 1 / size[1]]) }, [down], size);
+    gpu.pass(GAUSS, { source: this.around, level, sigma: cells, way: [1 / size[0], 0] }, [across], size);
+    gpu.pass(GAUSS, { source: across, level: 0, sigma: cells, way: [0, 1 / size[1]] }, [down], size);
     this.blurred = strength;
   }
 

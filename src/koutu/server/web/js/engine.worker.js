@@ -3,7 +3,7 @@
 import { Stream } from "./stream.js";
 
 const VENDOR = new URL("../vendor/ort/", import.meta.url).href;
-const THREADS_MAX = 4; // beyond, these small layers get slower
+const THREADS_MAX = 4; // beyond, these small layers get no faster
 const sessions = new Map(); // network's name → its session and stream
 let ort = null;
 let provider = "";
@@ -13,7 +13,9 @@ const work = {
   async start({ on }) {
     provider = on;
     ort = await import(`${VENDOR}ort.${on}.min.mjs`);
-    const threads = self.crossOriginIsolated ? Math.min(THREADS_MAX, navigator.hardwareConcurrency || 1) : 1;
+    // Threads that wait for one another in a loop must not have the page's own core.
+    const half = Math.ceil((navigator.hardwareConcurrency || 1) / 2);
+    const threads = self.crossOriginIsolated ? Math.min(THREADS_MAX, half) : 1;
     ort.env.wasm.wasmPaths = VENDOR;
     ort.env.wasm.numThreads = on === "wasm" ? threads : 1;
     ort.env.logLevel = "error";

@@ -52,23 +52,32 @@ export class Engines {
     return source?.kind === "camera" && webrtc && composite && !this.webrtcBroken ? "rtc" : "socket";
   }
 
-  /** The engine for a source: the current one if it will do. */
+  /** The engine for a source: the current one if it will do, even if it is still starting. */
   async open(source) {
     const kind = this.kind(source);
-    const same = this.current?.kind === kind && !this.current.engine.closed;
-    if (same && (kind !== "rtc" || this.current.source === source)) return this.current.engine;
-    this.close();
-    const mine = (this.current = { kind, source, engine: { close() {} } });
-    const engine = await this.start(kind, source).catch((error) => {
-      if (this.current === mine) this.current = null;
-      throw error;
-    });
-    if (this.current !== mine) {
-      engine.close();
-      throw new DOMException("another engine was chosen meanwhile", "AbortError");
-    }
-    mine.engine = engine;
+    const same = this.current?.kind === kind && !this.current.engine?.closed;
+    if (!same || (kind === "rtc" && this.current.source !== source)) this.begin(kind, source);
+    const mine = this.current;
+    const engine = await mine.starting;
+    if (this.current !== mine) throw new DOMException("another engine was chosen meanwhile", "AbortError");
     return engine;
+  }
+
+  begin(kind, source) {
+    this.close();
+    const mine = (this.current = { kind, source, engine: null, left: false });
+    mine.starting = this.start(kind, source).then(
+      (engine) => {
+        mine.engine = engine;
+        if (mine.left) engine.close();
+        return engine;
+      },
+      (error) => {
+        if (mine.left) throw new DOMException("another engine was chosen meanwhile", "AbortError");
+        throw error;
+      },
+    );
+    mine.starting.catch(() => {}); // who waits for it is told
   }
 
   async start(kind, source) {
@@ -94,7 +103,9 @@ export class Engines {
   }
 
   close() {
-    this.current?.engine.close();
+    if (!this.current) return;
+    this.current.left = true;
+    this.current.engine?.close();
     this.current = null;
   }
 }

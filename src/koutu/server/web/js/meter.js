@@ -1,6 +1,6 @@
-// Frames a second and latency, of the last two seconds.
+// Frames a second and latency, of the last seconds.
 
-const SPAN_MS = 2000;
+const SPAN_MS = 3000;
 
 export class Meter {
   constructor() {
@@ -19,7 +19,7 @@ export class Meter {
   /** {fps, latency, work}, or null before there is enough to tell. */
   get figures() {
     const { shown } = this;
-    if (shown.length < 3 || performance.now() - shown.at(-1)[0] > SPAN_MS) return null;
+    if (shown.length < 2 || performance.now() - shown.at(-1)[0] > SPAN_MS) return null;
     const seconds = (shown.at(-1)[0] - shown[0][0]) / 1000;
     const median = (column) => shown.map((row) => row[column]).sort((a, b) => a - b)[shown.length >> 1];
     return { fps: (shown.length - 1) / seconds, latency: median(1), work: median(2) };

@@ -18,7 +18,7 @@ export function offer(source, { acts, canRecord, canServer, recording }) {
     rows.push(transparent ? wide("saveMp4", "save", null) : wide("saveWebm", "save", () => acts.video("webm")));
   }
   if (source?.kind === "camera" && canRecord) {
-    rows.push(wide(recording ? "recordStop" : "record", recording ? "halt" : "record", acts.record, true));
+    rows.push(wide(recording ? "recordStop" : "record", recording ? "halt" : "record", transparent && !recording ? null : acts.record, true));
   }
   if (source) {
     rows.push(["saveCutout", "save", () => acts.still("cutout"), source.kind === "picture" ? "main" : ""]);
@@ -33,7 +33,8 @@ export function offer(source, { acts, canRecord, canServer, recording }) {
 }
 
 function note(source, canRecord, canServer) {
-  const words = { video: canServer ? "jobNote" : "", camera: canRecord ? "recordNote" : "recordUnsupported" };
+  const opaque = settings.get("background") === "transparent" ? "recordOpaque" : "recordNote";
+  const words = { video: canServer ? "jobNote" : "", camera: canRecord ? opaque : "recordUnsupported" };
   const word = source ? words[source.kind] : "saveNothing";
   $("save-note").hidden = !word;
   $("save-note").dataset.word = word ?? "";

@@ -59,13 +59,11 @@ void main() {
   colour = vec4(vec3(alpha + line.x * luma + line.y), 1);
 }`;
 
-/** Sums for the colours near the edge at half size: the person's, the background's, and the background's for blur. */
+/** Sums for the colours near the edge, at half size: the person's and the background's. */
 export const SUMS = `${HEAD}
 uniform sampler2D picture, alpha;
-uniform float reach;  // of the rim that blur keeps off
 layout(location = 0) out vec4 front;
 layout(location = 1) out vec4 back;
-layout(location = 2) out vec4 behind;
 float known(float a) {  // mixed pixels hardly count
   float w = pow(a, 6.0);
   return w < 32.0 / 255.0 ? 0.0 : w;
@@ -75,12 +73,18 @@ void main() {
   float a = texture(alpha, uv).r;
   front = vec4(rgb.rgb, 1) * known(a);
   back = vec4(rgb.rgb, 1) * known(1.0 - a);
+}`;
+
+/** The background's colours for blur, at half size: each counts 1 - alpha, and none near the rim. */
+export const AROUND = `${HEAD}
+uniform sampler2D picture, alpha;
+uniform float reach;  // of the rim that blur keeps off
+out vec4 colour;
+void main() {
   vec2 far = reach / vec2(textureSize(alpha, 0));
-  float most = a;
-  for (int i = 0; i < 9; i++) {
-    if (i != 4) most = max(most, texture(alpha, uv + far * vec2(i % 3 - 1, i / 3 - 1)).r);
-  }
-  behind = vec4(rgb.rgb, 1) * (1.0 - most);
+  float most = 0.0;
+  for (int i = 0; i < 9; i++) most = max(most, texture(alpha, uv + far * vec2(i % 3 - 1, i / 3 - 1)).r);
+  colour = vec4(texture(picture, uv).rgb, 1) * (1.0 - most);
 }`;
 
 /** One direction of a Gaussian of `sigma` texels over a level of `source`. */

@@ -1,0 +1,79 @@
+// Saving what is open: stills and recordings made here, whole videos made on the server.
+
+import { VideoJob } from "./jobs.js";
+import { tell, trouble } from "./notices.js";
+import { canRecord, Recorder } from "./record.js";
+import { download, nameFor, offer, still } from "./saves.js";
+
+export class Saving {
+  constructor(app) {
+    this.app = app;
+    this.recorder = this.job = null;
+  }
+
+  /** The buttons for what is open. */
+  draw() {
+    offer(this.app.source, {
+      acts: { still: (what) => this.still(what), video: (format) => this.video(format), record: () => this.record() },
+      canRecord: canRecord(), canServer: true, recording: Boolean(this.recorder),
+    });
+  }
+
+  /** A frame that was just shown, for a recording that goes on. */
+  add(frame, matte) {
+    this.recorder?.add(frame, matte);
+  }
+
+  stop() {
+    this.recorder?.stop();
+  }
+
+  async still(what) {
+    const { session, source, compositor } = this.app;
+    if (!session.shown) return;
+    const name = nameFor(source, what, "png");
+    download(await still(compositor, session.shown.slot, what, this.app.look()), name);
+    tell("saved", { name });
+  }
+
+  async video(format) {
+    const { source, config, backgrounds, engines } = this.app;
+    const { file } = source;
+    const limit = config.limits.video_mb;
+    if (limit && file.size > limit * 1e6) {
+      return trouble("tooLargeForServerNow", { name: file.name, megabytes: Math.ceil(file.size / 1e6), limit });
+    }
+    this.job?.cancel();
+    this.job = new VideoJob(document.getElementById("job"));
+    const background = format === "webm" ? "transparent" : backgrounds.forServer;
+    const picture = background === null ? backgrounds.own?.file : null;
+    try {
+      const result = await this.job.run(file, { background, picture, format }, engines.headers());
+      const name = nameFor(source, format === "webm" ? "cutout" : "result", format);
+      download(result, name);
+      tell("jobDone", { name });
+    } catch (error) {
+      if (error.name === "AbortError") return tell("jobCancelled");
+      const again = [["retry", () => this.app.source?.file === file && this.video(format)]];
+      trouble(error.key ?? "serverSaid", { reason: error.message, ...error.values }, again);
+    }
+  }
+
+  async record() {
+    if (this.recorder) return this.recorder.stop();
+    const { compositor, source } = this.app;
+    this.recorder = new Recorder(compositor, () => this.app.look());
+    this.draw();
+    try {
+      const { blob, ending } = await this.recorder.done;
+      const name = nameFor(source, "result", ending);
+      download(blob, name);
+      tell("saved", { name });
+    } catch (error) {
+      trouble("recordFailed", { reason: error.message });
+    } finally {
+      this.recorder = null;
+      this.draw();
+    }
+  }
+}
