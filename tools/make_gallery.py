@@ -19,7 +19,7 @@ SKY, SEA = (196, 220, 236), (72, 118, 140)  # of a background that shows halos o
 def backdrop(size: tuple[int, int]) -> Rgb:
     """A soft bright-to-dark blue (H, W, 3)."""
     share = np.linspace(0, 1, size[0], dtype=np.float32)[:, None, None]
-    colours = (1 - share) * np.float32(SKY) + share * np.float32(SEA)
+    colours = (1 - share) * np.array(SKY) + share * np.array(SEA)
     return np.broadcast_to(colours.round().astype(np.uint8), (*size, 3)).copy()
 
 
@@ -36,8 +36,9 @@ def row(name: str, path: Path) -> Rgb:
     rgb = read_image(path)
     alpha = koutu.matte(rgb).alpha
     fgr = decontaminate(rgb, alpha)
-    after = composite.replace(fgr, alpha, backdrop(rgb.shape[:2]))
-    shown = np.hstack([fitted(x) for x in (rgb, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), after)])
+    after = composite.replace(fgr, alpha, backdrop(alpha.shape[:2]))
+    assert isinstance(after, np.ndarray)
+    shown = np.hstack([fitted(x) for x in (rgb, np.repeat(alpha[..., None], 3, axis=2), after)])
     cv2.rectangle(shown, (0, 0), (12 + 11 * len(name), 26), (0, 0, 0), -1)
     cv2.putText(shown, name, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255, 255, 255), 1, cv2.LINE_AA)
     return shown

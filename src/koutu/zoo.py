@@ -13,6 +13,7 @@ from koutu.models import MODELS as NETWORKS
 from koutu.models import build, load_checkpoint
 from koutu.runtime.backends import ENGINES, Backend
 from koutu.runtime.exported import ExportedBackend, card_of
+from koutu.runtime.exported_card import read_card
 from koutu.runtime.gate import GatedBackend, parts_of
 from koutu.runtime.solver_backend import SolverBackend
 from koutu.runtime.steady import held_steady, remembers_alpha
@@ -40,12 +41,15 @@ class ModelCard:
     parts: tuple[str, ...] = ()  # SHA-256 of both parts for the gate, where it has one
 
 
-_CLEAN = "London and Canada face sets (CC-BY 4.0), generated portraits (CC0), scenery (CC0), cut-outs (Apache-2.0)"
+_CLEAN = (
+    "London and Canada face sets, GRID talkers (CC-BY 4.0), generated portraits (CC0), cut-outs (Apache-2.0); "
+    "scenery (CC0, Unsplash, Pixabay)"
+)
 
 MODELS: dict[str, ModelCard] = {
     "koutu": ModelCard(
         file="koutu.onnx",
-        sha256="db20cbd7015930909ae50216a868919ba2f29828b38b6b28ceef1d856fa383f4",
+        sha256="1be6e4f088273eefc7c77d0d967eae6e2f11ce1b0d86ff45d878c3cd4fd97286",
         network="tmodnet",
         checkpoint="koutu.pt",
         pixels=592 * 332,
@@ -53,13 +57,13 @@ MODELS: dict[str, ModelCard] = {
         licence="Apache-2.0",
         data=_CLEAN,
         parts=(
-            "c995fc2c9e95e32949b1410b88ec1aa008026c969a975edb3809fe07d0d01910",
-            "e4fb6a2578abe14ed52d0c477d3ba1abc45287bcc32194dc5257a5cff1f86b75",
+            "7ee0b5fbba85ba6bfdd7184ea2ed9a4d54cb82d2bbc6f7b2c0beff65c54636be",
+            "ddfe965298df99845e14281c28aa7f00db9f18c7fcb79623c9daff072ad7fc3a",
         ),
     ),
     "koutu-small": ModelCard(
         file="koutu-small.onnx",
-        sha256="779467125e175e5185fb6f7e2356e46e6e92e8bb123166e4e5322f30f6eeca47",
+        sha256="72e26e9c165600abc76d7658fb018d77da7559ce774085709377842a17833f49",
         network="tmodnet",
         checkpoint="koutu-small.pt",
         pixels=512 * 288,
@@ -127,11 +131,21 @@ def load(
         _require_engine(engine, ("pymatting",))
         return SolverBackend(cast("Method", str(model)))
     if card is not None:
-        return _steadied(ExportedBackend(card, engine=engine, device=device, threads=threads), steady)
+        return _steadied(_exported(card, engine, device, threads), steady)
     _require_engine(engine, tuple(ENGINES))
     path = Path(model) if str(model).endswith(".onnx") else packaged(str(model))
     run = partial(ENGINES[engine or DEFAULT_ENGINE], device=device, threads=threads)
     return _steadied(run(path) if gate is False else _gated(path, run, required=bool(gate)), steady)
+
+
+def _exported(card: Path, engine: str | None, device: str, threads: int) -> Backend:
+    """What `koutu export` wrote; packages for Ascend chips are simulated."""
+    if read_card(card).target != "ascend":
+        return ExportedBackend(card, engine=engine, device=device, threads=threads)
+    from koutu.runtime.ascend import AscendBackend
+
+    _require_engine(engine, ("onnxruntime",))
+    return AscendBackend(card, device=device, threads=threads)
 
 
 def _steadied(backend: Backend, steady: bool | None) -> Backend:
