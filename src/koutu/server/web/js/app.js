@@ -24,6 +24,7 @@ class App {
     $("view").addEventListener("webglcontextlost", () => trouble("cardLost"));
     this.stage = new Stage({
       changed: () => this.redraw(),
+      sparing: this.compositor.imitated,
       rim: () => this.mirrored(this.compositor.rim(this.session?.shown?.slot)),
     });
     this.session = new Session(this.compositor, () => this.look(), {

@@ -1,7 +1,7 @@
 // Pictures, alpha and background become what is shown. An alpha is only ever drawn with the picture it was made of.
 
 import { Gpu } from "./gl.js";
-import { AROUND, COPY, FOURTH, GAUSS, HALVE, REFINE, SHOW, SUMS } from "./shaders.js";
+import { AROUND, COPY, COVER, FOURTH, GAUSS, HALVE, REFINE, SHOW, SUMS } from "./shaders.js";
 
 export const VIEWS = { original: 0, result: 1, alpha: 2, split: 3, cutout: 4 };
 const BACKGROUNDS = { transparent: 0, colour: 1, picture: 2, blur: 3 };
@@ -36,12 +36,19 @@ export class Compositor {
     this.around = gpu.texture("rgba8", "mipmaps");
     this.soft = [gpu.texture(), gpu.texture()];
     this.behind = gpu.fill(gpu.texture("rgba8", "mipmaps"), new Uint8Array(4), 1, 1);
+    this.fitted = gpu.texture();
+    this.fits = false; // whether `fitted` is of `behind`
     this.summed = null;
   }
 
   /** The largest side a picture may have here. */
   get largest() {
     return this.gpu.largest;
+  }
+
+  /** Whether the processor draws, in want of a graphics card. */
+  get imitated() {
+    return this.gpu.imitated;
   }
 
   /** Put a picture, video or canvas into the older of two slots, which is returned. */
@@ -97,44 +104,44 @@ export class Compositor {
   /** The picture behind, any that WebGL takes. */
   setBehind(source, width, height) {
     this.gpu.fill(this.behind, source, width, height);
+    this.fits = false;
   }
 
   /** Show a slot on the canvas. look: {view, split, window, mirror, background, squares}. */
   show(slot, look) {
-    this.prepare(slot, look);
-    this.gpu.pass(SHOW, this.inputs(slot, look), [], [this.canvas.width, this.canvas.height]);
+    const size = [this.canvas.width, this.canvas.height];
+    this.prepare(slot, look, size);
+    this.gpu.pass(SHOW, this.inputs(slot, look), [], size);
   }
 
   /** RGBA bytes of the whole slot as `look` says, at the picture's size. */
   bytes(slot, look) {
-    this.prepare(slot, look);
+    this.prepare(slot, look, slot.size);
     const target = this.gpu.room(this.gpu.texture(), ...slot.size);
-    this.gpu.pass(SHOW, this.inputs(slot, { ...look, window: WHOLE }, slot.size), [target], slot.size);
+    this.gpu.pass(SHOW, this.inputs(slot, { ...look, window: WHOLE }), [target], slot.size);
     const bytes = this.gpu.read(target);
     this.gpu.gl.deleteTexture(target.name);
     return bytes;
   }
 
-  inputs(slot, look, size = [this.canvas.width, this.canvas.height]) {
+  inputs(slot, look) {
     const { kind, colour = [0, 0, 0] } = look.background;
-    const aspect = size[0] / size[1];
-    const behind = this.behind.width / this.behind.height;
     const level = Math.max(0, Math.floor(Math.log2(Math.min(...slot.size) / 300))) + 1.5; // a few pixels' mean
     return {
       picture: slot.picture, alpha: slot.alpha, fgr: slot.fgr,
-      front: this.sums[0], back: this.sums[1], soft: this.soft[1], behind: this.behind,
+      front: this.sums[0], back: this.sums[1], soft: this.soft[1], behind: this.fitted,
       hasAlpha: slot.hasAlpha, hasFgr: slot.hasFgr, clean: 1,
       window: look.window ?? WHOLE, mirror: look.mirror ? 1 : 0, split: look.split ?? 0.5,
       narrow: level, wide: level + 3, view: { int: VIEWS[look.view] }, background: { int: BACKGROUNDS[kind] },
       plain: colour.map((c) => c / 255), square: look.square ?? 12,
       squareA: look.squares?.[0] ?? [1, 1, 1], squareB: look.squares?.[1] ?? [0.8, 0.8, 0.8],
-      cover: behind > aspect ? [aspect / behind, 1] : [1, behind / aspect],
     };
   }
 
   /** What the last pass reads beside picture and alpha: colours near the edge, and the blurred background. */
-  prepare(slot, { view, background: { kind, strength = 10 } }) {
+  prepare(slot, { view, background: { kind, strength = 10 } }, size) {
     if (!slot.hasAlpha || view === "original" || view === "alpha") return;
+    if (kind === "picture" && view !== "cutout") this.fit(size);
     const half = slot.size.map((side) => Math.max(1, (side + 1) >> 1));
     if (this.summed !== slot) {
       this.sums.forEach((sums) => this.gpu.room(sums, ...half));
@@ -143,6 +150,15 @@ export class Compositor {
       this.blurred = 0;
     }
     if (kind === "blur" && view !== "cutout" && this.blurred !== strength) this.blur(slot, half, strength);
+  }
+
+  /** The picture behind at the target's size, once for many frames. */
+  fit([width, height]) {
+    if (this.fits && this.fitted.width === width && this.fitted.height === height) return;
+    const ratio = (this.behind.width * height) / (this.behind.height * width);
+    const part = ratio > 1 ? [1 / ratio, 1] : [1, ratio];
+    this.gpu.pass(COVER, { source: this.behind, part }, [this.gpu.room(this.fitted, width, height)], [width, height]);
+    this.fits = true;
   }
 
   blur(slot, half, strength) {

@@ -4,6 +4,7 @@ import { BrowserEngine } from "./browser-engine.js";
 import { RtcEngine } from "./rtc-engine.js";
 import { removeOnServer, SocketEngine } from "./server-engine.js";
 import { settings } from "./settings.js";
+import { Trouble } from "./source.js";
 
 /** Stills on the server: one request each. */
 class StillEngine {
@@ -84,6 +85,7 @@ export class Engines {
     const [where, place] = kind.split(" ");
     const lost = { lost: (trouble) => this.told.lost(trouble) };
     if (where === "browser") return BrowserEngine.start(this.models, place, this.told.progress);
+    if (this.config.token_required && !this.token) throw new Trouble("tokenWrong");
     if (where === "http") return new StillEngine(this.headers);
     if (where === "socket") return SocketEngine.start("", this.token, lost);
     try {

@@ -11,9 +11,12 @@ void main() {
 
 export class Gpu {
   constructor(canvas) {
-    const gl = canvas.getContext("webgl2", { alpha: true, antialias: false, depth: false, premultipliedAlpha: true });
+    const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false });
     if (!gl) throw new Error("webgl2");
     this.gl = gl;
+    const about = gl.getExtension("WEBGL_debug_renderer_info");
+    const name = about ? gl.getParameter(about.UNMASKED_RENDERER_WEBGL) : "";
+    this.imitated = /swiftshader|llvmpipe|software|basic render/i.test(name); // every pixel costs the processor
     this.largest = gl.getParameter(gl.MAX_TEXTURE_SIZE);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
     gl.pixelStorei(gl.PACK_ALIGNMENT, 1);

@@ -2,6 +2,7 @@
 // full size along the picture's own edges. Same method as koutu.runtime.refine (after He and Sun, "Fast Guided Filter").
 
 const RADIUS = 2; // of the window, in the small alpha's pixels
+const SURE = 5 / 255; // an alpha this near to either end is left as it is
 const EPS = 1e-3; // contrast, as a variance of luma in [0, 1], below which a window is taken for plain
 
 /** Luma in [0, 1] of `rgb` (3 bytes a pixel). */
@@ -42,8 +43,11 @@ export class Lines {
       work[i] = (means.product[i] - g * means.pha[i]) / (means.square[i] - g * g + EPS);
     }
     this.mean(work, means.product);
+    for (let i = 0; i < count; i++) work[i] = pha[i] > SURE && pha[i] < 1 - SURE ? 1 : 0;
+    this.mean(work, means.square);
     const lines = new Float32Array(2 * count);
     for (let i = 0; i < count; i++) {
+      if (means.square[i] < 1e-3) continue; // nothing unsure nearby: plain pixels are then cheap to draw
       lines[2 * i] = means.product[i];
       lines[2 * i + 1] = -means.product[i] * guide[i];
     }

@@ -42,6 +42,8 @@ vec4 weights(float t) {  // cubic convolution with a = -0.75, as OpenCV has it
   return w;
 }
 void main() {
+  vec2 line = texture(lines, uv).rg;
+  if (line == vec2(0)) { colour = vec4(texelFetch(small, ivec2(uv * vec2(textureSize(small, 0))), 0).r); return; }
   vec2 size = vec2(textureSize(small, 0));
   vec2 at = uv * size - 0.5, base = floor(at);
   vec4 wx = weights(at.x - base.x), wy = weights(at.y - base.y);
@@ -54,7 +56,6 @@ void main() {
     alpha += wy[row] * dot(wx, four);
   }
   alpha = clamp(floor(alpha * 255.0 + 0.5) / 255.0, 0.0, 1.0);
-  vec2 line = texture(lines, uv).rg;
   float luma = dot(texture(picture, uv).rgb, vec3(0.299, 0.587, 0.114));
   colour = vec4(vec3(alpha + line.x * luma + line.y), 1);
 }`;
@@ -104,6 +105,13 @@ void main() {
   colour = sum / total;
 }`;
 
+/** The middle of a picture, as much as has the shape of the target. */
+export const COVER = `${HEAD}
+uniform sampler2D source;
+uniform vec2 part;
+out vec4 colour;
+void main() { colour = texture(source, (uv - 0.5) * part + 0.5); }`;
+
 /** The person's own colours in the rim (as koutu.foreground.decontaminate), then what the view asks for. */
 export const SHOW = `${HEAD}
 uniform sampler2D picture, alpha, front, back, fgr, behind, soft;
@@ -112,7 +120,6 @@ uniform float mirror, split, narrow, wide, hasFgr, hasAlpha, clean;
 uniform int view;         // 0 original, 1 result, 2 alpha, 3 original | result, 4 cut-out with straight alpha
 uniform int background;   // 0 transparent, 1 colour, 2 picture, 3 blur
 uniform vec3 plain, squareA, squareB;
-uniform vec2 cover;       // part of the background picture that is seen
 uniform float square;     // side of a square of the chequer, in pixels of the target
 out vec4 colour;
 
@@ -132,7 +139,7 @@ vec3 own(vec2 at, vec3 rgb, float a) {
 
 vec3 backdrop(vec2 seen) {
   if (background == 1) return plain;
-  if (background == 2) return texture(behind, (seen - 0.5) * cover + 0.5).rgb;
+  if (background == 2) return texture(behind, seen).rgb;
   vec4 sum = texture(soft, mirror > 0.5 ? vec2(1.0 - seen.x, seen.y) : seen);
   vec4 mean = textureLod(front, vec2(0.5), 16.0);
   return (sum.rgb + 0.004 * mean.rgb / max(mean.a, 0.004)) / (sum.a + 0.004);
@@ -146,9 +153,9 @@ void main() {
   bool before = view == 0 || (view == 3 && uv.x < split);
   if (before || (hasAlpha < 0.5 && view != 2)) { colour = vec4(rgb, 1); return; }
   if (view == 2) { colour = vec4(vec3(hasAlpha > 0.5 ? a : 0.0), 1); return; }
-  vec3 f = own(at, rgb, a);
-  if (view == 4) { colour = a < 0.5 / 255.0 ? vec4(0) : vec4(f, a); return; }
+  if (view == 4) { colour = a < 0.5 / 255.0 ? vec4(0) : vec4(own(at, rgb, a), a); return; }
+  if (a > 0.998) { colour = vec4(hasFgr > 0.5 ? texture(fgr, at).rgb : rgb, 1); return; }
   vec2 cell = floor(gl_FragCoord.xy / square);
   vec3 b = background == 0 ? (mod(cell.x + cell.y, 2.0) < 0.5 ? squareA : squareB) : backdrop(seen);
-  colour = vec4(mix(b, f, a), 1);
+  colour = vec4(a < 0.002 ? b : mix(b, own(at, rgb, a), a), 1);
 }`;

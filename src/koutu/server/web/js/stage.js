@@ -9,9 +9,9 @@ const EDGE_ZOOM = 5;
 const CANVAS_MAX = 2560; // pixels a side that are drawn
 
 export class Stage {
-  /** changed(): draw anew; rim() → where the edge is worth a look. */
-  constructor({ changed, rim }) {
-    Object.assign(this, { changed, rim, zoom: 1, centre: [0.5, 0.5], size: [16, 9] });
+  /** changed(): draw anew; rim() → where the edge is worth a look; sparing: draw no more pixels than there are. */
+  constructor({ changed, rim, sparing }) {
+    Object.assign(this, { changed, rim, sparing, zoom: 1, centre: [0.5, 0.5], size: [16, 9] });
     this.canvas = $("view");
     new ResizeObserver(() => this.lay()).observe($("stage"));
     this.pointers = new Map();
@@ -37,7 +37,6 @@ export class Stage {
     if (!open || (size[0] === this.size[0] && size[1] === this.size[1])) return;
     this.size = size;
     this.look(1, [0.5, 0.5]);
-    this.lay();
   }
 
   /** Fit the picture into the stage, and the canvas to the screen's pixels. */
@@ -49,7 +48,8 @@ export class Stage {
     const scale = Math.min(room[0] / this.size[0], room[1] / this.size[1]);
     const [width, height] = this.size.map((side) => Math.max(1, Math.floor(side * scale)));
     Object.assign($("frame").style, { width: `${width}px`, height: `${height}px` });
-    const dense = Math.min(devicePixelRatio || 1, CANVAS_MAX / Math.max(width, height));
+    const enough = this.sparing && this.zoom === 1 ? this.size[0] / width : Infinity;
+    const dense = Math.min(devicePixelRatio || 1, CANVAS_MAX / Math.max(width, height), enough);
     const pixels = [Math.round(width * dense), Math.round(height * dense)];
     if (this.canvas.width !== pixels[0] || this.canvas.height !== pixels[1]) {
       [this.canvas.width, this.canvas.height] = pixels;
@@ -66,6 +66,7 @@ export class Stage {
     $("edge").querySelector("span").textContent = say(this.zoom > 1 ? "edgeOff" : "edge");
     $("zoom-out").disabled = this.zoom === 1;
     $("zoom-in").disabled = this.zoom === ZOOM_MAX;
+    this.lay();
     this.changed();
   }
 
