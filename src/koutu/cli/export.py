@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from koutu.export.run import Exported
 
 
+_TARGETS = "onnx, openvino, tflite, coreml, ncnn, caffe, ascend (a folder) or hilens (a skill)."
+
+
 class Preprocess(str, Enum):
     """Where levels become numbers."""
 
@@ -22,8 +25,8 @@ class Preprocess(str, Enum):
 
 def export(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Packaged weights, a .pt, or a network's name.")],
-    to: Annotated[str, typer.Option("--to", metavar="TARGET", help="onnx, openvino, tflite, coreml, ncnn or caffe.")],
-    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="File; NAME.json goes beside it.")],
+    to: Annotated[str, typer.Option("--to", metavar="TARGET", help=_TARGETS)],
+    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="File; its card goes beside.")],
     size: Annotated[
         str, typer.Option(metavar="WxH", help="Of the pictures, or any; the target's best if left out.")
     ] = "",
@@ -48,6 +51,14 @@ def export(
     allow: Annotated[
         str, typer.Option(metavar="LARGEST,MEAN,DTSSD", help="Differences to torch, other than the precision's own.")
     ] = "",
+    soc: Annotated[str, typer.Option(help="ascend: the chip, Ascend310, Ascend310B1 … as npu-smi tells it.")] = "",
+    camera: Annotated[str, typer.Option(help="ascend, hilens: what it hands over, nv21; nv12, rgb888; rgb.")] = "",
+    background: Annotated[
+        Path | None, typer.Option("--background", "-b", readable=False, help="hilens: the skill's picture.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--setting", metavar="NAME=VALUE", help="hilens: of its config.json; several.")
+    ] = None,
     weights: options.Weights = "",
     option: options.Option = [],  # noqa: B006
 ) -> None:
@@ -58,6 +69,8 @@ def export(
     koutu export koutu --to openvino --size 1920x1080 --refine --precision fp16 -o koutu-1080p.xml
     koutu export runs/small/best.pt --to onnx --precision int8 --clip street.mp4 -o small-int8.onnx
     koutu export rvm --weights rvm_mobilenetv3.pth --to ncnn --size 640x360 --ratio 0.5 -o rvm.param
+    koutu export koutu-small --to ascend --soc Ascend310B1 --size 512x288 -o package
+    koutu export koutu-small --to hilens --background lake.jpg -o skill
     koutu video talk.mp4 -o out.mp4 --model koutu-1080p.json
     """
     import shlex
@@ -75,11 +88,13 @@ def export(
 
     if (people is None) != (backgrounds is None):
         raise InputError("expected packs of people and of backgrounds together, got one; give both, or neither")
+    told = {"soc": soc, "source_format": camera, "background": background}
+    device = {k: v for k, v in told.items() if v} | {"settings": options.parse_options(setting or [])}
     request = Request(
         target=to, out=output, size=_size(size), preprocess=preprocess.value if preprocess else "",
         precision=precision, ratio=parse_ratio(ratio), refine=refine, clips=tuple(clip or ()),
         scenes=Sources(people, backgrounds, scenes, 24) if people and backgrounds else None, frames=frames,
-        tolerance=tolerance, bounds=_bounds(allow), command=shlex.join(["koutu", *sys.argv[1:]]),
+        tolerance=tolerance, device=device, bounds=_bounds(allow), command=shlex.join(["koutu", *sys.argv[1:]]),
     )  # fmt: skip
     found = subject(model, weights or None, options.parse_options(option))
     with Steps(f"{found.name} → {to}") as watch:
@@ -120,9 +135,11 @@ def _lines(done: "Exported") -> list[str]:
             f"mean {row.mean:.2g}, dtSSD x 100 {row.dtssd:.2g}"
         )
     if done.figures:
-        b = done.bounds
-        rows.append(f"allowed: {b.largest:g}, {b.mean:g}, {b.dtssd:g}; on {content['parity']['engine']}")
+        b, engine = done.bounds, content.get("parity_of_its_onnx", content["parity"])["engine"]
+        rows.append(f"allowed: {b.largest:g}, {b.mean:g}, {b.dtssd:g}; on {engine}")
     rows += _table(content.get("int8", {}))
+    if "ascend" in content:
+        rows += _chip(content)
     rows += [f"note: {note}" for note in content["notes"] if note != content["parity"].get("why")]
     return [*rows, *(f"wrote {path}" for path in (*done.files, done.card))]
 
@@ -136,6 +153,19 @@ def _described(content: object) -> str:
         said += f", of which the network sees {shown}" + (", refined" if content["refined"] else "")
     source = content["input"]
     return f"{content['name']} in {content['precision']}: {said}, as {source['layout']} {source['dtype']}"
+
+
+def _chip(content: dict) -> list[str]:
+    """What the chip would do, as far as that can be told here."""
+    rows = [
+        f"behind AIPP, simulated to the bit, beside exact colours: largest {row['largest']:.2g}, mean "
+        f"{row['mean']:.2g}, dtSSD x 100 {row['dtssd_x100']:.2g} on {row['frames']} frames of {row['clip']}"
+        for row in content["parity"].get("clips", ())
+    ]
+    return [
+        *rows,
+        f"for {content['ascend']['soc']}, {content['ascend']['source_format']}; .om: {content['ascend']['om']}",
+    ]
 
 
 def _table(eight: dict) -> list[str]:

@@ -56,15 +56,28 @@ def content(
         "licence": subject.licence,
         "data": subject.data,
         "network": subject.kind,
-        "made_from": {"checkpoint": subject.checkpoint or "random weights", "sha256": subject.sha256},
+        "made_from": _origin(subject),
         "tools": versions(("koutu", *made.tools)),
         "command": command,
     }
 
 
+def about(subject: Subject, job: Job, proof: Proof, command: str) -> dict[str, Any]:
+    """What the card of a device's folder gets beside what its writer says."""
+    return {
+        "precision": "fp16", "refined": False, "notes": [], "licence": subject.licence, "data": subject.data,
+        "network": subject.kind, "made_from": _origin(subject), "parity_of_its_onnx": _parity(proof),
+        "tools": versions(("koutu", "torch", "onnx", "onnxslim", "protobuf")), "command": command,
+    }  # fmt: skip
+
+
 def save(path: Path, card: Mapping[str, Any]) -> None:
     """Write the card."""
     path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _origin(subject: Subject) -> dict[str, str]:
+    return {"checkpoint": subject.checkpoint or "random weights", "sha256": subject.sha256}
 
 
 def _source(job: Job, made: Converted) -> dict[str, Any]:

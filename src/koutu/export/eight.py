@@ -54,7 +54,7 @@ def to_bytes(
     _describe(plain, made.main)
     draft = folder / "draft.json"
     card.save(draft, card.content(subject, plain, made, "onnx", "", card.Proof(why_not="-"), refine=job.module.refine))
-    backend = ExportedBackend(draft)
+    backend = ExportedBackend(draft, threads=1)
     clips = {film.name: filmed(film, backend.network_size) for film in films}
     calibration = [half for clip in clips.values() for half in halves(clip)]
     if scenes is not None:

@@ -32,7 +32,7 @@ def place(out: Path, name: str, target: Target) -> Place:
     if suffix in others and suffix not in target.suffixes:
         wanted = target.suffixes[0] if target.suffixes else ""
         raise OutputError(f"expected -o {out.stem}{wanted} for {name}, got {out.name}; rename it, or change --to")
-    stem = out.stem if suffix in target.suffixes else out.name
+    stem = out.stem if suffix in target.suffixes else out.absolute().name
     if not stem or stem in (".", ".."):
         raise OutputError(f"expected a name for the export with -o, got {str(out)!r}; for example -o koutu")
     if not out.parent.is_dir():

@@ -1,13 +1,15 @@
 """An export from the wish to the card: converted aside, held against torch, and only then put in its place."""
 
+import json
 import platform
+import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from koutu.export import card
+from koutu.export import card, to_onnx
 from koutu.export.clips import Sources
 from koutu.export.deployed import Deployed
 from koutu.export.eight import Eight, quality, to_bytes
@@ -20,10 +22,11 @@ from koutu.export.targets import Target, choose, converter_of, require_tools, ta
 from koutu.runtime.exported import ExportedBackend
 from koutu.runtime.exported_card import ANY
 from koutu.runtime.video import open_video
-from koutu.types import InputError
+from koutu.types import InputError, OutputError
 from koutu.zoo import SAMPLE
 
 WIDE = (720, 1280)  # pictures that a fixed size is for where none is asked for
+SQUARE = (640, 640)  # the view of a skill, if nothing else is asked for
 TOLERANCE = 0.5  # thousandths of alpha that int8 may cost
 
 
@@ -47,6 +50,7 @@ class Request:
     frames: int = FRAMES
     tolerance: float = TOLERANCE
     bounds: Bounds | None = None
+    device: Mapping[str, Any] = field(default_factory=dict)  # what ascend and hilens are told: koutu.export.to_device
     command: str = ""
 
 
@@ -73,7 +77,9 @@ def export(request: Request, subject: Subject, watch: Watch = lambda *_: None) -
     require_tools(request.target)
     for clip in request.clips:
         open_video(clip).close()
-    module = _module(request, subject)
+    module = _module(request, target, subject)
+    if not target.suffixes:
+        return _folder(request, target, subject, module, watch)
     with aside(goal) as work:
         job = Job(module, work, goal.stem, request.precision, subject.name, subject.pixels)
         eight = None
@@ -90,6 +96,21 @@ def export(request: Request, subject: Subject, watch: Watch = lambda *_: None) -
     return Exported(goal.card, files, tuple(proof.figures), proof.bounds or BOUNDS[request.precision], content)
 
 
+def _folder(request: Request, target: Target, subject: Subject, module: Deployed, watch: Watch) -> Exported:
+    """What a target writes as a folder: from an ONNX file that has passed the gate, so that two gates lead to torch."""
+    if request.out.exists() and (not request.out.is_dir() or any(request.out.iterdir())):
+        raise OutputError(f"{request.out}: expected a new or empty folder, got one that holds something; name another")
+    with tempfile.TemporaryDirectory() as work:
+        job = Job(module, Path(work), "plain", "fp32", subject.name, subject.pixels)
+        watch(0, 1, f"converting for {request.target}")
+        made = to_onnx.convert(job)
+        proof = _proof(replace(request, target="onnx"), subject, job, made, None, watch)
+        about = card.about(subject, job, proof, request.command)
+        path, files = converter_of(target)(made.main, request.out, {**request.device, "about": about})
+    content = json.loads(path.read_text("utf-8"))
+    return Exported(path, tuple(files), tuple(proof.figures), proof.bounds or BOUNDS["fp32"], content)
+
+
 def checked(request: Request, target: Target, subject: Subject) -> Request:
     """The request with every choice made; raises InputError for what cannot be had."""
     name = request.target
@@ -101,6 +122,8 @@ def checked(request: Request, target: Target, subject: Subject) -> Request:
         raise InputError(f"{subject.name} refines by itself: leave --refine out; --ratio sets what it sees")
     if request.refine and not target.refines:
         raise InputError(f"expected a target that can hold the refinement, got {name}; --to onnx, openvino or tflite")
+    if request.ratio and not target.reduces:
+        raise InputError(f"expected no --ratio for {name}, got {request.ratio}: the camera's picture is scaled before")
     size = request.size
     any_size = target.any_size and subject.any_size
     if size == ANY and not any_size:
@@ -108,25 +131,27 @@ def checked(request: Request, target: Target, subject: Subject) -> Request:
         raise InputError(f"{what} is of one size; give --size WIDTHxHEIGHT")
     if size is None:
         fixed = request.refine and request.ratio is None
-        size = ANY if any_size and not fixed else WIDE if fixed or request.ratio else _natural(subject)
+        size = ANY if any_size and not fixed else WIDE if fixed or request.ratio else _natural(subject, name)
     clips = request.clips or (SAMPLE / "talk.mp4",)
     return replace(request, precision=precision, preprocess=preprocess, size=size, clips=clips)
 
 
-def _natural(subject: Subject) -> Size:
-    """The size that the network is shown of wide pictures."""
+def _natural(subject: Subject, target: str) -> Size:
+    """The size that the network is shown of wide pictures, or of a skill's square view."""
+    view = SQUARE if target == "hilens" else WIDE
     if subject.kind in ("tmodnet", "modnet"):
-        return near(WIDE, subject.pixels, subject.network.stride)
-    return subject.network.network_size(WIDE)
+        return near(view, subject.pixels, subject.network.stride)
+    return subject.network.network_size(view)
 
 
-def _module(request: Request, subject: Subject) -> Deployed:
+def _module(request: Request, target: Target, subject: Subject) -> Deployed:
     size = None if request.size == ANY or isinstance(request.size, str) else request.size
     own = reduces_itself(subject.network)
     subject = subject.at_ratio(request.ratio)
     ratio = None if own else request.ratio
     found = geometry(subject.network, size, ratio, pixels=subject.pixels, refine=request.refine)
-    return Deployed(subject.network, found, inside=request.preprocess == "inside", refine=request.refine)
+    inside = request.preprocess == "inside" and bool(target.suffixes)  # in a device's folder AIPP is that
+    return Deployed(subject.network, found, inside=inside, refine=request.refine)
 
 
 def _converted(job: Job, target: Target, eight: Eight | None) -> Converted:
@@ -144,7 +169,8 @@ def _proof(
     draft = job.folder / "draft.json"
     blank = card.Proof(why_not="not yet")
     card.save(draft, card.content(subject, job, made, request.target, "", blank, refine=request.refine))
-    backend, bounds = ExportedBackend(draft), request.bounds or BOUNDS[job.precision]
+    bounds = request.bounds or BOUNDS[job.precision]
+    backend = ExportedBackend(draft, threads=1)  # one thread: the same figures on every machine of a kind
     rows = quality(eight, backend, watch) if eight else []
     found = figures(backend, job.module, request.clips, request.frames, watch)
     require_parity(found, bounds, f"{subject.name} for {request.target}", job.precision)

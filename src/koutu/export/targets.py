@@ -10,7 +10,7 @@ from koutu.types import InputError, ModelError
 
 @dataclass(frozen=True)
 class Target:
-    """suffixes: of the file that -o names, the first for names without; none: a folder.
+    """suffixes: of the file that -o names, the first for names without; none: a folder, which `converter` writes.
 
     precisions, preprocess: what can be asked for, the first is the default. any_size: whether one file may serve
     pictures of any size. modules: Python modules it needs, with what installs them. why: why not the other precisions.
@@ -23,11 +23,13 @@ class Target:
     preprocess: tuple[str, ...] = ("inside", "outside")
     any_size: bool = False
     refines: bool = False  # whether the guided refinement may be part of the file
+    reduces: bool = True  # whether a ratio may be
     modules: tuple[str, ...] = ("torch", "onnx", "onnxslim")
     install: str = "pip install 'koutu[export]'"
     why: str = ""
 
 
+_CHIP = "the chip computes in half floats; AIPP makes its numbers of the camera's bytes"
 _INT8 = "int8 is made for onnx and openvino"
 
 TARGETS: dict[str, Target] = {
@@ -55,6 +57,12 @@ TARGETS: dict[str, Target] = {
     "caffe": Target(
         "Caffe", "koutu.export.to_caffe:convert", (".caffemodel", ".prototxt"), ("fp32",), ("outside",),
         why="Caffe's files hold float32; the device's converter makes half floats or bytes of them",
+    ),
+    "ascend": Target(
+        "Ascend", "koutu.export.to_device:ascend", (), ("fp16",), ("inside",), reduces=False, why=_CHIP,
+    ),
+    "hilens": Target(
+        "HiLens", "koutu.export.to_device:hilens", (), ("fp16",), ("inside",), reduces=False, why=_CHIP,
     ),
 }  # fmt: skip
 

@@ -19,6 +19,8 @@ def card_of(model: str | Path) -> Path | None:
     Raises ModelError for an exported file of a kind that only runs by a card, when it has none.
     """
     path = Path(model)
+    if path.is_dir() and path.suffix != ".mlpackage":  # a package for a device, or a skill with one in build/
+        return next((card for card in (path / "card.json", path / "build" / "card.json") if is_card(card)), None)
     if path.suffix == ".json":
         return path
     beside = path.with_name(path.name.split(".")[0] + ".json") if path.suffix == ".param" else path.with_suffix(".json")
