@@ -124,7 +124,14 @@ async def viewers(
 ) -> dict[str, Any]:
     """So many viewers held for so long."""
     frames, began = clip(), time.perf_counter()
-    held = await asyncio.gather(*(hold(server, seconds, frames) for _ in range(count)))
+
+    async def one() -> Held:
+        try:
+            return await hold(server, seconds, frames)
+        except Exception as error:
+            return Held(errors=[repr(error)])
+
+    held = await asyncio.gather(*(one() for _ in range(count)))
     memory = [mb for at, mb in server.samples if at >= began]
     half = memory[len(memory) // 2 :]
     growth = float(np.polyfit(range(len(half)), half, 1)[0] * len(half)) if len(half) > 3 else 0.0

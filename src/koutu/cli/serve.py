@@ -8,8 +8,6 @@ import typer
 
 from koutu.cli import options
 
-_LIMIT = typer.Option(min=1, rich_help_panel="Limits")
-
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all of this machine.")] = "127.0.0.1",
@@ -27,8 +25,10 @@ def serve(
         Path | None, typer.Option(readable=False, help="Finished videos are kept here over a restart.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Pictures worked on at one time; 0: one a core.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="Of the engine, for each of them; 0: its own choice.")] = 1,
     cert: Annotated[Path | None, typer.Option(readable=False, help="TLS certificate, for cameras of others.")] = None,
     key: Annotated[Path | None, typer.Option(readable=False, help="Its key.")] = None,
+    ice_server: Annotated[list[str], typer.Option(help="stun: or turn: address, for WebRTC from afar.")] = [],  # noqa: B006
     trust_proxy: Annotated[str, typer.Option(help="Address of a proxy whose X-Forwarded-… count.")] = "",
     upload_mb: Annotated[int, typer.Option(min=1, help="Of a picture.")] = 32,
     megapixels: Annotated[int, typer.Option(min=1, help="Of a picture.")] = 40,
@@ -57,8 +57,9 @@ def serve(
     )  # fmt: skip
     settings = Settings(
         host=host, port=port, model=model, engine=engine or None, device=device, token=token,
-        allow_hosts=tuple(allow_host), allow_origins=tuple(allow_origin), jobs_folder=jobs_folder, workers=workers,
-        limits=limits, cert=cert, key=key, trust_proxy=trust_proxy, insecure=insecure,
+        allow_hosts=tuple(allow_host), allow_origins=tuple(allow_origin), jobs_folder=jobs_folder,
+        workers=workers, threads=threads, limits=limits, cert=cert, key=key,
+        trust_proxy=trust_proxy, ice_servers=tuple(ice_server), insecure=insecure,
     )  # fmt: skip
     os.umask(0o077)  # what the server writes is nobody else's
     run(settings)

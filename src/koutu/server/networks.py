@@ -76,7 +76,7 @@ class Networks:
                 network, given = self.served[name], self._settings
                 backend = load(
                     name if name in MODELS else network.path, engine=given.engine, device=given.device,
-                    gate=None if stream else False, steady=False,
+                    threads=given.threads, gate=None if stream else False, steady=False,
                 )  # fmt: skip
                 alone = given.engine not in (None, "onnxruntime")
                 self._loaded[name, stream] = cast("Backend", _OneAtATime(backend)) if alone else backend

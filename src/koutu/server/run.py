@@ -4,6 +4,7 @@ import asyncio
 import sys
 from typing import Any
 
+import cv2
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -13,11 +14,13 @@ from koutu.types import InputError
 
 FRAME_BYTES = 4 * 2**20  # of a live picture
 SHUTDOWN_SECONDS = 10
+LATE_SECONDS = 1.0  # of a timer, that tell of a busy event loop
 
 
 def run(settings: Settings) -> None:
     """Serve until interrupted. Raises InputError for what must not or cannot be listened on."""
     require_safe(settings)
+    cv2.setNumThreads(settings.threads)  # as the engine: work is spread over pictures
     config = make_config(settings)
     server = uvicorn.Server(config)
     config.app.state.service.is_leaving = lambda: server.should_exit  # type: ignore[union-attr]
@@ -76,11 +79,11 @@ class PatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._asking = self.loop.call_later(self.seconds, self._cut)
+        self._expect()
 
     def data_received(self, data: bytes) -> None:
         if self._asking is None and (self.cycle is None or self.cycle.response_complete):
-            self._asking = self.loop.call_later(self.seconds, self._cut)
+            self._expect()
         super().data_received(data)
 
     def handle_events(self) -> None:
@@ -103,6 +106,18 @@ class PatientProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._asking, self._taking = _stopped(self._asking), _stopped(self._taking)
         super().connection_lost(exc)
+
+    def _expect(self) -> None:
+        """A request, within `seconds`."""
+        due = self.loop.time() + self.seconds
+
+        def look() -> None:
+            if self.loop.time() - due > LATE_SECONDS:  # it is the server that is slow: the request may lie here unread
+                self._expect()
+            else:
+                self._cut()
+
+        self._asking = self.loop.call_at(due, look)
 
     def _watch(self) -> None:
         """Look again in `seconds` how much of the answer still waits."""

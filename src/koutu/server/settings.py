@@ -50,6 +50,7 @@ class Settings:
     allow_origins: tuple[str, ...] = ()  # further sites whose pages may call it, "https://example.org"
     jobs_folder: Path | None = None  # where finished videos outlive a restart; None: a temporary folder
     workers: int = 0
+    threads: int = 1  # of each; one picture a core is more pictures than each on all cores
     cert: Path | None = None
     key: Path | None = None
     ice_servers: tuple[str, ...] = ()  # stun: and turn: addresses for WebRTC beyond the local network
