@@ -119,8 +119,9 @@ def test_its_film_is_that_of_koutu_video(skill: Skill, tmp_path: Path) -> None:
 def test_nothing_is_left_of_a_skill_that_cannot_be_written(tmp_path: Path, kind: Any, wrong: dict[str, Any]) -> None:
     network = build("tmodnet", variant="single")
     folder = tmp_path / wrong.pop("folder", "skill")
+    options: dict[str, Any] = {"size": (NET, NET)} | wrong
     with pytest.raises(kind):
-        write_hilens(network, folder, **({"size": (NET, NET)} | wrong))
+        write_hilens(network, folder, **options)
     assert list(tmp_path.iterdir()) == []
 
 
