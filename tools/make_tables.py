@@ -16,10 +16,12 @@ from ablation_tables import brought
 from bars import bars
 from bench_tables import BLOCKS as BENCHES
 from bench_tables import FOLDER, SYSTEMS, mattings, read, size_of
+from live_tables import live
 from recipe_tables import learned
+from search_tables import found
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = BENCHES | {"recipes": learned, "ablation": brought}
+BLOCKS = BENCHES | {"recipes": learned, "ablation": brought, "search": found, "live": live}
 _MARK = re.compile(r"(<!-- bench:([\w-]+) -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
 
 
