@@ -29,7 +29,7 @@ def found(root: Path) -> str:
     intro = (
         f"{run['tried']} shapes tried in {plan['generations']} generations on {plan['clips']} held-out scenes, "
         f"{plan['engine']}, {plan['threads']} thread, for pictures of 1280×720. The table's sums were held against "
-        f"{fit['networks']} whole networks: correlation {fit['correlation']:.3f}, half within {100 * fit['error']:.0f} %. "
+        f"{fit['networks']} networks: correlation {fit['correlation']:.3f}, half within {100 * fit['error']:.0f} %. "
         f"MODNet with MobileNetV2-1.0 at 512×288 takes {run['modnet_mobilenetv2_ms']:.0f} ms by the same clock. "
         f"{len(run['front']) - len(shown)} members of the front are left out, quick and of no use: their error is over "
         f"{WORTH:g} times the least. **Bold**: the one chosen. {where(run)}."
