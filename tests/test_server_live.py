@@ -1,9 +1,11 @@
 """Live viewers, by WebSocket and WebRTC: what they get, that they are kept apart, and what they leave behind."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import struct
+import time
 
 import cv2
 import numpy as np
@@ -167,6 +169,34 @@ def test_a_viewer_that_stalls_or_vanishes_is_let_go():
             until(lambda: server.service.viewers.taken == 1)
             link.socket.shutdown(socket.SHUT_RDWR)  # without a word
             until(lambda: server.service.viewers.taken == 0)
+
+
+def test_a_viewer_that_takes_nothing_is_let_go():
+    """It sends pictures, and never reads what comes back."""
+    import httpx2 as httpx
+    import websockets.sync.client as sockets
+    from websockets.exceptions import ConnectionClosed
+
+    noise = file_of(np.random.default_rng(0).integers(0, 256, (1000, 1000, 3), np.uint8), "JPEG", quality=60)
+    flat = b"12345678" + file_of(np.full((1000, 1000, 3), 128, np.uint8))
+    with running(limits=Limits(idle_seconds=3)) as server, socket.socket() as link:
+        name = httpx.post(f"{server.url}/api/backgrounds", content=noise, timeout=60).json()["name"]
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.connect(("127.0.0.1", server.port))
+        with (
+            contextlib.suppress(ConnectionClosed),
+            sockets.connect(
+                f"ws://127.0.0.1:{server.port}/api/stream", sock=link, max_queue=1, close_timeout=1
+            ) as stream,
+        ):
+            stream.send(json.dumps({"background": name}))
+            until(lambda: server.service.viewers.taken == 1)
+            for _ in range(600):
+                stream.send(flat)
+                time.sleep(0.1)
+                if not server.service.viewers.taken:
+                    break
+        until(lambda: server.service.viewers.taken == 0)
 
 
 OFFER = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n"
