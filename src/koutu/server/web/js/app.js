@@ -125,7 +125,7 @@ class App {
       if (nothing) engines.close();
       const engine = nothing ? null : await engines.open(source);
       if (turn !== this.turn) return;
-      untell("serverLost", "serverFull", "browserFailed", "engineFailed", "tokenWrong");
+      untell("serverLost", "serverFull", "serverRefused", "serverSaid", "browserFailed", "engineFailed", "tokenWrong");
       this.state = engine?.constructor.where ?? "idle";
       figures(this);
       session.start(source, engine);

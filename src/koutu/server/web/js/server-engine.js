@@ -91,7 +91,9 @@ export class SocketEngine {
 
   end({ code }) {
     if (this.closed) return;
-    const trouble = new Trouble(ENDED[code] ?? "serverLost", { reason: this.reason ?? "" });
+    const reason = this.reason ?? "";
+    const word = code === 1008 && reason.includes("token") ? "tokenWrong" : ENDED[code];
+    const trouble = new Trouble(word ?? "serverLost", { reason });
     for (const { reject } of this.waiting.values()) reject(trouble);
     this.lost(trouble);
   }
