@@ -114,7 +114,7 @@ def main() -> int:
 
 
 def _send(av: Any, told: dict[str, Any]) -> None:
-    read = {"fflags": "nobuffer", "probesize": "32", "analyzeduration": "0"}
+    read = {"probesize": "32", "analyzeduration": "0"}  # NUT tells all there is to know at its beginning
     with (
         av.open(sys.stdin.buffer, "r", format="nut", container_options=read, buffer_size=4096) as source,
         av.open(told["url"], "w", format=told["format"], container_options=told["options"]) as out,
