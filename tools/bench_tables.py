@@ -199,7 +199,23 @@ def loader(root: Path) -> str:
     )
 
 
+def edge(root: Path) -> str:
+    """The network alone at 192×192 in one thread, beside the article's figure and peers."""
+    run = read(root, "edge")
+    rows = [
+        [
+            row["model"], row["engine"], row["precision"], size_of(row["size"]), number(row["ms"]),
+            number(row["least_ms"]), f"{row['times_article']:.1f}",
+            "–" if row["int8_error_x1000"] is None else f"{row['int8_error_x1000']:.2f}",
+        ]
+        for row in run["rows"]
+    ]  # fmt: skip
+    head = ["", "engine", "", "size", "ms", "least", f"× {run['article_ms']:g} ms", "int8 off float32, × 1000"]
+    intro = f"Medians of {run['rounds']} alternating rounds in one process; {where(run)}."
+    return f"{filled(intro)}\n{table(head, rows)}"
+
+
 BLOCKS: dict[str, Callable[[Path], str]] = {
     "speed": speed, "stages": stages, "memory": memory, "matting": matting, "cost": cost, "metrics": metrics,
-    "loader": loader,
+    "loader": loader, "edge": edge,
 }  # fmt: skip

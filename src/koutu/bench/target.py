@@ -1,4 +1,4 @@
-"""How long a network would take on a chip that is not here: a roofline, layer by layer. It predicts, nothing is measured.
+"""How long a network would take on a chip that is not here: a roofline, layer by layer; nothing is measured.
 
 Each layer takes as long as the slowest of its three needs would, alone and at full rate: products, other arithmetic,
 and bytes to and from memory. Not counted: starting each kernel (no figure is published), caches, imperfect kernels.

@@ -1,8 +1,8 @@
 """What each operator of a network asks of a chip: products, other arithmetic, and bytes that move.
 
-As Da Vinci cores have it: channels in sixteens, products in blocks of 16 × 16 × 16, depthwise convolutions one block for
-16 channels. What works number by number on the result of one other operator is part of that operator's kernel, as CANN
-fuses it: nothing is written between.
+As Da Vinci cores have it: channels in sixteens, products in blocks of 16 × 16 × 16, and a block for 16 channels of a
+depthwise convolution. What works number by number on the result of one other operator is part of that operator's
+kernel, as CANN fuses it: nothing is written between.
 """
 
 from dataclasses import dataclass

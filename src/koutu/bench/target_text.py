@@ -14,11 +14,11 @@ def lines(content: dict[str, Any]) -> Iterator[str]:
     sizes = f"frames of {size_text(content['frames'])}, shown as {size_text(content['network_size'])}"
     yield f"{content['precision']}, {sizes}"
     yield ""
-    yield f"{'layer':40} {'what comes out':>17}{'MMACs':>8}{'MB':>7}{'products':>9}{'other':>7}{'memory':>7}{'us':>7}"
+    yield f"{'layer':37} {'what comes out':>17}{'MMACs':>8}{'MB':>7}{'products':>9}{'other':>7}{'memory':>7}{'us':>7}"
     for row in content["layers"]:
         shape = "×".join(map(str, row["shape"]))
         yield (
-            f"{short(_name(row), 40):40} {short(shape, 17):>17}{row['macs'] / 1e6:8.2f}{row['bytes'] / 1e6:7.2f}"
+            f"{short(_name(row), 37):37} {short(shape, 17):>17}{row['macs'] / 1e6:8.2f}{row['bytes'] / 1e6:7.2f}"
             f"{row['products_us']:9.1f}{row['arithmetic_us']:7.1f}{row['memory_us']:7.1f}{row['us']:7.1f}"
         )
     yield ""

@@ -13,9 +13,9 @@ from koutu.runtime.graph import open_graph
 from koutu.types import Rgb
 from koutu.zoo import SAMPLE
 
-# Chroma at half size, rounded levels and half floats make a difference; these are far beyond what was measured
-# (docs/ascend.md), and far below what a wrong colour matrix or order of channels makes.
-BOUNDS = Bounds(largest=1.0, mean=0.01, dtssd=3.0)
+# Chroma at half size, rounded levels and half floats make a difference (docs/ascend.md has what was measured); these
+# leave room for other networks and stop one that half floats ruin.
+BOUNDS = Bounds(largest=1.0, mean=0.005, dtssd=2.0)
 
 
 class Exact:
@@ -67,5 +67,5 @@ def require(found: Figures, bounds: Bounds = BOUNDS) -> None:
         raise ParityError(
             f"expected the package within {bounds.largest:g} (largest), {bounds.mean:g} (mean) and {bounds.dtssd:g} "
             f"(dtSSD × 100) of its network, got {found.largest:.2g}, {found.mean:.2g} and {found.dtssd:.2g} on "
-            f"{found.frames} frames of {found.clip}; nothing was written. Are these the colours it was trained on?"
+            f"{found.frames} frames of {found.clip}; nothing was written. Half floats may not do for it"
         )
