@@ -92,8 +92,8 @@ def test_the_packaged_network_by_caffes_definitions(tmp_path):
 @pytest.mark.parametrize(
     "name, kind, size, gate",
     [
-        ("koutu", "tmodnet", (288, 512), "Scale"),
-        ("koutu-small", "tmodnet", (272, 480), "Interp"),
+        ("koutu", "tmodnet", (144, 256), "Scale"),
+        ("koutu-small", "tmodnet", (136, 240), "Interp"),
         ("modnet-small-research", "modnet", (160, 224), "Interp"),
     ],
 )
