@@ -125,6 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
         page = self.server.page
         if parts.path == "/":
             self._answer(200, _PAGE.read_bytes(), "text/html; charset=utf-8")
+        elif parts.path == "/icon":  # none: otherwise browsers ask for one at another place
+            self._answer(204, b"", "image/png")
         elif parts.path == "/frame":
             page.drawn(_number(asked.get("drawn")))
             shown = page.newest(_number(asked.get("after")))

@@ -47,7 +47,7 @@ class Source:
         self.epoch = clock()
         self._number, self._latest = 0, self.epoch
         self._lost_since: float | None = None
-        self._slow = False
+        self._slow, self._wait = False, reading.wait
 
     def __iter__(self) -> Iterator[Shot]:
         try:
@@ -93,7 +93,7 @@ class Source:
                 self._slow = True
                 self._tell(f"{self.place.name} cannot be read as fast as it should be shown; it is shown slower")
             self._latest = pace.place(item.seconds) + 1 / (feed.rate or 25)
-            self._lost_since = None
+            self._lost_since, self._wait = None, self.reading.wait
             frame = Frame(item.picture, round((pace.place(item.seconds) - self.epoch) * TICKS))
             yield Shot(frame, pace.captured(item.seconds, item.arrived), self._number)
             self._number += 1
@@ -106,9 +106,9 @@ class Source:
 
     def _found_again(self, why: str) -> Feed | None:
         """A new connection, None when the run stops; raises InputError when patience is at its end."""
-        wait = self.reading.wait
         assert self._lost_since is not None
-        while not self._stop.wait(wait):
+        while not self._stop.wait(self._wait):
+            self._wait = min(LONGEST_WAIT, 2 * self._wait)  # until there is a picture
             if self._clock() - self._lost_since > self.reading.patience:
                 raise InputError(
                     f"{self.place.name}: expected the source to come back within {self.reading.patience:g} s, got "
@@ -117,7 +117,7 @@ class Source:
             try:
                 feed = self._open()
             except InputError as error:
-                why, wait = _last_clause(error), min(LONGEST_WAIT, 2 * wait)
+                why = _last_clause(error)
                 continue
             self._tell(f"{self.place.name} is there again")
             return feed
