@@ -68,9 +68,9 @@ def start(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = (folder / "log").open("wb")
     command = [sys.executable, "-m", "koutu", "serve", "--port", str(port), *arguments]
-    process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
     url = f"http://127.0.0.1:{port}"
     for _ in range(240):
         try:
@@ -295,7 +295,7 @@ def main() -> None:
     results = run(args.pictures, args.viewers, args.seconds, args.ways)
     print(json.dumps(results, indent=1))
     if args.json:
-        save(args.json, {**about_run(), "results": results})
+        save({**about_run(), "results": results}, args.json)
     wrong = failures(results) + results["log"]
     print("\n".join(wrong) if wrong else "no error, memory bounded")
     sys.exit(bool(wrong))

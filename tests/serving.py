@@ -64,6 +64,12 @@ def client(**settings: Any) -> Iterator[TestClient]:
         yield found
 
 
+def service_of(web: TestClient) -> Any:
+    """The service behind a client."""
+    app: Any = web.app
+    return app.state.service
+
+
 @dataclass
 class Running:
     """A server that listens."""

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
 import pytest
-from serving import client, encoded, opened
+from serving import client, encoded, opened, service_of
 
 from koutu.server.errors import Refused
 from koutu.server.fetch import Fetcher, is_public, parse
@@ -173,7 +173,7 @@ def test_a_name_that_changes_its_mind():
 
 def test_by_the_api():
     with client() as web, other() as port:
-        service = web.app.state.service
+        service = service_of(web)
         for url in ("http://127.0.0.1/", "http://localhost:8080/", "http://[::1]/", "http://169.254.169.254/latest",
                     "http://2130706433/", "http://0x7f.1/", "http://0/", "http://[::ffff:7f00:1]/"):  # fmt: skip
             picture = {"image_file": encoded()}

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from serving import client, encoded
+from serving import client, encoded, service_of
 
 from koutu.server.settings import Limits
 
@@ -26,7 +26,8 @@ FILES = st.one_of(
     st.integers(1, 400).map(lambda size: encoded()[:size]),
     st.tuples(st.integers(0, 3000), st.integers(0, 255)).map(lambda where: damaged(*where)),
 )
-QUICK = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
+QUICK = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=SLOW)
 
 
 def damaged(at: int, value: int) -> bytes:
@@ -39,7 +40,6 @@ def damaged(at: int, value: int) -> bytes:
 @pytest.fixture(scope="module")
 def web():
     with client(limits=Limits(jobs=1, upload_mb=1, video_mb=1)) as found:
-        found.raise_server_exceptions = False
         yield found
 
 
@@ -148,5 +148,5 @@ def test_live_messages(web, first, messages):
 
 def test_nothing_is_left(web):
     """After all that, every place is free."""
-    service = web.app.state.service
+    service = service_of(web)
     assert service.pictures.taken == service.videos.taken == 0 and not service.calls

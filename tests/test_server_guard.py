@@ -8,7 +8,7 @@ import zlib
 import httpx2 as httpx
 import numpy as np
 import pytest
-from serving import client, encoded, file_of, running, until
+from serving import client, encoded, file_of, running, service_of, until
 
 from koutu.server.errors import Refused
 from koutu.server.guard import require_token
@@ -82,7 +82,7 @@ def test_the_token():
         assert web.get("/api/config").json()["token_required"]
         assert web.get("/healthz").status_code == 200 and web.get("/docs").status_code == 200
         for headers in ({}, {"X-Api-Key": "s3cre"}, {"Authorization": "Bearer nö"}, {"Authorization": "Basic s3cret"}):
-            coded = {name: value.encode() for name, value in headers.items()}
+            coded = {name.encode(): value.encode() for name, value in headers.items()}
             for answer in (
                 web.post("/api/remove", content=encoded(), headers=coded),
                 web.get("/metrics", headers=coded),
@@ -167,7 +167,7 @@ def test_places_are_given_back_once():
 
 def test_full_is_told_and_passes():
     with client(limits=Limits(requests=1)) as web:
-        service = web.app.state.service
+        service = service_of(web)
         leave = service.pictures.take()
         answer = web.post("/api/remove", content=encoded())
         assert refusal(answer) == (429, "rate_limit_exceeded") and int(answer.headers["retry-after"]) > 0

@@ -10,7 +10,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from serving import client, encoded, file_of, opened, person, running, until
+from serving import client, encoded, file_of, opened, person, running, service_of, until
 
 import koutu
 from koutu.server.settings import Limits
@@ -93,11 +93,11 @@ def test_the_first_message_must_be_options(web):
     with web.websocket_connect(STREAM) as socket:
         socket.send_bytes(b"12345678" + encoded())
         assert "first" in error_of(socket)
-    until(lambda: web.app.state.service.viewers.taken == 0)
+    until(lambda: service_of(web).viewers.taken == 0)
 
 
 def test_stats_and_places(web):
-    service = web.app.state.service
+    service = service_of(web)
     with web.websocket_connect(STREAM) as one, web.websocket_connect(STREAM) as two:
         for socket in (one, two):
             socket.send_json({})
@@ -221,8 +221,8 @@ def test_offers_that_are_none(web, sdp):
     pytest.importorskip("aiortc")
     answer = web.post("/api/webrtc", json={"sdp": sdp, "type": "offer"})
     assert answer.status_code == 400 and answer.json()["errors"]
-    until(lambda: web.app.state.service.viewers.taken == 0)
-    assert not web.app.state.service.calls
+    until(lambda: service_of(web).viewers.taken == 0)
+    assert not service_of(web).calls
 
 
 async def _call(server, options: dict, frames: int) -> tuple[list[np.ndarray], list[dict], str]:

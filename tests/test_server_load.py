@@ -1,5 +1,6 @@
 """The load test, small: pictures at one time, then viewers of both kinds, against a server in its own process."""
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -7,13 +8,22 @@ import pytest
 
 pytest.importorskip("fastapi")
 pytest.importorskip("aiortc")
-sys.path.insert(0, str(Path(__file__).parent.parent / "bench"))
 
-import server_load
 from aioice.ice import get_host_addresses
 
 
-def test_the_load_test_small():
+@pytest.fixture
+def server_load():
+    path = Path(__file__).parent.parent / "bench" / "server_load.py"
+    spec = importlib.util.spec_from_file_location("server_load", path)
+    assert spec and spec.loader
+    module = sys.modules["server_load"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["server_load"]
+
+
+def test_the_load_test_small(server_load):
     ways = ["webrtc", "websocket"] if get_host_addresses(True, False) else ["websocket"]
     results = server_load.run(5, 2, 6, ways)
     errors = [error for part in results.values() if isinstance(part, dict) for error in part["errors"]]

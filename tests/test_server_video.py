@@ -12,7 +12,7 @@ import httpx2 as httpx
 import numpy as np
 import pytest
 from media import make_clip
-from serving import client, encoded, file_of, running, until
+from serving import client, encoded, file_of, running, service_of, until
 
 from koutu.color import to_rgb
 from koutu.runtime.video import open_video
@@ -119,7 +119,7 @@ def test_what_is_no_video_is_said(web, clip):
         ({"file": clip}, {"format": "webm", "alpha": "true", "only_mask": "true"}),
     ]:  # fmt: skip
         assert web.post("/api/video", files=files, data=fields).status_code == 400
-    assert web.app.state.service.videos.taken == 0
+    assert service_of(web).videos.taken == 0
     for method in ("get", "delete"):
         assert getattr(web, method)("/api/video/../../etc").status_code == 404
         assert getattr(web, method)("/api/video/nothing").status_code == 404
@@ -152,7 +152,7 @@ def test_cancelling(long_clip, tmp_path):
             assert ended(web, number)["state"] == "cancelled"
         left = [path.name for folder in folders(tmp_path / "jobs") for path in folder.iterdir()]
         assert set(left) == {"job.json"}
-        assert web.app.state.service.videos.taken == 0
+        assert service_of(web).videos.taken == 0
 
 
 def test_folders_are_private_and_go(clip, tmp_path, monkeypatch):
