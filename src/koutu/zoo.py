@@ -67,7 +67,7 @@ MODELS: dict[str, ModelCard] = {
         network="tmodnet",
         checkpoint="koutu-small.pt",
         pixels=416 * 232,
-        summary="the shape that koutu search chose: half of koutu's pixels and detail, no mirror image; a third of the time",
+        summary="a shape that koutu search chose: half the pixels and detail, no mirror image; a third of the time",
         licence="Apache-2.0",
         data=_CLEAN,
     ),

@@ -54,13 +54,6 @@ class AscendBackend:
         """Zeros for each memory."""
         return {memory.name: np.zeros(_sides(memory.shape), np.float32) for memory in self.card.memories}
 
-    def remembering(self, state: State, pha: NDArray[np.float32]) -> State:
-        """The memory of a network that remembers alpha alone, with `pha` (h, w), of the camera's size, as the last."""
-        top, left, height, width = self.aipp.window
-        above, below, before, after = self.aipp.padding
-        seen = np.pad(pha[top : top + height, left : left + width], ((above, below), (before, after)))
-        return {name: _half(seen[None, None]) for name in state}
-
     def __call__(self, rgb: Rgb, state: State, **hints: NDArray[Any]) -> tuple[None, NDArray[np.float32], State]:
         if rgb.shape != (*self.aipp.source, 3):
             raise ModelError(f"{self.name}: expected a picture {(*self.aipp.source, 3)}, got {rgb.shape}; scale it")

@@ -68,10 +68,6 @@ class NetworkShape:
         """Nobody was there: zeros (1, 1, h, w)."""
         return {name: np.zeros((1, 1, *size), np.float32) for name in self.states}
 
-    def remembering(self, state: State, pha: NDArray[np.float32]) -> State:
-        """The memory of a network that remembers alpha alone, with `pha` (h, w) as the last one."""
-        return {name: pha[None, None] for name in self.states}
-
     def resized(self, state: dict[str, NDArray[np.float32]], size: tuple[int, int]) -> State:
         """The memory for network pictures of another size (h, w)."""
         return {name: scaled_plane(memory[0, 0], size)[None, None] for name, memory in state.items()}

@@ -80,10 +80,6 @@ class ExportedBackend:
             for memory in self.card.memories
         }
 
-    def remembering(self, state: dict[str, NDArray[np.float32]], pha: NDArray[np.float32]) -> dict[str, Any]:
-        """The memory of a network that remembers alpha alone, with `pha` (h, w) as the last one."""
-        return {name: pha.reshape(tensor.shape) for name, tensor in state.items()}
-
     def __call__(
         self, rgb: Rgb, state: dict[str, NDArray[np.float32]], **hints: NDArray[Any]
     ) -> tuple[NDArray[Any] | None, NDArray[np.float32], dict[str, NDArray[np.float32]]]:

@@ -3,7 +3,8 @@
 A network looks at every frame anew, and where it is unsure its answers differ a little from frame to frame, which is
 seen as flicker. Where the flow explains the picture, the last answer is as good as the new one, and the mean of many is
 better than any. Where it does not (somebody enters, a lamp goes on, the flow is wrong), and where the two alphas
-contradict each other, the new one counts alone, so that no mistake is kept.
+contradict each other, the new one counts alone, so that no mistake is kept. What the network remembers is its own
+answer, not the steadied one: else what it doubts would be held down, seen as its past, and doubted again.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from koutu.runtime.backends import State, scaled_plane
 from koutu.types import Rgb
 
 SHARE = 0.85  # of the carried alpha, at most
+DISPUTED = 0.25  # of alpha: where the two differ by more, the new one counts alone
 TOLERANCE = 24.0  # grey levels, by which a picture that the flow explains may differ
 CELL = 2  # pixels to a side of what the flow is found on
 _BLUR = 5  # cells over which that difference is averaged
@@ -30,10 +32,6 @@ class AlphaMemory(Protocol):
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]: ...
     def initial_state(self, size: tuple[int, int]) -> State: ...
-    def remembering(self, state: State, pha: NDArray[np.float32]) -> State:
-        """`state` with another previous alpha (h, w)."""
-        ...
-
     def __call__(
         self, rgb: Rgb, state: State, **hints: NDArray[Any]
     ) -> tuple[NDArray[Any] | None, NDArray[np.float32], State]: ...
@@ -53,7 +51,7 @@ class SteadyState:
 
 
 class SteadyBackend:
-    """A network with its alphas held steady; it remembers the steady ones."""
+    """A network with its alphas held steady; it remembers its own."""
 
     needs: tuple[str, ...] = ()
     propagates = False
@@ -75,27 +73,12 @@ class SteadyBackend:
     def __call__(
         self, rgb: Rgb, state: SteadyState, **hints: NDArray[Any]
     ) -> tuple[NDArray[Any] | None, NDArray[np.float32], SteadyState]:
-        grey, memory = _grey(rgb), state.memory
-        carried = trust = None
+        grey = _grey(rgb)
+        fgr, pha, memory = self.inner(rgb, state.memory, **hints)
         # The very same picture is a second look at it, which is better than the first.
         if state.pha is not None and state.grey is not None and not np.array_equal(grey, state.grey):
-            carried, trust = self._carried(grey, state.grey, state.pha)
-            memory = self.inner.remembering(memory, carried)
-        fgr, pha, memory = self.inner(rgb, memory, **hints)
-        if carried is not None and trust is not None:
-            pha = steadied(pha, carried, trust)
-            memory = self.inner.remembering(memory, pha)
+            pha = steadied(pha, *self._carried(grey, state.grey, state.pha))
         return fgr, pha, SteadyState(memory, pha, grey, getattr(memory, "low", False))
-
-    def resized(self, state: SteadyState, size: tuple[int, int]) -> SteadyState:
-        """The memory for network pictures of another size (h, w)."""
-        inner = getattr(self.inner, "resized", None)
-        if inner is None or state.pha is None or state.grey is None:
-            return self.initial_state(size)
-        memory = inner(state.memory, size)
-        return replace(
-            state, memory=memory, pha=scaled_plane(state.pha, size), grey=scaled_plane(state.grey, _cells(size))
-        )
 
     def _carried(
         self, grey: NDArray[Any], last: NDArray[Any], pha: NDArray[np.float32]
@@ -118,7 +101,8 @@ class SteadyBackend:
 def steadied(pha: NDArray[np.float32], carried: NDArray[np.float32], trust: NDArray[np.float32]) -> NDArray[np.float32]:
     """Both alphas mixed, all (h, w): the carried one counts SHARE × trust, less the more they differ."""
     change = carried - pha
-    return np.asarray(pha + SHARE * trust * (1 - np.abs(change)) * change, np.float32)
+    agreed = np.maximum(0, 1 - np.abs(change) / DISPUTED)
+    return np.asarray(pha + SHARE * trust * agreed * change, np.float32)
 
 
 def held_steady(backend: Any) -> Any:
@@ -129,7 +113,7 @@ def held_steady(backend: Any) -> Any:
 def remembers_alpha(backend: Any) -> bool:
     """Whether a backend can be steadied."""
     states: Mapping[str, str] = getattr(backend, "states", {})
-    return bool(states) and set(states.values()) == {"pha"} and hasattr(backend, "remembering")
+    return bool(states) and set(states.values()) == {"pha"}
 
 
 def _grey(rgb: Rgb) -> NDArray[Any]:
