@@ -108,11 +108,7 @@ class GatedBackend:
             state = replace(state, since=state.since + 1, gap=expected)
         state = decided(self.gate, state)
         pha = low if whole is None else mixed(low, whole, state.share)
-        return None, pha, self.remembering(replace(state, low=whole is None), pha)
-
-    def remembering(self, state: GateState, pha: NDArray[np.float32]) -> GateState:
-        """The memory with `pha` (h, w) as the last alpha."""
-        return replace(state, memory={name: pha[None, None] for name in self.states})
+        return None, pha, replace(state, low=whole is None, memory={name: pha[None, None] for name in self.states})
 
     def resized(self, state: GateState, size: tuple[int, int]) -> GateState:
         """The memory for network pictures of another size (h, w)."""

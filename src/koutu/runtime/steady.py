@@ -8,14 +8,14 @@ answer, not the steadied one: else what it doubts would be held down, seen as it
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.runtime.backends import State, scaled_plane
+from koutu.runtime.backends import State
 from koutu.types import Rgb
 
 SHARE = 0.85  # of the carried alpha, at most
