@@ -38,7 +38,8 @@ class Deployed(nn.Module):
 
     def __init__(self, network: Any, geometry: Geometry, *, inside: bool, refine: bool):
         super().__init__()
-        self.network, self.geometry, self.inside, self.refine = network.eval(), geometry, inside, refine
+        self.network, self.geometry, self.inside, self.refine = network, geometry, inside, refine
+        self.eval()  # the whole: exporters put every part back into the mode that they found the whole in
         self.remembers_alpha = isinstance(network, Trimapless)
         self.one_by_one = False  # for converters that know no batches: a picture and its mirror image in turn
         self.names = self._names()

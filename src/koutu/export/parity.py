@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,9 @@ class Reference:
 def compared(
     found: Sequence[NDArray[np.float32]], true: Sequence[NDArray[np.float32]], clip: str, size: tuple[int, int]
 ) -> Figures:
-    """Figures of two sequences of alphas."""
+    """Figures of two sequences of alphas; NaN where there are alphas that are no numbers."""
+    if not all(np.isfinite(pha).all() for pha in (*found, *true)):
+        return Figures(clip, len(found), size, nan, nan, nan)
     off = [np.abs(a - b) for a, b in zip(found, true, strict=True)]
     steps = [
         dtssd(np.clip(a, 0, 1), np.clip(b, 0, 1), np.clip(after, 0, 1), np.clip(then, 0, 1))

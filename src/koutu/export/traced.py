@@ -1,7 +1,9 @@
 """A deployed network as an ONNX file: what most converters begin from."""
 
+import io
 import tempfile
 import warnings
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,8 @@ def trace(job: Job) -> Any:
     import onnxslim
 
     module, names = job.module, job.module.names
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer warns of every shape check
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")  # the tracer warns of every shape check, and prints what it cannot write
         path = str(Path(folder) / "traced.onnx")
         try:
             torch.onnx.export(
