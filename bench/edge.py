@@ -29,6 +29,7 @@ from koutu.zoo import SAMPLE, load, packaged
 SIZE = (192, 192)
 ARTICLE_MS = 13.8  # what the article's searched network takes at this size on the CPU that it was timed on
 OURS = ("koutu-small", "koutu")
+CALIBRATION = 40  # frames: half give scales, half tell the error
 RVM = "rvm_192x320_1.onnx"  # the peer's nearest size
 
 
@@ -47,7 +48,8 @@ class Case:
 def quantised(name: str, folder: Path) -> tuple[Path, float]:
     """Packaged weights in int8 by the packaged sample at `SIZE`; its file and mean difference × 1000."""
     out = folder / f"{name}-int8.onnx"
-    clips = halves(filmed(SAMPLE / "talk.mp4", lambda size: SIZE))
+    clips = halves(filmed(SAMPLE / "talk.mp4", lambda size: SIZE, frames=CALIBRATION))
+    print(f"{name}: int8", flush=True)
     found = quantise(packaged(name), out, clips)
     return out, found.error
 
