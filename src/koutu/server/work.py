@@ -59,17 +59,14 @@ def main() -> None:
 
 def make(order: Order) -> dict[str, Any]:
     """Convert, and say what came of it; raises KoutuError."""
+    require_plain(order.source, order)  # first: what is no video costs no time
     from koutu.api import convert
-
-    require_plain(order.source, order)
-    if os.path.isfile(order.background):
-        from koutu.runtime.image import is_image
-
-        if not is_image(order.background):
-            require_plain(order.background, order)
-    outputs: dict[str, Any] = {"alpha" if order.only_mask else "output": order.output}
     from koutu.runtime.containers import EncodeOptions
+    from koutu.runtime.image import is_image
 
+    if os.path.isfile(order.background) and not is_image(order.background):
+        require_plain(order.background, order)
+    outputs: dict[str, Any] = {"alpha" if order.only_mask else "output": order.output}
     report = convert(
         order.source, **outputs, background=order.background, model=order.model, engine=order.engine,
         device=order.device, encode=EncodeOptions(audio=order.audio), progress=_progress(order),
