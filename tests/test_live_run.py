@@ -124,16 +124,18 @@ def test_a_slow_output_holds_up_nobody(clip):
     class Slow(Keep):
         def show(self, shown, sounds):
             super().show(shown, sounds)
-            assert hold.wait(30)
+            assert hold.wait(100)
 
     slow = Slow()
-    live = live_of(clip, [slow, quick])
+    live = live_of(clip, [slow, quick], reading=Reading(loop=True))
     runner = Thread(target=live.run)
     runner.start()
-    assert quick.enough.wait(0) or wait_for(lambda: len(quick.shown) > 3)
+    came = wait_for(lambda: len(quick.shown) > 3)
+    waiting = len(slow.shown)
+    live.quit()
     hold.set()
     runner.join(60)
-    assert len(quick.shown) > 3 and len(slow.shown) < len(quick.shown) + 1 and slow.closed and quick.closed
+    assert came and waiting == 1 and slow.closed and quick.closed
 
 
 def wait_for(true, seconds: float = 60.0) -> bool:
@@ -225,7 +227,7 @@ def test_an_output_that_fails_leaves_the_others(clip, tmp_path):
     assert [str(e) for e in report.errors] == ["full: expected space, got none; free some"] and report.errors[
         0
     ] is not None
-    assert count_frames(tmp_path / "out.mkv") > 1 and told == ["full: expected space, got none; free some"]
+    assert count_frames(tmp_path / "out.mkv") >= 1 and "full: expected space, got none; free some" in told
     report = live_of(clip, [Full()], reading=Reading(loop=True)).run()  # nobody is left: the run ends
     assert len(report.errors) == 1
 
