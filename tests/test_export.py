@@ -334,10 +334,10 @@ class Odd(torch.nn.Module):
         super().__init__()
         self.conv, self.function = torch.nn.Conv2d(3, 1, 3, padding=1), function
 
-    def initial_state(self, src: torch.Tensor) -> list[torch.Tensor]:
+    def initial_state(self, src: Any) -> list[Any]:
         return []
 
-    def forward(self, src: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def forward(self, src: Any) -> tuple[Any, ...]:
         return src, torch.sigmoid(self.function(self.conv(src)))
 
 

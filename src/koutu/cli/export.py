@@ -2,13 +2,15 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from koutu.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from koutu.export.parity import Bounds
     from koutu.export.run import Exported
 
@@ -144,8 +146,7 @@ def _lines(done: "Exported") -> list[str]:
     return [*rows, *(f"wrote {path}" for path in (*done.files, done.card))]
 
 
-def _described(content: object) -> str:
-    assert isinstance(content, dict)
+def _described(content: "Mapping[str, Any]") -> str:
     size, seen = content["size"], content["network_size"]
     said = "pictures of any size" if size == "any" else f"pictures of {size['width']}x{size['height']}"
     if content["ratio"] or seen != size:
@@ -155,7 +156,7 @@ def _described(content: object) -> str:
     return f"{content['name']} in {content['precision']}: {said}, as {source['layout']} {source['dtype']}"
 
 
-def _chip(content: dict) -> list[str]:
+def _chip(content: "Mapping[str, Any]") -> list[str]:
     """What the chip would do, as far as that can be told here."""
     rows = [
         f"behind AIPP, simulated to the bit, beside exact colours: largest {row['largest']:.2g}, mean "
@@ -168,7 +169,7 @@ def _chip(content: dict) -> list[str]:
     ]
 
 
-def _table(eight: dict) -> list[str]:
+def _table(eight: "Mapping[str, Any]") -> list[str]:
     """int8 before and after, clip by clip."""
     if not eight:
         return []
