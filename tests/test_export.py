@@ -206,6 +206,7 @@ def test_openvino_in_a_process_of_its_own(model, tmp_path):
 def test_ncnn(tmp_path):
     done = run(tmp_path, "ncnn", "net.param", checkpoint(tmp_path, mirrored=True))
     assert {file.name for file in done.files} == {"net.param", "net.bin"}
+    assert load(tmp_path / "net.json").name.endswith("steady")
     assert done.content["input"]["layout"] == "CHW" and len(alphas(load(tmp_path / "net.param", threads=1))) == 3
 
 

@@ -58,9 +58,11 @@ class ExportedBackend:
                 f"expected an engine for {self.card.target} ({', '.join(known) or 'none here'}), got {engine!r}"
             )
         self._graph = open_exported(self.card, engine, device, threads)
-        self.states, self.engine = self.card.states, self._graph.engine
+        self.engine = self._graph.engine
+        alpha = self.card.outputs["pha"].name  # what converters call it: for `koutu.runtime.steady` it is pha
+        self.states = {name: "pha" if fed == alpha else fed for name, fed in self.card.states.items()}
         self.name = f"{self.card.name} · {self.card.main} · {self._graph.engine}"
-        self._wanted = list(dict.fromkeys([*(t.name for t in self.card.outputs.values()), *self.states.values()]))
+        self._wanted = list(dict.fromkeys([*(t.name for t in self.card.outputs.values()), *self.card.states.values()]))
 
     def network_size(self, size: Size) -> Size:
         """(h, w) that the file takes of pictures of (H, W): its own, theirs, or about `pixels` in whole strides."""
@@ -91,7 +93,7 @@ class ExportedBackend:
         if "fgr" in outputs:
             planes = _planes(found[outputs["fgr"].name], outputs["fgr"])
             colours = np.rint(np.clip(planes, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
-        return colours, pha, {name: found[output] for name, output in self.states.items()}
+        return colours, pha, {name: found[output] for name, output in self.card.states.items()}
 
     def feeds(self, rgb: Rgb, state: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
         """All inputs of the file by name, for a picture (h, w, 3) uint8 of the file's size."""
