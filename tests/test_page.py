@@ -245,7 +245,7 @@ def test_the_lines_of_the_guided_filter(browser, server):
 def test_sizes_and_when_they_change(browser, server):
     small = load("koutu-small", steady=False)
     with Page(browser, server.url, "?engine=server") as page:
-        code = """async (sizes) => {
+        code = """async ([sizes, pixels]) => {
             const { networkSize, Governor, SIZES } = await import("/web/js/sizing.js");
             const governor = new Governor();
             const rungs = [];
@@ -253,10 +253,10 @@ def test_sizes_and_when_they_change(browser, server):
                 governor.note(ms);
                 rungs.push(governor.rung);
             }
-            return [sizes.map((size) => networkSize(512 * 288, 8, size)), rungs, SIZES.length];
+            return [sizes.map((size) => networkSize(pixels, 8, size)), rungs, SIZES.length];
         }"""
         sizes = [(1280, 720), (640, 480), (720, 1280), (1000, 100), (333, 777)]
-        found, rungs, count = page.page.evaluate(code, sizes)
+        found, rungs, count = page.page.evaluate(code, [sizes, small.pixels])  # type: ignore[attr-defined]
     assert [(h, w) for w, h in found] == [small.network_size((h, w)) for w, h in sizes]
     assert rungs[0] == count - 1 and rungs[12] < count - 1  # slow: down
     assert rungs[29] <= rungs[-1] < count - 1  # quick: up again, but not to what was too slow
