@@ -1,6 +1,5 @@
 """Alpha held steady: noise of a network goes, motion is followed, mistakes and strangers are not kept."""
 
-
 import cv2
 import numpy as np
 import pytest

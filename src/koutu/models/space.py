@@ -83,7 +83,7 @@ class Space:
             detail_blocks=int(rng.integers(self.base.detail_blocks + 1)),
             pixels=int(rng.choice(self.pixels)),
         )
-        return self._crossed((self.largest(),) * 2, anew, rng, share)
+        return self._crossed((self.largest(), self.largest()), anew, rng, share)
 
     def neighbours(self) -> list[Choice]:
         """The largest shape with one thing about it made as small as it may be, for each thing."""
