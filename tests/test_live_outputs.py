@@ -1,6 +1,7 @@
 """Where live pictures go: files, HLS, addresses, window, virtual camera, the page; and the command line's mistakes."""
 
 import importlib.util
+import contextlib
 import io
 import json
 import os
@@ -111,7 +112,7 @@ class Receiver:
 
     def _take(self) -> None:
         self.one, _ = self.socket.accept()
-        with self.one:
+        with self.one, contextlib.suppress(ConnectionResetError):  # after `close`, what was still on its way
             while data := self.one.recv(65536):
                 self.data += data
 
