@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 SIZE = (48, 64)  # (H, W): small, and no two sides alike
-OPTIONS = {"semantic_size": 64, "detail_channels": (4, 8), "detail_blocks": 1, "context": 16}
+OPTIONS = {
+    "semantic_size": 64, "detail_channels": (4, 8), "detail_blocks": 1, "context": 16, "pixels": SIZE[0] * SIZE[1],
+}  # fmt: skip
 
 
 def small_network(*, mirrored: bool = False) -> Any:

@@ -1,7 +1,7 @@
 """Where live pictures go: files, HLS, addresses, window, virtual camera, the page; and the command line's mistakes."""
 
-import importlib.util
 import contextlib
+import importlib.util
 import io
 import json
 import os

@@ -41,7 +41,7 @@ class Bounds:
 BOUNDS = {
     "fp32": Bounds(0.01, 1e-4, 0.02),
     "fp16": Bounds(0.1, 1e-3, 0.2),
-    "int8": Bounds(1.0, 4e-3, 1.0),
+    "int8": Bounds(0.8, 2e-3, 1.0),
 }
 
 
