@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from koutu.export.job import Converted, Job
+from koutu.runtime.exported_graphs import NcnnGraph
 from koutu.types import ModelError
 
 SECONDS = 600  # after which pnnx is stopped
@@ -43,6 +44,10 @@ def convert(job: Job) -> Converted:
     names_out = {name: f"out{i}" for i, name in enumerate(names.outputs)}
     layouts = dict.fromkeys((*names.inputs, *names.outputs), "CHW")
     files = (job.path(".param"), job.path(".bin"))
+    try:
+        NcnnGraph(files[0], 1, half=job.precision == "fp16")
+    except ModelError as e:
+        raise ModelError(f"ncnn cannot read what pnnx made of {job.name}; export --to onnx or openvino instead") from e
     return Converted(files[0], files, names_in | names_out, layouts, ("torch", "pnnx", "ncnn"))
 
 
