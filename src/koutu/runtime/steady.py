@@ -9,13 +9,13 @@ answer, not the steadied one: else what it doubts would be held down, seen as it
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.runtime.backends import State
+from koutu.runtime.backends import Backend, State
 from koutu.types import Rgb
 
 SHARE = 0.85  # of the carried alpha, at most
@@ -23,18 +23,6 @@ DISPUTED = 0.25  # of alpha: where the two differ by more, the new one counts al
 TOLERANCE = 24.0  # grey levels, by which a picture that the flow explains may differ
 CELL = 2  # pixels to a side of what the flow is found on
 _BLUR = 5  # cells over which that difference is averaged
-
-
-class AlphaMemory(Protocol):
-    """A backend whose only memory is its previous alpha."""
-
-    name: str
-
-    def network_size(self, size: tuple[int, int]) -> tuple[int, int]: ...
-    def initial_state(self, size: tuple[int, int]) -> State: ...
-    def __call__(
-        self, rgb: Rgb, state: State, **hints: NDArray[Any]
-    ) -> tuple[NDArray[Any] | None, NDArray[np.float32], State]: ...
 
 
 @dataclass(frozen=True)
@@ -56,7 +44,7 @@ class SteadyBackend:
     needs: tuple[str, ...] = ()
     propagates = False
 
-    def __init__(self, backend: AlphaMemory):
+    def __init__(self, backend: Backend):
         self.inner = backend
         self.name = f"{backend.name} · steady"
         # DIS of Kroeger et al., ECCV 2016. It has buffers of its own size, but no memory of pictures.
