@@ -166,6 +166,23 @@ def test_folders_are_private_and_go(clip, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_what_a_killed_server_left_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    left, young, other = (tmp_path / name for name in ("koutu-videos-left", "koutu-videos-young", "koutu-other"))
+    for folder in (left, young, other):
+        folder.mkdir()
+        (folder / ".lock").touch()
+        (folder / "film.mp4").write_bytes(b"private")
+        if folder != young:
+            os.utime(folder / ".lock", (1, 1))
+    with client():
+        assert not left.exists() and young.exists() and other.exists()
+        (used,) = {path.parent for path in tmp_path.glob("*/.lock")} - {young, other}
+        os.utime(used / ".lock", (1, 1))
+        with client():
+            assert used.exists()  # locked: another server works there
+
+
 def test_finished_work_outlives_a_restart(clip, long_clip, tmp_path):
     kept = tmp_path / "jobs"
     with client(jobs_folder=kept) as web:

@@ -136,7 +136,8 @@ def test_the_gate_goes_on_counting():
     class Half:
         """Behind a gate that leaves all to the cheap part."""
 
-        name, states, network_size = "half", network.states, network.network_size
+        name, states, needs, propagates = "half", network.states, (), False
+        network_size = network.network_size
 
         def initial_state(self, size):
             return GateState(network.initial_state(size))

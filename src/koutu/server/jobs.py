@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import re
 import secrets
 import shutil
@@ -24,6 +25,8 @@ ENDED = ("done", "failed", "cancelled")
 AT_ONE_TIME = 1  # a video keeps several cores busy
 SWEEP_SECONDS = 15
 GRACE_SECONDS = 5
+TEMPORARY = "koutu-videos-"
+SETTLED_SECONDS = 60  # a folder this young may be about to be locked
 CARD = "job.json"
 _ID = re.compile(r"[A-Za-z0-9_-]{32}")
 
@@ -71,7 +74,7 @@ class Jobs:
     def open(self) -> None:
         """Make or find the folder, take up what was finished before, begin to work."""
         kept = self.service.settings.jobs_folder
-        self._root = _private(kept) if kept else Path(tempfile.mkdtemp(prefix="koutu-videos-"))
+        self._root = _private(kept) if kept else _temporary()
         self._lock = _locked(self._root)
         for folder in self._root.iterdir():
             if _ID.fullmatch(folder.name) and folder.is_dir():
@@ -240,9 +243,21 @@ def _private(folder: Path) -> Path:
     return folder.resolve()
 
 
+def _temporary() -> Path:
+    """A new folder among the system's temporary ones; those that killed servers left there are removed."""
+    with contextlib.suppress(AttributeError, OSError):  # AttributeError: Windows has no user numbers
+        for lock in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*/.lock"):
+            with contextlib.suppress(OSError, InputError):
+                status = lock.stat()
+                if status.st_uid == os.getuid() and status.st_mtime < time.time() - SETTLED_SECONDS:
+                    with _locked(lock.parent):
+                        shutil.rmtree(lock.parent, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=TEMPORARY))
+
+
 def _locked(folder: Path) -> Any:
     """Hold the folder, so that no second server removes what this one works on; raises InputError."""
-    file = open(folder / ".lock", "w")  # noqa: SIM115 - held until the server ends
+    file = open(folder / ".lock", "a")  # noqa: SIM115 - held until the server ends
     try:
         import fcntl
 
