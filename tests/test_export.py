@@ -227,6 +227,19 @@ def test_caffe(model, tmp_path):
     assert off(alphas(load(tmp_path / "net.prototxt", steady=False)), by_torch()) < 1e-3
 
 
+def test_its_speed_is_measured_by_the_card(model, tmp_path):
+    from koutu.bench.cases import Plan, cases
+
+    for target, name in (("onnx", "net.onnx"), ("openvino", "other.xml")):
+        run(tmp_path, target, name, model)
+    specs = [str(tmp_path / name) for name in ("net.json", "other.xml")]
+    (first, second) = cases(specs, Plan(sizes=[SIZE], against=specs[0]))
+    assert (first.name, first.engine, first.precision, first.file) == ("net", "onnxruntime", "fp32", "net.onnx")
+    assert (second.engine, second.precision, second.file) == ("openvino", "fp32", "other.xml")
+    cost = first.cost(first.open())
+    assert cost.macs and cost.at == SIZE and second.cost(second.open()).bytes
+
+
 def test_a_package_for_a_chip(model, tmp_path):
     done = run(tmp_path, "ascend", "package", model, device={"soc": "Ascend310B1", "source_format": "nv12"})
     card = json.loads((tmp_path / "package" / "card.json").read_text())
@@ -261,6 +274,19 @@ def test_a_network_with_another_memory(tmp_path):
     assert names == [(f"r{i}i", f"r{i}o") for i in range(1, 5)]
     fgr, pha, _ = load(done.card)(picture((64, 96)), load(done.card).initial_state((64, 96)))
     assert fgr is not None and fgr.shape == (64, 96, 3) and pha.shape == (64, 96)
+
+
+def test_the_card_of_something_else_stays(model, tmp_path):
+    """NAME.json may be another export's card or no card at all; the same export may be written anew."""
+    run(tmp_path, "onnx", "net.onnx", model)
+    (tmp_path / "mine.json").write_text("{}")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(OutputError, match="export to onnx"):
+        run(tmp_path, "openvino", "net.xml", model)
+    with pytest.raises(OutputError, match="no card of koutu's"):
+        run(tmp_path, "openvino", "mine.xml", model)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    run(tmp_path, "onnx", "net.onnx", model)
 
 
 def test_what_differs_too_much_is_not_written(model, tmp_path):

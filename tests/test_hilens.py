@@ -511,12 +511,27 @@ def test_the_archive_has_the_program_at_its_root(tmp_path: Path, network: Path) 
     assert "    # build/build-kit.sh\n    omg --model=tiny.prototxt\n" in readme and "set -e" not in readme
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("#305070", {"background": "#305070"}), ("green", {"background": "#00ff00"}),
+        ("blur:7", {"background": "blur", "blur": 7}), ("camera", {"background": "camera"}),
+    ],
+)  # fmt: skip
+def test_a_background_that_is_no_picture(tmp_path: Path, given: str, expected: dict[str, Any]) -> None:
+    skill = write_skill(tmp_path / "skill", model_card=SkillCard("tiny", (NET, NET)), background=given)
+    config = json.loads((skill.folder / "config.json").read_text())
+    assert {name: config[name] for name in expected} == expected
+    assert not list((skill.folder / "workspace" / "data").iterdir())
+
+
 def test_a_skill_appears_whole_or_not_at_all(tmp_path: Path, network: Path) -> None:
     card = SkillCard("tiny", (NET, NET))
     (tmp_path / "broken.png").write_bytes(b"no picture")
     before = set(tmp_path.iterdir())
     wrongs: list[dict[str, Any]] = [
         {"background": tmp_path / "broken.png"}, {"build": tmp_path / "none"}, {"settings": {"layout": "round"}},
+        {"background": "transparent"}, {"background": "nowhere.png"},
         {"settings": {"layuot": "full"}}, {"build": network},
     ]  # fmt: skip
     for wrong in wrongs:

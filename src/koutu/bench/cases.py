@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from koutu import peers
 from koutu.bench.cost import Cost, Shape, onnx_cost
 from koutu.classical import METHODS
@@ -13,6 +15,10 @@ from koutu.models import MODELS as NETWORKS
 from koutu.runtime.backends import ENGINES, Backend, NetworkShape
 from koutu.runtime.described import DescribedBackend
 from koutu.runtime.description import GREY, PictureInput, read_description
+from koutu.runtime.exported import ExportedBackend, card_of
+from koutu.runtime.exported_card import Card, read_card
+from koutu.runtime.exported_graphs import ENGINES as EXPORTED
+from koutu.runtime.steady import unsteadied
 from koutu.types import InputError, ModelError
 from koutu.zoo import DEFAULT, DEFAULT_ENGINE, MODELS, WEIGHTS, load_named
 
@@ -102,6 +108,8 @@ def weights_file(spec: str) -> Path | None:
         return None if weights == "random" else Path(weights)
     if name in MODELS:
         return WEIGHTS / MODELS[name].file
+    if card := _card(name):
+        return card.path.parent / card.main
     return Path(name) if name.endswith(".onnx") else None
 
 
@@ -115,6 +123,8 @@ def engines_of(spec: str) -> tuple[str, ...]:
     if name.endswith((".yaml", ".yml")) or name in peers.names():
         described = read_description(Path(name) if "." in name else peers.path(name))
         return ("onnxruntime",) if described.format == "onnx" else ("litert",)
+    if card := _card(name):
+        return EXPORTED.get(card.target, (DEFAULT_ENGINE,))  # packages for chips are simulated
     return (DEFAULT_ENGINE, *(engine for engine in ENGINES if engine != DEFAULT_ENGINE))
 
 
@@ -148,8 +158,9 @@ def _of(spec: str, names: dict[str, str], plan: Plan) -> Iterator[Case]:
 def _precisions(spec: str, path: Path | None, wanted: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Precision → the spec and file name that have it: the file given, or one beside it called NAME-PRECISION.onnx."""
     name = spec.partition("=")[0]
+    card = _card(name)
     if path is None or path.suffix != ".onnx" or not path.is_file():
-        own = "fp32" if name in NETWORKS else "unknown"
+        own = str(card.content.get("precision", "unknown")) if card else "fp32" if name in NETWORKS else "unknown"
         return {own: (spec, path.name if path else "")} if not wanted or own in wanted else {}
     own = onnx_cost(path, {}).precision
     found = {}
@@ -166,14 +177,25 @@ def _precisions(spec: str, path: Path | None, wanted: Sequence[str]) -> dict[str
 def _names(specs: Sequence[str]) -> dict[str, str]:
     """Spec → a name for tables: the model's or the file's, both where one model comes with several files."""
     once = list(dict.fromkeys(specs))
-    plain = {s: s.partition("=")[0] if "=" in s else Path(s).stem if s.endswith(".onnx") else s for s in once}
+    plain = {
+        s: s.partition("=")[0] if "=" in s else Path(s).stem if s.endswith((".onnx", ".json")) else s for s in once
+    }
     shared = {name for name in plain.values() if list(plain.values()).count(name) > 1}
     return {s: f"{name} {Path(s.partition('=')[2] or s).stem}" if name in shared else name for s, name in plain.items()}
 
 
+def _card(name: str) -> Card | None:
+    """Of what `koutu export` wrote, if that is what is named."""
+    found = None if name in MODELS or name in NETWORKS else card_of(name)
+    return read_card(found) if found else None
+
+
 def _input_shapes(backend: Backend, seen: Size) -> dict[str | int, Shape]:
     """Shapes of the inputs by name or place, for the sides that a graph leaves open."""
-    backend = getattr(backend, "inner", backend)  # of one that is held steady
+    backend = unsteadied(backend)
+    if isinstance(backend, ExportedBackend):
+        feeds = backend.feeds(np.zeros((*seen, 3), np.uint8), backend.initial_state(seen))
+        return {name: tensor.shape for name, tensor in feeds.items()}
     if isinstance(backend, NetworkShape):
         return {"rgb": (1, *seen, 3), **{name: (1, 1, *seen) for name in backend.states}}
     if not isinstance(backend, DescribedBackend):

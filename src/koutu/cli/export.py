@@ -56,8 +56,8 @@ def export(
     soc: Annotated[str, typer.Option(help="ascend: the chip, Ascend310, Ascend310B1 … as npu-smi tells it.")] = "",
     camera: Annotated[str, typer.Option(help="ascend, hilens: what it hands over, nv21; nv12, rgb888; rgb.")] = "",
     background: Annotated[
-        Path | None, typer.Option("--background", "-b", readable=False, help="hilens: the skill's picture.")
-    ] = None,
+        str, typer.Option("--background", "-b", help="hilens: image, colour, blur[:STRENGTH], or camera, no change.")
+    ] = "",
     setting: Annotated[
         list[str] | None, typer.Option("--setting", metavar="NAME=VALUE", help="hilens: of its config.json; several.")
     ] = None,
@@ -86,10 +86,8 @@ def export(
     from koutu.export.run import Request
     from koutu.export.run import export as write
     from koutu.export.subject import parse_ratio, subject
-    from koutu.types import InputError
 
-    if (people is None) != (backgrounds is None):
-        raise InputError("expected packs of people and of backgrounds together, got one; give both, or neither")
+    options.require_packs(people, backgrounds)
     told = {"soc": soc, "source_format": camera, "background": background}
     device = {k: v for k, v in told.items() if v} | {"settings": options.parse_options(setting or [])}
     request = Request(

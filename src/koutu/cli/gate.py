@@ -5,25 +5,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from koutu.cli import options
+
 if TYPE_CHECKING:
     from koutu.export.gate import Calibration
 
 
 def gate(
     model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", readable=False, help="Its two parts lie beside it.")],
-    people: Annotated[Path | None, typer.Option(readable=False, help="Pack of people, with --backgrounds.")] = None,
-    backgrounds: Annotated[Path | None, typer.Option(readable=False, help="Pack of places.")] = None,
-    clip: Annotated[
-        list[Path] | None, typer.Option("--clip", readable=False, help="A film of your own; several.")
-    ] = None,
+    people: options.People = None,
+    backgrounds: options.Backgrounds = None,
+    clip: options.Films = None,
     scenes: Annotated[int, typer.Option(min=2, help="Made of the packs.")] = 32,
-    frames: Annotated[int, typer.Option(min=2, help="Of each scene.")] = 24,
-    held_out: Annotated[int, typer.Option(min=1, help="As in training: 1 in so many people.")] = 50,
+    frames: options.SceneFrames = 24,
+    held_out: options.HeldOut = 50,
     threshold: Annotated[
         float | None, typer.Option(min=0.0, help="In thousandths of alpha, instead of the chosen one.")
     ] = None,
     allowed: Annotated[float, typer.Option(min=0.0, help="Share by which the error may get worse.")] = 0.05,
-    seed: Annotated[int, typer.Option(min=0, help="Of the scenes.")] = 0,
+    seed: options.SceneSeed = 0,
 ) -> None:
     """Calibrate when koutu video may leave a frame to the network's cheap part; written into MODEL-low.onnx.
 
@@ -38,10 +38,8 @@ def gate(
     from koutu.progress import Steps
     from koutu.runtime.backends import OnnxBackend
     from koutu.runtime.gate import parts_of
-    from koutu.types import InputError
 
-    if (people is None) != (backgrounds is None):
-        raise InputError("expected packs of people and of backgrounds together, got one; give both, or neither")
+    options.require_packs(people, backgrounds)
     sizing = OnnxBackend(parts_of(model)[0]).network_size
     with Steps(model.name) as watch:
         clips: list[Clip] = []

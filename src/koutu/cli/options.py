@@ -48,6 +48,21 @@ Propagate = Annotated[
 Clicks = Annotated[str, typer.Option(help='Points "x,y x,y -x,y" on the person; a minus marks the background.')]
 Radius = Annotated[int, typer.Option("--trimap-radius", help="Unknown band around a mask's edge, in pixels; -1: 2 %.")]
 
+People = Annotated[Path | None, typer.Option(readable=False, help="Pack of people, with --backgrounds.")]
+Backgrounds = Annotated[Path | None, typer.Option(readable=False, help="Pack of places.")]
+Films = Annotated[list[Path] | None, typer.Option("--clip", readable=False, help="A film of your own; several.")]
+SceneFrames = Annotated[int, typer.Option(min=2, help="Of each scene.")]
+HeldOut = Annotated[int, typer.Option(min=1, help="As in training: 1 in so many people.")]
+SceneSeed = Annotated[int, typer.Option(min=0, help="Of the scenes.")]
+
+
+def require_packs(people: Path | None, backgrounds: Path | None) -> None:
+    """Raise InputError if one pack came without the other."""
+    from koutu.types import InputError
+
+    if (people is None) != (backgrounds is None):
+        raise InputError("expected packs of people and of backgrounds together, got one; give both, or neither")
+
 
 def load_backend(
     model: str,

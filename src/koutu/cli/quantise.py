@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from koutu.cli import options
 from koutu.cli.gate import require
 
 if TYPE_CHECKING:
@@ -14,18 +15,16 @@ if TYPE_CHECKING:
 def quantise(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Packaged weights, or an .onnx file of koutu's.")],
     output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="The quantised network, .onnx.")],
-    people: Annotated[Path | None, typer.Option(readable=False, help="Pack of people, with --backgrounds.")] = None,
-    backgrounds: Annotated[Path | None, typer.Option(readable=False, help="Pack of places.")] = None,
-    clip: Annotated[
-        list[Path] | None, typer.Option("--clip", readable=False, help="A film of your own; several.")
-    ] = None,
+    people: options.People = None,
+    backgrounds: options.Backgrounds = None,
+    clip: options.Films = None,
     scenes: Annotated[int, typer.Option(min=2, help="Made of the packs.")] = 12,
-    frames: Annotated[int, typer.Option(min=2, help="Of each scene.")] = 12,
-    held_out: Annotated[int, typer.Option(min=1, help="As in training: 1 in so many people.")] = 50,
+    frames: options.SceneFrames = 12,
+    held_out: options.HeldOut = 50,
     tolerance: Annotated[
         float, typer.Option(min=0.0, help="Thousandths of alpha that it may differ by; layers stay float for it.")
     ] = 0.5,
-    seed: Annotated[int, typer.Option(min=0, help="Of the scenes.")] = 0,
+    seed: options.SceneSeed = 0,
 ) -> None:
     """Store a network's convolutions in eight bits, but for those that alpha depends on; ONNX Runtime and OpenVINO.
 
@@ -39,11 +38,9 @@ def quantise(
     from koutu.export.quantise import quantise as store
     from koutu.progress import Steps
     from koutu.runtime.backends import OnnxBackend
-    from koutu.types import InputError
     from koutu.zoo import packaged
 
-    if (people is None) != (backgrounds is None):
-        raise InputError("expected packs of people and of backgrounds together, got one; give both, or neither")
+    options.require_packs(people, backgrounds)
     source = Path(model) if model.endswith(".onnx") else packaged(model)
     sizing = OnnxBackend(source).network_size
     with Steps(source.name) as watch:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from koutu.export.targets import TARGETS, Target
+from koutu.runtime.exported_card import is_card, read_card
 from koutu.types import OutputError
 
 
@@ -26,7 +27,7 @@ class Place:
 
 
 def place(out: Path, name: str, target: Target) -> Place:
-    """Of what -o names; raises OutputError for another target's ending or a folder that is not there."""
+    """Of what -o names; raises OutputError for another target's ending, a folder that is not there, another's card."""
     suffix = out.suffix.lower()
     others = {ending for other in TARGETS.values() for ending in other.suffixes} | {".json", ".bin", ".om", ".pt"}
     if suffix in others and suffix not in target.suffixes:
@@ -37,7 +38,19 @@ def place(out: Path, name: str, target: Target) -> Place:
         raise OutputError(f"expected a name for the export with -o, got {str(out)!r}; for example -o koutu")
     if not out.parent.is_dir():
         raise OutputError(f"{out}: expected a folder that is there, found no {out.parent}; make it first")
-    return Place(out.parent, stem)
+    found = Place(out.parent, stem)
+    _require_own(found.card, name)
+    return found
+
+
+def _require_own(card: Path, target: str) -> None:
+    """Raise OutputError for a NAME.json that is not the card of an earlier export to the target."""
+    if not card.exists():
+        return
+    whose = read_card(card, check_files=False).target if is_card(card) else ""
+    if whose != target:
+        what = f"the card of an export to {whose}" if whose else "no card of koutu's"
+        raise OutputError(f"expected {card} to be free for the card, got {what} there; choose another name with -o")
 
 
 @contextmanager

@@ -49,14 +49,14 @@ class Still(Background):
     """One image or colour, fitted and converted when the frames' size or kind changes."""
 
     def __init__(self, rgb: Rgb, how: Fit = "cover"):
-        self._rgb = rgb
+        self.rgb = rgb
         self._how: Fit = how
         self._ready: tuple[tuple, Picture] | None = None
 
     def __call__(self, frame: Frame, alpha: Alpha) -> Picture:
         key = _kind(frame.picture)
         if self._ready is None or self._ready[0] != key:
-            self._ready = key, _conformed(self._rgb, frame.picture, self._how)
+            self._ready = key, _conformed(self.rgb, frame.picture, self._how)
         return self._ready[1]
 
 

@@ -22,6 +22,7 @@ from koutu.runtime.mailbox import Mailbox, Stage, stage, stop
 from koutu.runtime.matter import Matter
 from koutu.runtime.sequence import folder_and_pattern, is_sequence
 from koutu.runtime.smooth import one_frame_delay
+from koutu.runtime.steady import unsteadied
 from koutu.runtime.video import VideoReader, open_video
 from koutu.runtime.writer import EncodeOptions, Writer, open_writer
 from koutu.types import Alpha, Frame, Matte, OutputError, Picture, Yuv420
@@ -146,7 +147,7 @@ def convert_video(
         busy = {s.name.removeprefix("koutu-"): s.busy_seconds for s in stages} | {"encode": encode_seconds}
         report.stage_ms = {name: 1000 * seconds / max(1, report.frames) for name, seconds in busy.items()}
         report.fresh_starts, report.lost = composer.fresh_starts, str(reader.lost)
-        gated = isinstance(getattr(backend, "inner", backend), GatedBackend)
+        gated = isinstance(unsteadied(backend), GatedBackend)
         report.low_frames = composer.low_frames if gated else None
     report.seconds = perf_counter() - started
     return report

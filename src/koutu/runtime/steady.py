@@ -98,6 +98,11 @@ def held_steady(backend: Any) -> Any:
     return SteadyBackend(backend) if remembers_alpha(backend) else backend
 
 
+def unsteadied(backend: Any) -> Any:
+    """The network behind, without holding anything steady."""
+    return backend.inner if isinstance(backend, SteadyBackend) else backend
+
+
 def remembers_alpha(backend: Any) -> bool:
     """Whether a backend can be steadied."""
     states: Mapping[str, str] = getattr(backend, "states", {})

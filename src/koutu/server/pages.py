@@ -17,7 +17,7 @@ from koutu.server import scenery
 from koutu.server.errors import RESPONSES, invalid, not_found
 from koutu.server.guard import page_policy
 from koutu.server.service import Service
-from koutu.server.uploads import bytes_of, decoded, received
+from koutu.server.uploads import BINARY, bytes_of, decoded, received
 
 WEB = Path(__file__).parent / "web"
 TYPES = {
@@ -163,7 +163,7 @@ def open_routes(service: Service) -> APIRouter:
 
     @router.post(
         "/api/backgrounds", status_code=201, responses=RESPONSES, tags=["live"],
-        openapi_extra={"requestBody": {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
+        openapi_extra={"requestBody": {"content": {"image/*": {"schema": BINARY}}}},
     )  # fmt: skip
     async def keep(request: Request) -> dict[str, Any]:
         """Send a background, as the raw body or a form's `file`; the name it gets is good wherever one is asked for."""
@@ -207,4 +207,4 @@ def has_webrtc() -> bool:
 
 
 def _binary(kind: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}}}
+    return {200: {"content": {kind: {"schema": BINARY}}}}

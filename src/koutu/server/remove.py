@@ -12,7 +12,7 @@ from koutu.server.cut import alpha_picture, before, cut_out, tinted
 from koutu.server.encode import MEDIA, Kind, encode, encode_cut
 from koutu.server.errors import RESPONSES, invalid
 from koutu.server.service import Service
-from koutu.server.uploads import bytes_of, decoded, received
+from koutu.server.uploads import BINARY, bytes_of, decoded, form, received
 from koutu.types import InputError
 
 PIECE = 2**18  # bytes of an answer that are handed over at one time
@@ -42,20 +42,11 @@ class Wish(BaseModel):
     ppm: bool = Field(False, description="Of rembg; no effect.")
 
 
-FORM = {
-    "multipart/form-data": {
-        "schema": {
-            "type": "object",
-            "properties": {"file": {"type": "string", "format": "binary"}},
-            "additionalProperties": {"type": "string"},
-        }
-    },
-    "image/*": {"schema": {"type": "string", "format": "binary"}},
-}
+BODY = {"content": form("file", fields=Wish) | {"image/*": {"schema": BINARY}}}
 PICTURES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The result",
-        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA.values()},
+        "content": {kind: {"schema": BINARY} for kind in MEDIA.values()},
     }
 }
 
@@ -72,7 +63,7 @@ def routes(service: Service) -> APIRouter:
 
     @router.post(
         "/api/remove", response_class=Response, responses=PICTURES | RESPONSES,
-        openapi_extra={"requestBody": {"content": FORM}},
+        openapi_extra={"requestBody": BODY},
     )  # fmt: skip
     async def remove(request: Request, wish: Annotated[Wish, Query()]) -> Response:
         """Cut the person out of a picture: of a form's `file`, of the raw body, or at `url`.

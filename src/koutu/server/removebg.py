@@ -15,7 +15,7 @@ from koutu.server.errors import RESPONSES, Refused, invalid
 from koutu.server.framing import Framing, parse_framing, parse_roi, sized
 from koutu.server.remove import PICTURES, answered, checked, with_opacity
 from koutu.server.service import Service
-from koutu.server.uploads import Sent, bytes_of, decoded, from_base64, received
+from koutu.server.uploads import Sent, bytes_of, decoded, form, from_base64, received
 from koutu.types import InputError
 
 Word = Annotated[str, Field(max_length=200)]
@@ -47,18 +47,9 @@ class Order(BaseModel):
 
 
 _FILES = ("image_file", "bg_image_file")
-_BINARY = {"type": "string", "format": "binary"}
 _BODY = {
     "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "properties": {name: _BINARY for name in _FILES} | Order.model_json_schema()["properties"],
-            }
-        },
-        "application/json": {"schema": Order.model_json_schema()},
-    },
+    "content": form(*_FILES, fields=Order) | {"application/json": {"schema": Order.model_json_schema()}},
 }
 
 

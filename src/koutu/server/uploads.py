@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from fastapi import Request
+from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
@@ -22,6 +23,14 @@ from koutu.types import InputError, Rgb
 IN_MEMORY = 2**20  # of a body; what is longer waits in an unnamed temporary file
 MAX_FIELDS = 64
 MAX_FILES = 4
+BINARY = {"type": "string", "format": "binary"}  # a file, as OpenAPI has it
+
+
+def form(*files: str, fields: type[BaseModel], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A form of those files and fields, as OpenAPI's multipart body."""
+    properties = {name: BINARY for name in files} | fields.model_json_schema()["properties"]
+    needed = {"required": list(required)} if required else {}
+    return {"multipart/form-data": {"schema": {"type": "object", "properties": properties} | needed}}
 
 
 @dataclass

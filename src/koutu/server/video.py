@@ -19,7 +19,7 @@ from koutu.server.errors import RESPONSES, Refused, invalid
 from koutu.server.jobs import ENDED, Job, Jobs
 from koutu.server.remove import checked, require_network
 from koutu.server.service import Service
-from koutu.server.uploads import Sent, received
+from koutu.server.uploads import BINARY, Sent, form, received
 from koutu.server.work import Order
 
 EVENT_SECONDS = 0.5
@@ -62,19 +62,9 @@ class Status(BaseModel):
     bytes: int | None
 
 
-_FILE = {"type": "string", "format": "binary"}
 _BODY = {
     "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "properties": {"file": _FILE, "bg_image_file": _FILE} | Task.model_json_schema()["properties"],
-            }
-        },
-        "video/*": {"schema": _FILE},
-    },
+    "content": form("file", "bg_image_file", fields=Task, required=("file",)) | {"video/*": {"schema": BINARY}},
 }
 
 

@@ -13,8 +13,10 @@ from typing import Any
 from koutu.color import shrink
 from koutu.export.hilens.card import SkillCard
 from koutu.export.hilens.readme import readme
-from koutu.runtime.image import read_image, write_image
-from koutu.types import InputError, OutputError
+from koutu.runtime.background import Blurred, Still
+from koutu.runtime.background_spec import make_background
+from koutu.runtime.image import write_image
+from koutu.types import InputError, OutputError, Rgb
 
 PROGRAM = Path(__file__).parent / "skill"
 BACKGROUND = "background.jpg"
@@ -35,27 +37,29 @@ def write_skill(
     *,
     model_card: SkillCard,
     build: Path | None = None,
-    background: Path | None = None,
+    background: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Skill:
     """Write the skill of a network to `folder`, and FOLDER.zip; both appear whole or not at all.
 
     build: a folder with what the .om is built from and simulated by (NAME.onnx, aipp.cfg, *.sh …), copied to build/; an
-    NAME.om in it goes to model/. background: a picture that people are put before. settings: of config.json, see the
-    skill's settings.py; what is not given has its default. Raises OutputError for a folder that holds something or an
+    NAME.om in it goes to model/. background: what people are put before, a picture, a colour or "blur" as of
+    `make_background`, or "camera", no change. settings: of config.json, see the skill's settings.py; what is not given
+    has its default. Raises OutputError for a folder that holds something or an
     archive that is there, InputError for a folder, picture or setting that cannot be used.
     """
     folder = Path(folder).absolute()
     archive = require_free(folder)
-    complete = checked_settings(dict(settings or {}) | ({"background": BACKGROUND} if background else {}))
+    behind, picture = ({}, None) if background is None else background_settings(background)
+    complete = checked_settings(dict(settings or {}) | behind)
     if build is not None and not build.is_dir():
         raise InputError(f"{build}: expected a folder of what the model is built from, found none; check the path")
     part = folder.with_name(f".{secrets.token_hex(4)}.part")
     packed = part.with_suffix(".zip")
     try:
         _fill(part, model_card, complete, build)
-        if background:
-            _write_background(Path(background), part / "workspace" / "data" / BACKGROUND)
+        if picture is not None:
+            _write_background(picture, part / "workspace" / "data" / BACKGROUND)
         (part / "README.md").write_text(readme(model_card, complete, part), "utf-8")
         _pack(part, packed)
         packed.rename(archive)
@@ -116,8 +120,21 @@ def _fill(part: Path, card: SkillCard, settings: dict[str, Any], build: Path | N
         om.rename(part / "model" / om.name)
 
 
-def _write_background(source: Path, target: Path) -> None:
-    picture = read_image(source)
+def background_settings(background: str | Path) -> tuple[dict[str, Any], Rgb | None]:
+    """Settings for what people are put before, and its picture if it is one; raises InputError."""
+    if background == "camera":
+        return {"background": "camera"}, None
+    with make_background(background) as made:
+        if isinstance(made, Blurred):
+            return {"background": "blur", "blur": max(1, round(made.strength))}, None
+        if not isinstance(made, Still):
+            raise InputError(f"expected a picture, a colour, blur or camera behind a skill, got {background}; use one")
+        if made.rgb.shape[:2] != (1, 1):
+            return {"background": BACKGROUND}, made.rgb
+        return {"background": "#{:02x}{:02x}{:02x}".format(*made.rgb[0, 0])}, None
+
+
+def _write_background(picture: Rgb, target: Path) -> None:
     scale = LONGEST / max(picture.shape[:2])
     if scale < 1:
         picture = shrink(picture, (max(1, round(picture.shape[0] * scale)), max(1, round(picture.shape[1] * scale))))
