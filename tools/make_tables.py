@@ -18,10 +18,16 @@ from bench_tables import BLOCKS as BENCHES
 from bench_tables import FOLDER, SYSTEMS, mattings, read, size_of
 from live_tables import live
 from recipe_tables import learned
-from search_tables import found
+from search_tables import found, reference
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = BENCHES | {"recipes": learned, "ablation": brought, "search": found, "live": live}
+BLOCKS = BENCHES | {
+    "recipes": learned,
+    "ablation": brought,
+    "search": found,
+    "search-reference": reference,
+    "live": live,
+}
 _MARK = re.compile(r"(<!-- bench:([\w-]+) -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
 
 

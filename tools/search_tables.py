@@ -30,7 +30,6 @@ def found(root: Path) -> str:
         f"{run['tried']} shapes tried in {plan['generations']} generations on {plan['clips']} held-out scenes, "
         f"{plan['engine']}, {plan['threads']} thread, for pictures of 1280×720. The table's sums were held against "
         f"{fit['networks']} networks: correlation {fit['correlation']:.3f}, half within {100 * fit['error']:.0f} %. "
-        f"MODNet with MobileNetV2-1.0 at 512×288 takes {run['modnet_mobilenetv2_ms']:.0f} ms by the same clock. "
         f"{len(run['front']) - len(shown)} members of the front are left out, quick and of no use: their error is over "
         f"{WORTH:g} times the least. **Bold**: the one chosen. {where(run)}."
     )
@@ -41,3 +40,19 @@ def found(root: Path) -> str:
         rows.append([f"**{cell}**" for cell in cells] if chosen else cells)
     head = ["ms", "error × 1000", "square", "views", "blocks: kernel × width", "detail: width, blocks", "pixels"]
     return f"{filled(intro)}\n{table(head, rows)}\n"
+
+
+def reference(root: Path) -> str:
+    """docs/search.md: MODNet with MobileNetV2-1.0, and the shapes that do as well."""
+    run = json.loads((root / FOLDER / "search_reference.json").read_text("utf-8"))
+    rows = []
+    for row in run["rows"]:
+        equal, (height, width) = row["equal"], row["size"]
+        rows.append(
+            [
+                f"{width}×{height}", f"{row['mad']:.0f}", f"{row['ms']:.0f}", f"{equal['mad']:.0f}",
+                f"{equal['ms']:.1f}", f"{row['ms'] / equal['ms']:.0f} ×",
+            ]
+        )  # fmt: skip
+    head = ["MODNet, MobileNetV2-1.0", "error × 1000", "ms", "quickest shape no worse: error", "ms", "quicker"]
+    return f"{table(head, rows)}\n{filled(where(run) + '.')}\n"
