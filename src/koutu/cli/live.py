@@ -58,6 +58,9 @@ def live(
     refine: Annotated[bool, typer.Option(help="Let alpha follow the edges of the full-size picture.")] = True,
     decontaminate: Annotated[bool, typer.Option(help="Take the old background's light off the edges.")] = True,
     audio: Annotated[bool, typer.Option(help="Pass the source's sound on.")] = True,
+    microphone: Annotated[
+        str, typer.Option(metavar="DEVICE", help="Heard instead: default, alsa:hw:1, dshow:audio=NAME …")
+    ] = "",
     preset: Annotated[str, typer.Option(help="x264 preset of files and streams.")] = "superfast",
     crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of files: 0 lossless, 51 worst.")] = 20,
     bitrate: Annotated[int, typer.Option(min=100, help="Of streams, kilobits a second.")] = 4000,
@@ -76,6 +79,7 @@ def live(
     koutu live talk.mp4 -o live/talk.m3u8 --loop
     """
     from koutu.live.desk import Desk, Settings
+    from koutu.live.microphone import microphone_of
     from koutu.live.outlet import Patience
     from koutu.live.place import Wish, place_of
     from koutu.live.run import Live, Options
@@ -99,8 +103,8 @@ def live(
     run = Live(
         place, out, desk, hints=make_hints(None, mask, plate, "", -1, plate_fixed), tell=screen.tell,
         options=Options(
-            Reading(audio, loop, patience), Encoding(preset, crf, bitrate), Quality(refine, decontaminate),
-            Patience(patience), hold, seconds or None,
+            Reading(audio, loop, patience), microphone_of(microphone) if microphone else None,
+            Encoding(preset, crf, bitrate), Quality(refine, decontaminate), Patience(patience), hold, seconds or None,
         ),
     )  # fmt: skip
     report = screen.attend(run)

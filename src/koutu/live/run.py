@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Lock, current_thread, main_thread
 from time import monotonic
@@ -15,6 +15,7 @@ from koutu.live.feed import READ_SECONDS
 from koutu.live.figures import Figures
 from koutu.live.flow import Shot, Sound
 from koutu.live.keys import press
+from koutu.live.microphone import Microphone
 from koutu.live.outlet import Fan, Outlet, Patience, Sink
 from koutu.live.place import Place
 from koutu.live.sinks import Wiring, sink_of
@@ -34,9 +35,11 @@ _TICK = 0.03  # seconds between two looks at the window's keys
 
 @dataclass(frozen=True)
 class Options:
-    """How a run goes. hold: pictures a second below which the network gets smaller; seconds: None for no end."""
+    """How a run goes. microphone: heard instead of the source; hold: pictures a second below which the network gets
+    smaller; seconds: None for no end."""
 
     reading: Reading = field(default_factory=Reading)
+    microphone: Place | None = None
     encoding: Encoding = field(default_factory=Encoding)
     quality: Quality = field(default_factory=Quality)
     patience: Patience = field(default_factory=Patience)
@@ -72,9 +75,14 @@ class Live:
         self._tell, self._words, self._lock = tell, [], Lock()
         if not words:
             raise OutputError("expected an output, got none; for example --out page")
-        self.source = Source(place, self.options.reading, hear=self._hear, tell=self.tell, stop=self.stop)
         self.outlets: list[Outlet] = []
+        heard, reading = self.options.microphone, self.options.reading
+        reading = replace(reading, audio=reading.audio and heard is None)
+        self.source = Source(place, reading, hear=self._hear, tell=self.tell, stop=self.stop)
+        self.microphone: Microphone | None = None
         try:
+            if heard is not None:
+                self.microphone = Microphone(heard, hear=self._hear, tell=self.tell, stop=self.stop)
             self._connect(words, place)
             desk.backend.warm(desk.backend.share, self.source.size)  # so that the first picture is not an old one
             quality = self.options.quality
@@ -84,6 +92,8 @@ class Live:
             self.compositing = Compositing(desk, decontaminate=quality.decontaminate)
         except BaseException:
             self.source.close()
+            if self.microphone is not None:
+                self.microphone.join()
             for outlet in self.outlets:
                 outlet.sink.abort()
             raise
@@ -105,6 +115,8 @@ class Live:
             for outlet in self.outlets:
                 if outlet is not window:
                     outlet.start()
+            if self.microphone is not None:
+                self.microphone.start(self.source.epoch)
             try:
                 self._attend(window, fan, tick, began)
             finally:
@@ -136,7 +148,8 @@ class Live:
 
     def _connect(self, words: Sequence[str | Sink], place: Place) -> None:
         given = self.options.encoding
-        encoding = Encoding(given.preset, given.crf, given.bitrate, self.source.rate, self.source.has_audio)
+        sound = self.source.has_audio or self.microphone is not None
+        encoding = Encoding(given.preset, given.crf, given.bitrate, self.source.rate, sound)
         path = Path(place.url) if place.kind == "file" else None
         wiring = Wiring(self.desk, encoding, self.press, lambda: self.figures().line(), self._state, self.tell, path)
         _require_apart([word for word in words if isinstance(word, str)])
@@ -187,6 +200,8 @@ class Live:
                     "what it wrote may be damaged"
                 )
         stop(stages, seconds=READ_SECONDS + 1)
+        if self.microphone is not None:
+            self.microphone.join()
         self.matting.join()
         self.compositing.close()
 
