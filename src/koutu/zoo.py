@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +23,7 @@ from koutu.types import ModelError
 WEIGHTS = Path(__file__).parent / "weights"
 SAMPLE = Path(__file__).parent / "sample"  # talk.mp4 and lake.jpg, made by tools/make_sample.py from CC0 pictures
 DEFAULT = "koutu"
+CHOICE = ("koutu", "koutu-small")  # what pages and live views offer
 DEFAULT_ENGINE = "onnxruntime"
 
 
@@ -39,6 +40,7 @@ class ModelCard:
     licence: str
     data: str
     parts: tuple[str, ...] = ()  # SHA-256 of both parts for the gate, where it has one
+    of: str = ""  # the name of the same network in float32
 
 
 _CLEAN = (
@@ -81,6 +83,20 @@ MODELS: dict[str, ModelCard] = {
         licence="research only: part of its training pictures has no clear licence",
         data="masks: EG1800, CCP, Human-Segmentation-Dataset; solved mattes: London and Canada face sets, portraits",
     ),
+}
+
+
+def _stored(name: str, precision: str, sha256: str, how: str) -> ModelCard:
+    """The same network in a smaller file; training goes on from the same checkpoint."""
+    return replace(
+        MODELS[name], file=f"{name}-{precision}.onnx", sha256=sha256, summary=f"{name} {how}", parts=(), of=name
+    )
+
+
+_HALF, _EIGHT = "in half floats", "in eight bits where quality allows"
+MODELS |= {
+    "koutu-fp16": _stored("koutu", "fp16", "e10499f2200f3853d154483fe2c3d6af61128bbd0e42c3a55f6639db4a86b46b", _HALF),
+    "koutu-int8": _stored("koutu", "int8", "4897f77c5738c9e62f067257a8c16f995c23f9ba44a7be03b565b8c8af77e45b", _EIGHT),
 }
 
 

@@ -87,10 +87,10 @@ def live(
     from koutu.live.stages import Quality
     from koutu.live.terminal import Screen, summary
     from koutu.live.written import Encoding
-    from koutu.zoo import DEFAULT, MODELS
+    from koutu.zoo import CHOICE
 
     place = place_of(source, Wish(_size(size), fps or None, _pairs(input_option)))
-    screen, models = Screen(), [*model, DEFAULT, *MODELS]
+    screen, models = Screen(), [*model, *CHOICE]
 
     def load(name: str, gated: bool | None) -> "Backend":
         # Weights and options belong to the model that was named first.

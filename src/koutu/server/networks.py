@@ -13,9 +13,7 @@ from koutu.runtime.matter import Matter
 from koutu.runtime.steady import held_steady
 from koutu.server.settings import Settings
 from koutu.types import ModelError
-from koutu.zoo import MODELS, load, packaged
-
-PACKAGED = ("koutu", "koutu-small")
+from koutu.zoo import CHOICE, MODELS, load, packaged
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def _served(chosen: str) -> list[Served]:
         found.append(Served(path.stem, path, sha256, "given with --model", "as its maker says"))
     elif chosen not in MODELS:
         raise ModelError(f"expected a model out of {', '.join(MODELS)} or an .onnx file, got {chosen!r}; name one")
-    for name in dict.fromkeys([chosen, *PACKAGED]):
+    for name in dict.fromkeys([chosen, *CHOICE]):
         if name in MODELS:
             card = MODELS[name]
             found.append(Served(name, packaged(name), card.sha256, card.summary, card.licence))
