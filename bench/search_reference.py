@@ -16,10 +16,10 @@ import torch
 from koutu.bench.run import about_run, save
 from koutu.data.pack import Pack, split
 from koutu.models import load_checkpoint
-from koutu.models.space import Space
+from koutu.models.space import Choice, Space
 from koutu.nn.pixels import near_area
 from koutu.search.judge import Judge, mean_error
-from koutu.search.latency import ASPECT, engine_clock
+from koutu.search.latency import ASPECT, engine_clock, whole_network
 from koutu.train.recipe import read_recipe
 
 PIXELS = (192 * 192, 256 * 256, 512 * 288)
@@ -32,7 +32,8 @@ def rows(weights: Path, recipe_file: Path, searched: Path) -> list[dict[str, Any
     recipe = read_recipe(recipe_file)
     supernet: Any = load_checkpoint(searched / "supernet" / "weights.pt", "tmodnet").eval()
     held_out = split(Pack(recipe.people), recipe.held_out, recipe.exclude)[1]
-    judge = Judge(supernet, Space(supernet.cfg), recipe, held_out, clips=plan["clips"])
+    space = Space(supernet.cfg)
+    judge = Judge(supernet, space, recipe, held_out, clips=plan["clips"])
     network: Any = load_checkpoint(weights, "modnet").eval()
     clock = engine_clock(plan["engine"], plan["threads"])
     found = []
@@ -41,6 +42,7 @@ def rows(weights: Path, recipe_file: Path, searched: Path) -> list[dict[str, Any
         src = torch.rand(1, 3, *size)
         error, ms = mean_error(network, judge.clips, pixels), clock(network, [src, *network.initial_state(src)])
         equal = min((t for t in tried if t["mad"] <= error), key=lambda t: t["ms"])
+        equal["ms"] = clock(*whole_network(space, Choice.read(equal["choice"])))  # tried.jsonl has foretold ones
         found.append({"size": list(size), "mad": error, "ms": ms, "equal": equal})
         print(
             f"{size[1]}x{size[0]}: {error:.1f}, {ms:.1f} ms; equal: {equal['mad']:.1f}, {equal['ms']:.1f} ms",

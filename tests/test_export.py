@@ -285,8 +285,11 @@ def test_the_card_of_something_else_stays(model, tmp_path):
         run(tmp_path, "openvino", "net.xml", model)
     with pytest.raises(OutputError, match="no card of koutu's"):
         run(tmp_path, "openvino", "mine.xml", model)
+    with pytest.raises(OutputError, match="rename it"):
+        run(tmp_path, "openvino", "net.onnx", model)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     run(tmp_path, "onnx", "net.onnx", model)
+    run(tmp_path, "ascend", "net", model)  # its card is inside its folder
 
 
 def test_what_differs_too_much_is_not_written(model, tmp_path):
@@ -321,6 +324,14 @@ BAD: list[tuple[dict[str, Any], type[KoutuError], str]] = [
     ({"frames": 10}, InputError, "60 frames or more"),
     ({"name": "out.xml"}, OutputError, "out.onnx for onnx, got out.xml"),
     ({"name": "nowhere/out.onnx"}, OutputError, "found no"),
+    ({"device": {"soc": "Ascend310"}}, InputError, "--soc with --to ascend or hilens, got it with onnx"),
+    ({"target": "hilens", "name": "skill", "device": {"settings": {"layuot": "full"}}}, InputError, "layuot"),
+    ({"target": "hilens", "name": "skill", "device": {"background": "blur:2.5"}}, InputError, "whole strength"),
+    (
+        {"target": "hilens", "name": "skill", "device": {"background": "red", "settings": {"background": "blur"}}},
+        InputError,
+        "got both",
+    ),
 ]
 
 
@@ -399,11 +410,11 @@ def test_a_missing_tool_is_named_with_its_remedy(model, tmp_path, monkeypatch):
 
 
 def test_what_was_there_stays_when_an_export_fails(model, tmp_path):
-    (tmp_path / "out.onnx").write_bytes(b"mine")
-    (tmp_path / "out.json").write_text("{}")
+    run(tmp_path, "onnx", "out.onnx", model)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(ParityError):
         run(tmp_path, "onnx", "out.onnx", model, bounds=Bounds(0, 0, 0))
-    assert (tmp_path / "out.onnx").read_bytes() == b"mine" and len(list(tmp_path.iterdir())) == 2
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_cards_and_files_that_do_not_go_together_are_told(plain, tmp_path):

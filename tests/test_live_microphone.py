@@ -62,6 +62,17 @@ def test_a_lost_one_is_found_again():
     assert times == sorted(times) and times[-1] > 1
 
 
+@pytest.mark.parametrize(("more", "message"), [(["-o", "page:0"], "without sound"), (["--no-audio"], "--no-audio")])
+def test_nobody_would_hear_it(tmp_path, more, message):
+    from typer.testing import CliRunner
+
+    from koutu.cli import app
+
+    film = numbered_clip(tmp_path / "film.mp4", 5)
+    done = CliRunner().invoke(app, ["live", str(film), "--microphone", TONE, "-m", "koutu-small", *more])
+    assert isinstance(done.exception, InputError) and message in str(done.exception)
+
+
 def test_it_is_recorded_with_the_pictures(tmp_path):
     from typer.testing import CliRunner
 

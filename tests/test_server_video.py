@@ -174,11 +174,13 @@ def test_what_a_killed_server_left_is_removed(tmp_path, monkeypatch):
         (folder / ".lock").touch()
         (folder / "film.mp4").write_bytes(b"private")
         if folder != young:
-            os.utime(folder / ".lock", (1, 1))
+            os.utime(folder, (1, 1))
+    with pytest.raises(InputError, match="does not begin"), client(jobs_folder=left):
+        pass
     with client():
         assert not left.exists() and young.exists() and other.exists()
         (used,) = {path.parent for path in tmp_path.glob("*/.lock")} - {young, other}
-        os.utime(used / ".lock", (1, 1))
+        os.utime(used, (1, 1))
         with client():
             assert used.exists()  # locked: another server works there
 

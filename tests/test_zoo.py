@@ -9,7 +9,7 @@ from koutu.runtime.video import open_video
 from koutu.types import ModelError
 from koutu.zoo import MODELS, SAMPLE, load, packaged
 
-SMALLER = [name for name, card in MODELS.items() if card.of]
+SMALLER = [name for name, card in MODELS.items() if card.float32]
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +21,11 @@ def frames():
 @pytest.mark.parametrize("name", SMALLER)
 def test_smaller_weights_say_nearly_the_same(name, frames):
     card = MODELS[name]
-    assert packaged(name).stat().st_size < packaged(card.of).stat().st_size and card.licence == MODELS[card.of].licence
-    ours, whole = (Matter(load(model, threads=1)) for model in (name, card.of))
+    assert (
+        packaged(name).stat().st_size < packaged(card.float32).stat().st_size
+        and card.licence == MODELS[card.float32].licence
+    )
+    ours, whole = (Matter(load(model, threads=1)) for model in (name, card.float32))
     differences = [
         np.abs(ours(frame).alpha.astype(float) - whole(frame).alpha).mean() / 255 for frame in frames
     ]  # frames after the first have the networks' own memories

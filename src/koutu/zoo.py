@@ -40,7 +40,7 @@ class ModelCard:
     licence: str
     data: str
     parts: tuple[str, ...] = ()  # SHA-256 of both parts for the gate, where it has one
-    of: str = ""  # the name of the same network in float32
+    float32: str = ""  # where this is a smaller file: the name of the same network in float32
 
 
 _CLEAN = (
@@ -89,7 +89,7 @@ MODELS: dict[str, ModelCard] = {
 def _stored(name: str, precision: str, sha256: str, how: str) -> ModelCard:
     """The same network in a smaller file; training goes on from the same checkpoint."""
     return replace(
-        MODELS[name], file=f"{name}-{precision}.onnx", sha256=sha256, summary=f"{name} {how}", parts=(), of=name
+        MODELS[name], file=f"{name}-{precision}.onnx", sha256=sha256, summary=f"{name} {how}", parts=(), float32=name
     )
 
 

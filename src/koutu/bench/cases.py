@@ -138,9 +138,10 @@ def parse_size(text: str) -> Size:
 
 def _of(spec: str, names: dict[str, str], plan: Plan) -> Iterator[Case]:
     """A spec's engines and precisions that the plan wants; one case with its fault where it has none of them."""
-    path = weights_file(spec)
-    blank = Case(names[spec], spec, path.name if path else "", "", "", 0, (0, 0), plan.device)
+    blank = Case(names[spec], spec, "", "", "", 0, (0, 0), plan.device)
     try:
+        path = weights_file(spec)
+        blank = replace(blank, file=path.name if path else "")
         has = engines_of(spec)
         engines = [engine for engine in plan.engines if engine in has] if plan.engines else has[:1]
         files = _precisions(spec, path, plan.precisions)
@@ -185,9 +186,9 @@ def _names(specs: Sequence[str]) -> dict[str, str]:
 
 
 def _card(name: str) -> Card | None:
-    """Of what `koutu export` wrote, if that is what is named."""
+    """Of what `koutu export` wrote, if that is what is named; its files are checked when they are opened."""
     found = None if name in MODELS or name in NETWORKS else card_of(name)
-    return read_card(found) if found else None
+    return read_card(found, check_files=False) if found else None
 
 
 def _input_shapes(backend: Backend, seen: Size) -> dict[str | int, Shape]:

@@ -105,6 +105,10 @@ def _network(name: str, weights: str) -> Any:
     if name in MODELS:
         from koutu.export.onnx import load_network
 
+        if MODELS[name].float32:
+            raise ModelError(
+                f"expected {MODELS[name].float32}, with --precision for smaller numbers, got {name}; name it so"
+            )
         return load_network(WEIGHTS / MODELS[name].checkpoint)
     if not weights:
         raise ModelError(f"expected {name}=WEIGHTS, or {name}=random, whose time is the same; give one of them")

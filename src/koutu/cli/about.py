@@ -35,12 +35,12 @@ def models() -> None:
     print("Packaged, ready to run:")
     size = {name: f"{(WEIGHTS / card.file).stat().st_size / 1e6:.1f} MB" for name, card in MODELS.items()}
     for name, card in MODELS.items():
-        if card.of:
+        if card.float32:
             continue
         print(f"  {name}{' (default)' if name == DEFAULT else ''}  {size[name]}")
         print(f"    {card.summary}\n    licence: {card.licence}\n    data: {card.data}")
         for smaller, other in MODELS.items():
-            if other.of == name:
+            if other.float32 == name:
                 print(f"    also {smaller}, {size[smaller]}: {other.summary}")
     print("\nNetworks of the field, in PyTorch, with the weights their authors published:")
     for name, card in NETWORKS.items():

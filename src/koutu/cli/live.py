@@ -87,8 +87,11 @@ def live(
     from koutu.live.stages import Quality
     from koutu.live.terminal import Screen, summary
     from koutu.live.written import Encoding
+    from koutu.types import InputError
     from koutu.zoo import CHOICE
 
+    if microphone and not audio:
+        raise InputError("expected sound with --microphone, got --no-audio; leave one of them out")
     place = place_of(source, Wish(_size(size), fps or None, _pairs(input_option)))
     screen, models = Screen(), [*model, *CHOICE]
 

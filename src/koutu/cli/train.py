@@ -38,7 +38,7 @@ def train(
     require()
     from lightning_fabric import Fabric
 
-    from koutu.train.engine import Run
+    from koutu.train.engine import Run, leave_group
     from koutu.train.interrupt import Interrupted
     from koutu.train.recipe import read_recipe
     from koutu.train.watch import Bar, closing
@@ -57,6 +57,8 @@ def train(
         if not fabric.is_global_zero:
             raise typer.Exit(e.exit_code) from e
         raise Interrupted(f"{e}:\n  koutu {shlex.join(sys.argv[1:])}", e.exit_code - 128) from e
+    finally:
+        leave_group()
     if fabric.is_global_zero:
         for line in closing(found, output):
             print(line)

@@ -1,5 +1,6 @@
 """Where an export goes: made in a folder aside, and moved to its names when all is well, the card last."""
 
+import json
 import os
 import secrets
 import shutil
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from koutu.export.targets import TARGETS, Target
-from koutu.runtime.exported_card import is_card, read_card
+from koutu.runtime.exported_card import is_card
 from koutu.types import OutputError
 
 
@@ -39,7 +40,8 @@ def place(out: Path, name: str, target: Target) -> Place:
     if not out.parent.is_dir():
         raise OutputError(f"{out}: expected a folder that is there, found no {out.parent}; make it first")
     found = Place(out.parent, stem)
-    _require_own(found.card, name)
+    if target.suffixes:  # others hold their card inside their folder
+        _require_own(found.card, name)
     return found
 
 
@@ -47,7 +49,7 @@ def _require_own(card: Path, target: str) -> None:
     """Raise OutputError for a NAME.json that is not the card of an earlier export to the target."""
     if not card.exists():
         return
-    whose = read_card(card, check_files=False).target if is_card(card) else ""
+    whose = json.loads(card.read_text("utf-8")).get("target", "") if is_card(card) else ""
     if whose != target:
         what = f"the card of an export to {whose}" if whose else "no card of koutu's"
         raise OutputError(f"expected {card} to be free for the card, got {what} there; choose another name with -o")

@@ -77,9 +77,9 @@ def _subject(model: str, weights: str | Path | None, options: dict[str, Any]) ->
         raise ModelError(f"expected weights and options with a network of the field, got them with {model}; leave out")
     if model in PACKAGED:
         card = PACKAGED[model]
-        if card.of:
+        if card.float32:
             precision = card.file.rpartition("-")[2].partition(".")[0]
-            raise ModelError(f"expected {card.of} with --precision {precision} to export, got {model}; name it so")
+            raise ModelError(f"expected {card.float32} with --precision {precision} to export, got {model}; name it so")
         packaged(model)  # checks that the files are whole
         path = WEIGHTS / card.checkpoint
         made = Subject(model, card.network, load_own(path, card.network), card.pixels, card.licence, card.data)

@@ -31,13 +31,14 @@ def microphone_of(word: str) -> Place:
     format, sign, url = (usual if word == "default" and "NAME" not in usual else word).partition(":")
     if not sign or not url or format not in DEVICES:
         raise InputError(
-            f"{word}: expected a microphone as FORMAT:DEVICE with a format of {', '.join(DEVICES)}, got none; "
-            f"for example {usual}"
+            f"{word}: expected a microphone as FORMAT:DEVICE with a format of {', '.join(DEVICES)}, got "
+            f"{repr(format) if sign and url else 'no such pair'}; for example {usual}"
         )
     if not is_device_format(format):
+        here = [name for name in DEVICES if is_device_format(name)]
         raise InputError(
-            f"{word}: expected one of FFmpeg's input devices, got {format}, which this FFmpeg was built without; on "
-            f"this system try {usual}"
+            f"{word}: expected one of FFmpeg's input devices, got {format}, which this FFmpeg was built without; use "
+            f"{', '.join(here)}, or another build of PyAV"
         )
     return Place("device", url, word, format)
 
@@ -71,22 +72,26 @@ class Microphone:
 
     def _listen(self) -> None:
         wait = self._first_wait
-        while not self._stop.is_set():
-            began = self._clock()
-            try:
-                self._pass_on()
-            except Lost as lost:
-                self._tell(f"the microphone {self.place.name} is lost: {lost}; connecting again")
-            self._container.close()
-            wait = self._first_wait if self._clock() - began > 1 else min(LONGEST_WAIT, 2 * wait)
-            while not self._stop.wait(wait):
+        try:
+            while not self._stop.is_set():
+                began = self._clock()
                 try:
-                    self._container = opened(self.place)
-                except InputError:
-                    wait = min(LONGEST_WAIT, 2 * wait)
-                    continue
-                self._tell(f"the microphone {self.place.name} is there again")
-                break
+                    self._pass_on()
+                    return
+                except Lost as lost:
+                    self._tell(f"the microphone {self.place.name} is lost: {lost}; connecting again")
+                self._container.close()
+                wait = self._first_wait if self._clock() - began > 1 else min(LONGEST_WAIT, 2 * wait)
+                while not self._stop.wait(wait):
+                    try:
+                        self._container = opened(self.place)
+                    except InputError:
+                        wait = min(LONGEST_WAIT, 2 * wait)
+                        continue
+                    self._tell(f"the microphone {self.place.name} is there again")
+                    break
+        finally:
+            self._container.close()
 
     def _pass_on(self) -> None:
         """Hand on what is heard until the run stops; raises Lost."""

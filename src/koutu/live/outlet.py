@@ -24,13 +24,14 @@ class Sink:
     """Where pictures go. Used by one thread, but for `close` and `abort` after it has ended.
 
     name: for people; waiting: pictures that may wait for it; comes_back: whether a lost one is tried again;
-    acknowledges: it tells itself when a picture is seen, by `seen`.
+    acknowledges: it tells itself when a picture is seen, by `seen`; hears: it takes sound.
     """
 
     name = ""
     waiting = 1
     comes_back = False
     acknowledges = False
+    hears = False
     seen: Callable[[float, int], None] = staticmethod(lambda captured, number: None)
 
     def show(self, shown: Shown, sounds: list[Sound]) -> None:

@@ -26,7 +26,7 @@ from koutu.live.window import Window
 from koutu.live.written import Encoding
 from koutu.runtime.hints import Hints
 from koutu.runtime.mailbox import Mailbox, Stage, stage, stop
-from koutu.types import KoutuError, Matte, OutputError
+from koutu.types import InputError, KoutuError, Matte, OutputError
 
 WORDS = 6  # told last, that the page shows
 END_SECONDS = 60.0  # for outputs to complete what they write; a second Ctrl-C does not wait
@@ -84,6 +84,10 @@ class Live:
             if heard is not None:
                 self.microphone = Microphone(heard, hear=self._hear, tell=self.tell, stop=self.stop)
             self._connect(words, place)
+            if heard is not None and not any(outlet.sink.hears for outlet in self.outlets):
+                raise InputError(
+                    "expected a file or stream to record the microphone in, got outputs without sound; add -o talk.mp4"
+                )
             desk.backend.warm(desk.backend.share, self.source.size)  # so that the first picture is not an old one
             quality = self.options.quality
             self.matting = Matting(

@@ -49,6 +49,8 @@ class Encoding:
 class Written(Sink):
     """A sink with a recorder that begins with the first picture."""
 
+    hears = True
+
     def __init__(self, name: str, form: Form, encoding: Encoding):
         self.name, self._form, self._encoding = name, form, encoding
         self._recorder: Recorder | None = None

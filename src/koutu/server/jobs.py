@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,7 +26,8 @@ ENDED = ("done", "failed", "cancelled")
 AT_ONE_TIME = 1  # a video keeps several cores busy
 SWEEP_SECONDS = 15
 GRACE_SECONDS = 5
-TEMPORARY = "koutu-videos-"
+TEMPORARY = "koutu-videos-"  # names of folders that nobody named begin so
+LOCK = ".lock"
 SETTLED_SECONDS = 60  # a folder this young may be about to be locked
 CARD = "job.json"
 _ID = re.compile(r"[A-Za-z0-9_-]{32}")
@@ -235,7 +237,9 @@ async def _ended(process: asyncio.subprocess.Process) -> None:
 
 
 def _private(folder: Path) -> Path:
-    """The folder, made if missing, for nobody else's eyes."""
+    """The folder, made if missing, for nobody else's eyes; raises InputError for a name that temporary ones have."""
+    if folder.name.startswith(TEMPORARY):
+        raise InputError(f"expected a folder whose name does not begin with {TEMPORARY}, got {folder}; name another")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -245,19 +249,28 @@ def _private(folder: Path) -> Path:
 
 def _temporary() -> Path:
     """A new folder among the system's temporary ones; those that killed servers left there are removed."""
-    with contextlib.suppress(AttributeError, OSError):  # AttributeError: Windows has no user numbers
-        for lock in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*/.lock"):
+    if hasattr(os, "getuid"):  # not on Windows, where folders are not locked
+        for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
             with contextlib.suppress(OSError, InputError):
-                status = lock.stat()
-                if status.st_uid == os.getuid() and status.st_mtime < time.time() - SETTLED_SECONDS:
-                    with _locked(lock.parent):
-                        shutil.rmtree(lock.parent, ignore_errors=True)
+                status = folder.lstat()
+                ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+                if ours and status.st_mtime < time.time() - SETTLED_SECONDS:
+                    _remove_abandoned(folder)
     return Path(tempfile.mkdtemp(prefix=TEMPORARY))
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove it and all in it, the lock last, so that what stays is found again; raises InputError if it is in use."""
+    with _locked(folder):
+        for path in folder.iterdir():
+            if path.name != LOCK:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.rmtree(folder)
 
 
 def _locked(folder: Path) -> Any:
     """Hold the folder, so that no second server removes what this one works on; raises InputError."""
-    file = open(folder / ".lock", "a")  # noqa: SIM115 - held until the server ends
+    file = open(folder / LOCK, "a")  # noqa: SIM115 - held until the server ends
     try:
         import fcntl
 

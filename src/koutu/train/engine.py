@@ -250,3 +250,9 @@ def _begun(recipe: Recipe) -> nn.Module:
 def train(recipe: Recipe, out: Path, **options: Any) -> dict[str, dict[str, float]]:
     """Run a recipe, or go on with it; the validation before and after."""
     return Run(recipe, out, **options).train()
+
+
+def leave_group() -> None:
+    """Let go of the other processes, if there are any; ending without it may abort a process by its own threads."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from koutu.export.hilens.card import SkillCard
-from koutu.export.hilens.package import Skill, background_settings, checked_settings, require_free, write_skill
+from koutu.export.hilens.package import Skill, checked_settings, require_free, write_skill
 from koutu.types import InputError
 
 VIEW = (640, 640)  # (H, W) that people are seen in if nothing else is asked for
@@ -40,8 +40,6 @@ def write_hilens(
     folder = Path(folder).absolute()
     require_free(folder)
     checked_settings(dict(settings or {}))
-    if background is not None:
-        background_settings(background)
     name, kind = str(options.pop("name", "") or folder.name), options.pop("source_format", "nv21")
     if kind not in _FORMATS:
         raise InputError(f"expected the source_format nv21 or rgb for a skill, got {kind!r}; choose one")

@@ -45,8 +45,8 @@ def write_skill(
     build: a folder with what the .om is built from and simulated by (NAME.onnx, aipp.cfg, *.sh …), copied to build/; an
     NAME.om in it goes to model/. background: what people are put before, a picture, a colour or "blur" as of
     `make_background`, or "camera", no change. settings: of config.json, see the skill's settings.py; what is not given
-    has its default. Raises OutputError for a folder that holds something or an
-    archive that is there, InputError for a folder, picture or setting that cannot be used.
+    has its default. Raises OutputError for a folder that holds something or an archive that is there, InputError for a
+    folder, background or setting that cannot be used.
     """
     folder = Path(folder).absolute()
     archive = require_free(folder)
@@ -126,7 +126,9 @@ def background_settings(background: str | Path) -> tuple[dict[str, Any], Rgb | N
         return {"background": "camera"}, None
     with make_background(background) as made:
         if isinstance(made, Blurred):
-            return {"background": "blur", "blur": max(1, round(made.strength))}, None
+            if made.strength != round(made.strength):
+                raise InputError(f"expected a whole strength of blur from 1 to 100, got {made.strength:g}; round it")
+            return {"background": "blur", "blur": round(made.strength)}, None
         if not isinstance(made, Still):
             raise InputError(f"expected a picture, a colour, blur or camera behind a skill, got {background}; use one")
         if made.rgb.shape[:2] != (1, 1):
