@@ -13,7 +13,7 @@ import pytest
 
 from koutu.runtime import gate as runtime
 from koutu.runtime.backends import ENGINES, OnnxBackend
-from koutu.runtime.gate import CHECK, FADE, FLOOR, QUIET, SIGNS, Gate, GatedBackend, GateState, decided
+from koutu.runtime.gate import CHECK, FADE, FLOOR, HARD, QUIET, SIGNS, Gate, GatedBackend, GateState, decided
 from koutu.runtime.matter import Matter
 from koutu.types import InputError, ModelError
 
@@ -80,6 +80,22 @@ def test_a_scene_that_is_not_simple_always_gets_the_whole_network():
     stream = Stream()
     assert np.allclose([stream(4.5) for _ in range(40)], 1, atol=1e-3)
     assert stream.rest.runs == 40 and not stream.state.low
+
+
+def test_a_scene_that_stays_hard_is_made_in_one_piece_until_it_is_simple_again():
+    stream, whole = Stream(), []
+
+    def one_piece(rgb, memory):
+        whole.append(memory)
+        pha = np.full(SIZE, stream.rest.alpha, np.float32)
+        return None, pha, {"prev": pha[None, None]}
+
+    stream.backend = GatedBackend(stream.low, stream.rest, one_piece, gate=GATE)
+    assert np.allclose([stream(9.0) for _ in range(HARD + CHECK)], 1, atol=1e-3)
+    assert stream.low.runs == HARD + 1 and len(whole) == CHECK - 1  # the last frame was looked at again
+    assert whole[-1]["prev"].mean() == pytest.approx(0.509)  # one memory, whoever made the frame
+    shares = [stream(1.0) for _ in range(CHECK - 1 + QUIET + FADE)]
+    assert shares[-1] == pytest.approx(0, abs=1e-3) and stream.state.simple and len(whole) == 2 * (CHECK - 1)
 
 
 def test_the_way_up_is_gradual_and_at_once_if_it_is_urgent():

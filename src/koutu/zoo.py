@@ -177,7 +177,7 @@ def _gated(path: Path, run: Callable[[Path], Any], *, required: bool) -> Backend
     if low.is_file() and rest.is_file():
         begin = run(low)
         if required or "gate" in begin.card:
-            return GatedBackend(begin, run(rest))
+            return GatedBackend(begin, run(rest), run(path))
     elif required:
         raise ModelError(
             f"expected {low.name} and {rest.name} beside {path} for the gate, found none; export the network with "

@@ -23,6 +23,7 @@ QUIET = 10  # frames in a row that it must
 FADE = 4  # frames from one branch to the other
 URGENT = 2.0  # times the threshold: from here the whole network is shown at once
 CHECK = 30  # frames after which the whole network is run to see
+HARD = 30  # frames in a row that are not simple, after which the network runs in one piece
 TRUST = 0.3  # weight of the newest measured gap in what corrects the foretold ones
 
 
@@ -48,7 +49,8 @@ class GateState:
 
     simple: whether the scene counts as such; quiet: frames in a row that were; since: frames since the whole network
     ran, 0 if it did; offset: what foretold gaps are corrected by, a logarithm; gap: of this frame, thousandths,
-    foretold where `since` is not 0; low: the cheap part alone made this frame.
+    foretold where `since` is not 0; low: the cheap part alone made this frame. hard: frames in a row that were not
+    simple; unseen: frames since the parts ran.
     """
 
     memory: Mapping[str, NDArray[np.float32]]
@@ -59,19 +61,23 @@ class GateState:
     offset: float = 0.0
     gap: float = 0.0
     low: bool = False
+    hard: int = 0
+    unseen: int = 0
 
 
 class GatedBackend:
     """Both parts of one network as one backend, from `begin` and `rest`: engines that run NAME-low and NAME-rest.onnx.
 
-    Raises ModelError if the files are no such parts, or were never calibrated.
+    whole: one that runs NAME.onnx, which is quicker than both parts; where a scene stays hard it makes the frames, and
+    the parts look every `CHECK`-th time whether that is still so. Raises ModelError if the files are no such parts, or
+    were never calibrated.
     """
 
     needs: tuple[str, ...] = ()
     propagates = False
 
-    def __init__(self, begin: Any, rest: Any, *, gate: Gate | None = None):
-        self._begin, self._rest = begin, rest
+    def __init__(self, begin: Any, rest: Any, whole: Any = None, *, gate: Gate | None = None):
+        self._begin, self._rest, self._whole = begin, rest, whole
         if (begin.card.get("part"), rest.card.get("part")) != ("low", "rest"):
             raise ModelError(
                 f"expected the two parts of a network for the gate, got {begin.name} and {rest.name}; "
@@ -98,6 +104,9 @@ class GatedBackend:
     def __call__(
         self, rgb: Rgb, state: GateState, **hints: NDArray[Any]
     ) -> tuple[None, NDArray[np.float32], GateState]:
+        if self._whole is not None and state.hard >= HARD and state.unseen + 1 < CHECK:
+            _, pha, memory = self._whole(rgb, state.memory)
+            return None, pha, replace(state, unseen=state.unseen + 1, memory=memory)
         low, signs, finish = self.begin(rgb, state.memory)
         foretold = self.gate.foretold(signs)
         expected, whole = exp(foretold + state.offset) - FLOOR, None
@@ -108,7 +117,8 @@ class GatedBackend:
             state = replace(state, since=state.since + 1, gap=expected)
         state = decided(self.gate, state)
         pha = low if whole is None else mixed(low, whole, state.share)
-        return None, pha, replace(state, low=whole is None, memory={name: pha[None, None] for name in self.states})
+        memory = {name: pha[None, None] for name in self.states}
+        return None, pha, replace(state, low=whole is None, unseen=0, memory=memory)
 
     def resized(self, state: GateState, size: tuple[int, int]) -> GateState:
         """The memory for network pictures of another size (h, w)."""
@@ -142,13 +152,14 @@ def measured(state: GateState, foretold: float, gap: float) -> GateState:
 
 
 def decided(gate: Gate, state: GateState) -> GateState:
-    """The state with simple, quiet and share for a frame of gap `state.gap`."""
+    """The state with simple, quiet, hard and share for a frame of gap `state.gap`."""
     quiet = state.quiet + 1 if state.gap < DOWN * gate.threshold else 0
     simple = state.gap <= gate.threshold if state.simple else quiet >= QUIET
     share = max(0.0, state.share - 1 / FADE) if simple else min(1.0, state.share + 1 / FADE)
     if state.gap > URGENT * gate.threshold:
         share = 1.0
-    return replace(state, quiet=quiet, simple=simple, share=share)
+    hard = 0 if quiet or simple or share < 1 else state.hard + 1
+    return replace(state, quiet=quiet, simple=simple, share=share, hard=hard)
 
 
 def mixed(low: NDArray[np.float32], whole: NDArray[np.float32], share: float) -> NDArray[np.float32]:
