@@ -10,7 +10,7 @@ import pytest
 from live_parts import numbered_clip
 
 from koutu.live.flow import SAMPLE_RATE, Sound
-from koutu.live.microphone import Microphone, microphone_of
+from koutu.live.microphone import ALSA, Microphone, microphone_of
 from koutu.types import InputError
 
 TONE = "lavfi:sine=frequency=1000:sample_rate=44100,arealtime"  # as a device: it comes as fast as it is heard
@@ -53,6 +53,12 @@ def test_sound_stands_at_the_moment_it_was_heard():
         for (sound, _), (after, _) in itertools.pairwise(heard)
     ]
     assert np.abs(gaps).max() < 1e-3  # no holes, nothing twice
+
+
+@pytest.mark.skipif(not ALSA.is_file(), reason="no ALSA on this machine (apt-get install libasound2-data)")
+def test_alsa_finds_the_systems_configuration():
+    heard, told = listened("alsa:null", 0.6)
+    assert heard and not told
 
 
 def test_a_lost_one_is_found_again():

@@ -1,8 +1,10 @@
 """Sound from a device of its own, for cameras and screens that bring none."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 from typing import Any
@@ -21,6 +23,7 @@ from koutu.types import InputError
 
 # FFmpeg's input devices that hear.
 DEVICES = ("alsa", "pulse", "jack", "oss", "sndio", "openal", "avfoundation", "dshow", "lavfi")
+ALSA = Path("/usr/share/alsa/alsa.conf")  # the library in PyAV's wheels looks where it was built
 SETTLE = 0.3  # seconds not passed on: what lay in the device's buffer, and how quick it is at its best
 DRIFT = 0.2  # seconds that a device's clock may part from the run's before its sound is placed anew
 
@@ -129,6 +132,8 @@ class Microphone:
 
 def opened(place: Place) -> Any:
     """FFmpeg's container for a microphone; raises InputError that says what to do."""
+    if place.format == "alsa" and ALSA.is_file():
+        os.environ.setdefault("ALSA_CONFIG_PATH", str(ALSA))
     lists = "`arecord -L` lists them" if sys.platform == "linux" else "`ffmpeg -list_devices true` lists them"
     try:
         container = av.open(place.url, "r", format=place.format, timeout=(OPEN_SECONDS, READ_SECONDS))
