@@ -14,12 +14,12 @@ from koutu.export.clips import Sources
 from koutu.export.deployed import Deployed
 from koutu.export.eight import Eight, quality, to_bytes
 from koutu.export.geometry import Size, geometry, near
-from koutu.export.hilens.package import background_settings, checked_settings
 from koutu.export.job import Converted, Job, Watch
 from koutu.export.parity import BOUNDS, FRAMES, Bounds, Figures, figures, require_parity
 from koutu.export.places import aside, place, put
 from koutu.export.subject import Subject, reduces_itself
 from koutu.export.targets import Target, choose, converter_of, require_tools, target_of
+from koutu.export.to_device import check_told
 from koutu.runtime.exported import ExportedBackend
 from koutu.runtime.exported_card import ANY
 from koutu.runtime.video import open_video
@@ -125,7 +125,7 @@ def checked(request: Request, target: Target, subject: Subject) -> Request:
         raise InputError(f"expected a target that can hold the refinement, got {name}; --to onnx, openvino or tflite")
     if request.ratio and not target.reduces:
         raise InputError(f"expected no --ratio for {name}, got {request.ratio}: the camera's picture is scaled before")
-    _check_device(request, target)
+    check_told(name, request.device)
     size = request.size
     any_size = target.any_size and subject.any_size
     if size == ANY and not any_size:
@@ -136,19 +136,6 @@ def checked(request: Request, target: Target, subject: Subject) -> Request:
         size = ANY if any_size and not fixed else WIDE if fixed or request.ratio else _natural(subject, name)
     clips = request.clips or (SAMPLE / "talk.mp4",)
     return replace(request, precision=precision, preprocess=preprocess, size=size, clips=clips)
-
-
-def _check_device(request: Request, target: Target) -> None:
-    """Raise InputError for what only a device is told, and for what its skill cannot be told."""
-    flags = {"soc": "--soc", "source_format": "--camera", "background": "--background", "settings": "--setting"}
-    given = [flags.get(name, name) for name, value in request.device.items() if value]
-    if target.suffixes and given:
-        raise InputError(f"expected {given[0]} with --to ascend or hilens, got it with {request.target}; leave it out")
-    if request.target == "hilens":
-        settings, background = request.device.get("settings") or {}, request.device.get("background")
-        if background and {"background", "blur"} & set(settings):
-            raise InputError("expected --background or --setting background, got both; leave one of them out")
-        checked_settings(settings | (background_settings(background)[0] if background else {}))
 
 
 def _natural(subject: Subject, target: str) -> Size:

@@ -86,7 +86,7 @@ class Feed:
         self._start = float(start_of(self._container)) if paced else 0.0
         self._tick = Fraction(stream.time_base or Fraction(1, 90_000))
         self._growing, self._length = Growing(self._tick), max(1, round(1 / (rate or 25) / self._tick))
-        self._resampler = av.AudioResampler("fltp", "stereo", SAMPLE_RATE)
+        self._resampler = resampler()
         self._heard = Growing(Fraction(1, SAMPLE_RATE))
         self._waits_for_key = self._told = False
 
@@ -145,13 +145,22 @@ class Feed:
             heard = self._audio.codec_context.decode(packet if packet.size else None)
             parts = [part for frame in heard for part in self._resampler.resample(frame)]
         except (FFmpegError, ValueError, EOFError):  # ValueError: its rate or channels changed
-            self._resampler = av.AudioResampler("fltp", "stereo", SAMPLE_RATE)
+            self._resampler = resampler()
             self.damaged += 1
             return
         for part in parts:
-            at = None if part.pts is None else round(part.pts * Fraction(part.time_base or 1) * SAMPLE_RATE)
-            seconds = self._heard.place(at, part.samples) / SAMPLE_RATE
-            yield Heard(np.asarray(part.to_ndarray(), np.float32), seconds - self._start)
+            yield heard_in(part, self._heard, self._start)
+
+
+def resampler() -> av.AudioResampler:
+    """To what sound is inside: float32 planes of two channels at SAMPLE_RATE."""
+    return av.AudioResampler("fltp", "stereo", SAMPLE_RATE)
+
+
+def heard_in(part: av.AudioFrame, growing: Growing, start: float = 0.0) -> Heard:
+    """What a resampled frame holds, placed by `growing`, whose ticks are samples; start: seconds taken off."""
+    at = None if part.pts is None else round(part.pts * Fraction(part.time_base or 1) * SAMPLE_RATE)
+    return Heard(np.asarray(part.to_ndarray(), np.float32), growing.place(at, part.samples) / SAMPLE_RATE - start)
 
 
 def opened(place: Place) -> Any:

@@ -10,10 +10,9 @@ from time import monotonic
 from typing import Any
 
 import av
-import numpy as np
 from av.error import FFmpegError
 
-from koutu.live.feed import OPEN_SECONDS, READ_SECONDS, Heard, Lost, reason
+from koutu.live.feed import OPEN_SECONDS, READ_SECONDS, Heard, Lost, heard_in, reason, resampler
 from koutu.live.flow import SAMPLE_RATE, Sound
 from koutu.live.pace import Clock, Pace, stamp_origin
 from koutu.live.place import Place, is_device_format
@@ -117,15 +116,13 @@ class Microphone:
     def _parts(self) -> Iterator[tuple[Heard, float]]:
         """Sound by the device's clock, and when it arrived."""
         stream = self._container.streams.audio[0]
-        resampler, growing = av.AudioResampler("fltp", "stereo", SAMPLE_RATE), Growing(Fraction(1, SAMPLE_RATE))
+        resample, growing = resampler().resample, Growing(Fraction(1, SAMPLE_RATE))
         try:
             for packet in self._container.demux(stream):
                 arrived = self._clock()
                 for frame in packet.decode():
-                    for part in resampler.resample(frame):
-                        at = None if part.pts is None else round(part.pts * Fraction(part.time_base or 1) * SAMPLE_RATE)
-                        seconds = growing.place(at, part.samples) / SAMPLE_RATE
-                        yield Heard(np.asarray(part.to_ndarray(), np.float32), seconds), arrived
+                    for part in resample(frame):
+                        yield heard_in(part, growing), arrived
         except (FFmpegError, ValueError) as error:
             raise Lost(reason(error)) from error
 
