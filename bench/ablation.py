@@ -26,9 +26,10 @@ import torch
 
 from koutu import metrics
 from koutu.bench.run import about_run, save
-from koutu.data.datasets import Example
-from koutu.data.pack import Pack, split
-from koutu.data.scenes import SceneConfig, Scenes
+from koutu.data.packs.pack import Pack, split
+from koutu.data.scenes.sample import SceneConfig, Scenes
+from koutu.data.sets.open import Example
+from koutu.engines.backend import Backend
 from koutu.evaluation.recoveries import recovered
 from koutu.evaluation.recovery import KINDS, LENGTH, Steady, trials
 from koutu.export.clips import Clip
@@ -37,7 +38,6 @@ from koutu.export.onnx import export_onnx
 from koutu.export.parts import export_parts
 from koutu.models import load_checkpoint
 from koutu.models.tmodnet import TMODNet
-from koutu.runtime.backends import Backend
 from koutu.train.engine import Interrupted, Run
 from koutu.train.recipe import Pass, Recipe, Stage
 from koutu.zoo import load

@@ -20,10 +20,11 @@ import cv2
 import numpy as np
 
 from koutu.bench.run import about_run, save
+from koutu.engines.backend import Backend
+from koutu.engines.table import ENGINES
 from koutu.export.clips import filmed, halves
 from koutu.export.quantise import quantise
 from koutu.machine import load_average
-from koutu.runtime.backends import ENGINES, Backend
 from koutu.zoo import SAMPLE, load, packaged
 
 SIZE = (192, 192)

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from browser import CHROMIUM, Page, Server, chromium, write_camera
+from support.browser import CHROMIUM, Page, Server, chromium, write_camera
 
 from koutu import machine
 from koutu.bench.run import about_run, save

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from koutu.bench.run import about_run, save
-from koutu.data.pack import Pack
-from koutu.data.scenes import SceneConfig, Scenes
+from koutu.data.packs.pack import Pack
+from koutu.data.scenes.sample import SceneConfig, Scenes
 from koutu.machine import load_average
 from koutu.models import build
 from koutu.train.batch import Batch, Samples, collate, size_at

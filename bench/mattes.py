@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.bench.run import about_run, save
-from koutu.data.matte_checks import faults, measured
-from koutu.data.pseudo import guided_matte, solved_matte
-from koutu.data.reading import READERS, composed
+from koutu.data.mattes.checks import faults, measured
+from koutu.data.mattes.soft_matte import guided_matte, solved_matte
+from koutu.data.sets.reading import READERS, composed
+from koutu.media.image import read_image
 from koutu.metrics import connectivity, gradient, mse, sad
-from koutu.runtime.image import read_image
 from koutu.types import Alpha, Rgb
 
 WAYS = ("mask", "guided", "closed-form", "knn")

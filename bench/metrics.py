@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from koutu.bench.run import about_run, save
+from koutu.matting.matter import Matter
+from koutu.media.reader import open_video
 from koutu.metrics import connectivity
-from koutu.runtime.matter import Matter
-from koutu.runtime.video import open_video
 from koutu.zoo import SAMPLE, load
 
 SIZE = (1080, 1920)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.runtime.backends import Backend
+from koutu.engines.backend import Backend
 from koutu.zoo import load
 
 # RVM at the downsample ratio that its documentation recommends for the size, in files of fixed size

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from koutu.bench.run import about_run, save
-from koutu.data.scenes import SceneConfig, Scenes
+from koutu.data.scenes.sample import SceneConfig, Scenes
 from koutu.metrics import gradient, mad, mse
 from koutu.train.batch import Batch, Samples, collate
 from koutu.train.engine import Progress, Run, TrainError

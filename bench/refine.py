@@ -1,7 +1,7 @@
 """Ways to bring a small alpha to full size, compared: python bench/refine.py PEOPLE BACKGROUNDS --json FILE.
 
 The packaged network sees composed pictures at half their size; its alpha is then enlarged bilinearly, by cubics, by the
-fast guided filter (He and Sun, arXiv 1505.00996), by koutu's own refinement (`runtime/refine.py`), and by two learned
+fast guided filter (He and Sun, arXiv 1505.00996), by koutu's own refinement (`matting/refine.py`), and by two learned
 ones that get the network's features: the deep guided filter of RVM and patches of Background Matting V2, where alpha is
 unsure. These learn here, for --steps of 4 pictures, while the network stands still. All are measured on the same
 pictures of people that neither was trained on; milliseconds are of 592×336 to 1280×720 on one thread, in turn.
@@ -21,13 +21,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from koutu.bench.run import about_run, save
-from koutu.data.pack import Pack, split
-from koutu.data.scenes import SceneConfig, Scenes
+from koutu.data.packs.pack import Pack, split
+from koutu.data.scenes.sample import SceneConfig, Scenes
+from koutu.matting.refine import guided_upsample
 from koutu.models import load_checkpoint
 from koutu.models.tmodnet import TMODNet
 from koutu.nn.guided import fast_guided_filter, moments
 from koutu.nn.patches import cells, crop, replace, select_above
-from koutu.runtime.refine import guided_upsample
 from koutu.types import Rgb
 from koutu.zoo import DEFAULT, MODELS, WEIGHTS
 

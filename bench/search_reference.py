@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from koutu.bench.run import about_run, save
-from koutu.data.pack import Pack, split
+from koutu.data.packs.pack import Pack, split
 from koutu.models import load_checkpoint
 from koutu.models.space import Choice, Space
 from koutu.nn.pixels import near_area

@@ -27,7 +27,7 @@ from PIL import Image
 
 from koutu.bench.run import about_run, save
 from koutu.color import to_rgb
-from koutu.runtime.video import open_video
+from koutu.media.reader import open_video
 from koutu.zoo import SAMPLE
 
 GROWTH_MB = 64  # of memory during the second half, beyond which it is not called bounded

@@ -28,12 +28,12 @@ from koutu.color import rgb_to_yuv, to_rgb
 from koutu.composite import fit, replace
 from koutu.foreground import decontaminate
 from koutu.machine import peak_mb
-from koutu.runtime.convert import Look, Outputs, convert_video
-from koutu.runtime.image import read_image
-from koutu.runtime.mailbox import Mailbox, stage
-from koutu.runtime.matter import Matter
-from koutu.runtime.video import open_video
-from koutu.runtime.writer import EncodeOptions, open_writer
+from koutu.matting.matter import Matter
+from koutu.media.image import read_image
+from koutu.media.reader import open_video
+from koutu.media.writer import EncodeOptions, open_writer
+from koutu.pipeline.convert import Look, Outputs, convert_video
+from koutu.pipeline.mailbox import Mailbox, stage
 from koutu.types import ColorSpace, Frame, Yuv420
 from koutu.zoo import SAMPLE, load
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_color import KINDS, doubled, mean_of_four, noise, random_rgb, slow_rgb, slow_yuv
+from support.pixels import KINDS, doubled, mean_of_four, noise, random_rgb, slow_rgb, slow_yuv
 
 from koutu.color import rgb_to_yuv, yuv_to_rgb
 from koutu.composite import blur, fit, matte_picture, replace, side_by_side, solid

@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("onnxslim")
-from exporting import checkpoint, run
-from media import frame_times, make_clip
+from support.exporting import checkpoint, run
+from support.media import frame_times, make_clip
 
-from koutu.runtime.image import write_image
+from koutu.media.image import write_image
 from koutu.types import ModelError
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

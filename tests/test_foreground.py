@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from test_color import noise, random_rgb
+from support.pixels import noise, random_rgb
 
 from koutu.color import rgb_to_yuv, yuv_to_rgb
 from koutu.composite import replace

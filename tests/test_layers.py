@@ -1,92 +1,93 @@
-"""Who may import whom, as docs/design.md says; and that importing koutu is light."""
+"""The ladder of rooms, as docs/design.md draws it: no import runs upwards or in a circle; importing koutu is light."""
 
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent / "src" / "koutu"
 HEAVY = ("torch", "cv2", "av", "numpy", "onnxruntime", "openvino", "typer", "PIL")
-# layer → layers it may import, beside itself
-ALLOWED = {
-    "types": set(),
-    "color": {"types"},
-    "composite": {"types", "color"},
-    "foreground": {"types", "color", "composite"},
-    "trimap": {"types"},
-    "classical": {"types"},
-    "losses": set(),
-    "nn": set(),
-    "models": {"nn", "types"},
-    "files": {"types"},
-    "progress": {"runtime"},
-    "machine": set(),
-    "metrics": {"types"},
-    "data": {"types", "color", "composite", "foreground", "classical", "files", "runtime", "trimap", "machine", "zoo"},
-    "train": {
-        "color",
-        "data",
-        "export",
-        "files",
-        "losses",
-        "metrics",
-        "models",
-        "nn",
-        "progress",
-        "runtime",
-        "trimap",
-        "types",
-        "zoo",
-    },
-    "runtime": {"types", "color", "composite", "files", "foreground", "classical", "trimap", "zoo"},
-    "peers": {"types"},
-    "zoo": {"classical", "models", "peers", "runtime", "types"},
-    "evaluation": {
-        "composite",
-        "data",
-        "files",
-        "foreground",
-        "metrics",
-        "models",
-        "peers",
-        "runtime",
-        "trimap",
-        "types",
-        "zoo",
-    },
-    "review": {"color", "composite", "files", "foreground", "metrics", "runtime", "types", "zoo"},
-    "bench": {"classical", "color", "export", "files", "machine", "models", "runtime", "types", "zoo"},
-    "search": {"bench", "data", "files", "machine", "models", "nn", "train", "types"},
-    "export": {"color", "data", "files", "machine", "metrics", "models", "runtime", "types", "zoo"},
-    "hilens_simulator": {"runtime", "types"},
-    "live": {"color", "composite", "runtime", "types"},
-    "server": {"api", "color", "composite", "files", "foreground", "machine", "runtime", "types", "zoo"},
-}
-WIRES = {"cli", "api", "doctor", "pictures", "__main__", "__init__"}  # may import anything but the cli
+# Highest rung first. A room imports rooms of lower rungs and its own; rooms on one rung know nothing of each other.
+LADDER = (
+    # a frame, up to who typed the command                    a sample, up to a trained network
+    ("cli",                                                                                      ),
+    ("doctor", "pictures",                                                                       ),
+    (                                                         "search",                          ),
+    ("bench",                                                 "train",                           ),
+    ("live", "server", "review", "hilens_simulator",          "evaluation", "export",            ),
+    (                                                         "data.scenes",                     ),
+    ("api", "progress",                                       "data.packs",                      ),
+    ("pipeline",                                              "data.mattes",                     ),
+    ("matting",                                               "data.sets",                       ),
+    ("media", "zoo",                                                                             ),
+    ("engines",                                                                                  ),
+    ("foreground",                                                                               ),
+    ("composite", "classical", "third_party",                 "models", "metrics",               ),
+    ("color", "trimap", "files", "machine",                   "nn", "losses",                    ),
+    ("types",                                                                                    ),
+)  # fmt: skip
+HEIGHT = {room: len(LADDER) - rung for rung, rooms in enumerate(LADDER) for room in rooms}
+ENTRANCES = ("koutu", "koutu.__main__")  # which name the rest for users
+ELSEWHERE = ("export/hilens/skill", "hilens_simulator/site")  # programs of their own, run on a device
 
 
-def imports(path: Path) -> set[str]:
-    """Top-level koutu layers that a file imports, inside functions too."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        found |= {name.split(".")[1] for name in names if name.startswith("koutu.")}
+def modules() -> dict[str, Path]:
+    """The package's modules by their dotted names."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        inside = path.relative_to(ROOT)
+        if not inside.as_posix().startswith(ELSEWHERE):
+            parts = ("koutu", *inside.with_suffix("").parts)
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_point_inward(path):
-    layer = path.relative_to(ROOT).parts[0].removesuffix(".py")
-    if layer in WIRES:
-        assert layer in ("__main__", "cli") or "cli" not in imports(path)
-    else:
-        assert imports(path) - {layer} <= ALLOWED[layer]
+MODULES = modules()
+
+
+def imports(module: str) -> set[str]:
+    """The modules of koutu that a module imports, inside functions and for types alone too."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name if name in MODULES else node.module for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return (found & MODULES.keys()) - {module, "koutu"}
+
+
+def room(module: str) -> str:
+    """The room that a module lies in: "data.sets" for koutu.data.sets.coco, "color" for koutu.color."""
+    parts = module.split(".")[1:]
+    return ".".join(parts[:2] if parts[0] == "data" else parts[:1])
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {*ENTRANCES, "koutu.data"}))
+def test_imports_point_down(module):
+    own = room(module)
+    upward = {name for name in imports(module) if room(name) != own and HEIGHT[room(name)] >= HEIGHT[own]}
+    assert not upward
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    # a module is reached through its packages, whose __init__ runs first; those of rooms import their own modules only
+    TopologicalSorter({module: imports(module) for module in MODULES if module not in ENTRANCES}).prepare()
+
+
+def test_every_room_stands_on_one_rung():
+    rooms = {room(module) for module in MODULES if module not in (*ENTRANCES, "koutu.data")}
+    assert sorted(rooms) == sorted(name for rooms in LADDER for name in rooms)
+
+
+def test_tests_mirror_the_rooms():
+    tests = Path(__file__).parent
+    for path in tests.rglob("test_*.py"):
+        inside = path.relative_to(tests).parent
+        assert inside == Path(".") or ".".join(inside.parts) in HEIGHT, path
 
 
 def test_importing_koutu_loads_nothing_heavy():
@@ -95,7 +96,7 @@ def test_importing_koutu_loads_nothing_heavy():
     assert out.stdout.strip() == "[]"
 
 
-def test_the_runtime_never_imports_torch():
+def test_running_a_network_never_imports_torch():
     code = "import sys, koutu.api, koutu.cli; print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from koutu.export.subject import subject
-from koutu.runtime.matter import Matter
-from koutu.runtime.video import open_video
+from koutu.matting.matter import Matter
+from koutu.media.reader import open_video
 from koutu.types import ModelError
 from koutu.zoo import MODELS, SAMPLE, load, packaged
 

@@ -9,7 +9,7 @@ import numpy as np
 import koutu
 from koutu import composite
 from koutu.foreground import decontaminate
-from koutu.runtime.image import read_image
+from koutu.media.image import read_image
 from koutu.types import Rgb
 
 HEIGHT, WIDTH, COLUMNS = 300, 300, 2

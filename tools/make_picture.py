@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from koutu.color import to_rgb
-from koutu.runtime.video import open_video
+from koutu.media.reader import open_video
 
 FRAME = 60
 

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from koutu.data.pseudo import closed_form_matte
+from koutu.data.mattes.soft_matte import closed_form_matte
 from koutu.foreground import decontaminate
-from koutu.runtime.image import read_image
+from koutu.media.image import read_image
 from koutu.trimap import trimap_from_mask
 
 SIZE, RATE, SECONDS = (360, 640), 25, 4

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from koutu.api import matte as matte
     from koutu.composite import replace as replace
     from koutu.foreground import decontaminate as decontaminate
-    from koutu.runtime.convert import Report as Report
-    from koutu.runtime.image import read_image as read_image
-    from koutu.runtime.image import write_image as write_image
-    from koutu.runtime.matter import Matter as Matter
-    from koutu.runtime.video import open_video as open_video
+    from koutu.matting.matter import Matter as Matter
+    from koutu.media.image import read_image as read_image
+    from koutu.media.image import write_image as write_image
+    from koutu.media.reader import open_video as open_video
+    from koutu.pipeline.convert import Report as Report
     from koutu.types import Frame as Frame
     from koutu.types import KoutuError as KoutuError
     from koutu.types import Matte as Matte
@@ -27,13 +27,13 @@ _HOMES = {
     "convert": "koutu.api",
     "matte": "koutu.api",
     "load": "koutu.zoo",
-    "Matter": "koutu.runtime.matter",
-    "open_video": "koutu.runtime.video",
-    "read_image": "koutu.runtime.image",
-    "write_image": "koutu.runtime.image",
+    "Matter": "koutu.matting.matter",
+    "open_video": "koutu.media.reader",
+    "read_image": "koutu.media.image",
+    "write_image": "koutu.media.image",
     "replace": "koutu.composite",
     "decontaminate": "koutu.foreground",
-    "Report": "koutu.runtime.convert",
+    "Report": "koutu.pipeline.convert",
     "Frame": "koutu.types",
     "Matte": "koutu.types",
     "KoutuError": "koutu.types",

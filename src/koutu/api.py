@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from koutu.classical import solve_foreground
 from koutu.composite import Fit, replace
+from koutu.engines.backend import Backend
 from koutu.foreground import decontaminate
-from koutu.runtime.backends import Backend
-from koutu.runtime.background import Background, Transparent
-from koutu.runtime.background_spec import Spec, make_background
-from koutu.runtime.convert import Look, Observe, Outputs, Progress, Report, convert_video
-from koutu.runtime.hints import Hints
-from koutu.runtime.image import Format, Source, read_image, write_image
-from koutu.runtime.matter import Matter
-from koutu.runtime.writer import EncodeOptions
+from koutu.matting.hints import Hints
+from koutu.matting.matter import Matter
+from koutu.media.background import Background, Transparent
+from koutu.media.background_spec import Spec, make_background
+from koutu.media.image import Format, Source, read_image, write_image
+from koutu.media.writer import EncodeOptions
+from koutu.pipeline.convert import Look, Observe, Outputs, Progress, Report, convert_video
 from koutu.types import Alpha, Frame, Matte, ModelError, OutputError, Rgb
 from koutu.zoo import DEFAULT, load
 

@@ -7,8 +7,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from koutu.runtime.convert import Progress, Report
-    from koutu.runtime.video import VideoReader
+    from koutu.media.reader import VideoReader
+    from koutu.pipeline.convert import Progress, Report
 
 QUIET_SECONDS = 30.0  # between lines when nobody watches
 BAR = 24

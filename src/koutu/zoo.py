@@ -7,17 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from koutu import peers
+from koutu import third_party
 from koutu.classical import METHODS, Method
+from koutu.engines.backend import Backend
+from koutu.engines.early_exit import GatedBackend, parts_of
+from koutu.engines.exported.backend import ExportedBackend, card_of
+from koutu.engines.exported.card import read_card
+from koutu.engines.solver import SolverBackend
+from koutu.engines.stabilise import held_steady, remembers_alpha
+from koutu.engines.table import ENGINES
+from koutu.engines.torch import TorchBackend
 from koutu.models import MODELS as NETWORKS
 from koutu.models import build, load_checkpoint
-from koutu.runtime.backends import ENGINES, Backend
-from koutu.runtime.exported import ExportedBackend, card_of
-from koutu.runtime.exported_card import read_card
-from koutu.runtime.gate import GatedBackend, parts_of
-from koutu.runtime.solver_backend import SolverBackend
-from koutu.runtime.steady import held_steady, remembers_alpha
-from koutu.runtime.torch_backend import TorchBackend
 from koutu.types import ModelError
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -137,7 +138,7 @@ def load(
     if str(model) in NETWORKS:
         _require_engine(engine, ("torch",))
         return _network(str(model), device, threads, weights, dict(options or {}))
-    if str(model).endswith((".yaml", ".yml")) or str(model) in peers.names():
+    if str(model).endswith((".yaml", ".yml")) or str(model) in third_party.names():
         return _described(str(model), engine, device, threads, weights, options or {})
     if weights is not None or options:
         raise ModelError(
@@ -158,7 +159,7 @@ def _exported(card: Path, engine: str | None, device: str, threads: int) -> Back
     """What `koutu export` wrote; packages for Ascend chips are simulated."""
     if read_card(card).target != "ascend":
         return ExportedBackend(card, engine=engine, device=device, threads=threads)
-    from koutu.runtime.ascend import AscendBackend
+    from koutu.engines.ascend.backend import AscendBackend
 
     _require_engine(engine, ("onnxruntime",))
     return AscendBackend(card, device=device, threads=threads)
@@ -226,10 +227,10 @@ def _described(
     weights: str | Path | None,
     options: Mapping[str, Any],
 ) -> Backend:
-    from koutu.runtime.described import DescribedBackend
-    from koutu.runtime.description import read_description
+    from koutu.engines.described.backend import DescribedBackend
+    from koutu.engines.described.description import read_description
 
-    description = read_description(Path(model) if model.endswith((".yaml", ".yml")) else peers.path(model))
+    description = read_description(Path(model) if model.endswith((".yaml", ".yml")) else third_party.path(model))
     _require_engine(engine, ("onnxruntime",) if description.format == "onnx" else ("litert",))
     if weights is None:
         raise ModelError(
@@ -243,7 +244,7 @@ def packaged(name: str) -> Path:
     """Where the weights of a packaged network lie, checked against the table."""
     card = MODELS.get(name)
     if card is None:
-        known = ", ".join([*MODELS, *NETWORKS, *METHODS, *peers.names()])
+        known = ", ".join([*MODELS, *NETWORKS, *METHODS, *third_party.names()])
         raise ModelError(
             f"expected a model out of {known} or an .onnx or .yaml file's path, got {name!r}; see `koutu models`"
         )

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from koutu import peers
+from koutu import third_party
 from koutu.bench.cost import Cost, Shape, onnx_cost
 from koutu.classical import METHODS
+from koutu.engines.backend import Backend, NetworkShape
+from koutu.engines.described.backend import DescribedBackend
+from koutu.engines.described.description import GREY, PictureInput, read_description
+from koutu.engines.exported.backend import ExportedBackend, card_of
+from koutu.engines.exported.card import Card, read_card
+from koutu.engines.exported.graphs import ENGINES as EXPORTED
+from koutu.engines.stabilise import unsteadied
+from koutu.engines.table import ENGINES
 from koutu.models import MODELS as NETWORKS
-from koutu.runtime.backends import ENGINES, Backend, NetworkShape
-from koutu.runtime.described import DescribedBackend
-from koutu.runtime.description import GREY, PictureInput, read_description
-from koutu.runtime.exported import ExportedBackend, card_of
-from koutu.runtime.exported_card import Card, read_card
-from koutu.runtime.exported_graphs import ENGINES as EXPORTED
-from koutu.runtime.steady import unsteadied
 from koutu.types import InputError, ModelError
 from koutu.zoo import DEFAULT, DEFAULT_ENGINE, MODELS, WEIGHTS, load_named
 
@@ -120,8 +121,8 @@ def engines_of(spec: str) -> tuple[str, ...]:
         return ("torch",)
     if name in METHODS:
         return ("pymatting",)
-    if name.endswith((".yaml", ".yml")) or name in peers.names():
-        described = read_description(Path(name) if "." in name else peers.path(name))
+    if name.endswith((".yaml", ".yml")) or name in third_party.names():
+        described = read_description(Path(name) if "." in name else third_party.path(name))
         return ("onnxruntime",) if described.format == "onnx" else ("litert",)
     if card := _card(name):
         return EXPORTED.get(card.target, (DEFAULT_ENGINE,))  # packages for chips are simulated

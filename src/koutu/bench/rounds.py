@@ -13,11 +13,11 @@ from koutu.bench.cases import Case, Size
 from koutu.bench.cost import Cost
 from koutu.bench.energy import Meter
 from koutu.color import rgb_to_yuv, to_rgb
-from koutu.runtime.backends import Backend
-from koutu.runtime.hints import AUTO, Hints
-from koutu.runtime.image import read_image
-from koutu.runtime.matter import Matter
-from koutu.runtime.video import open_video
+from koutu.engines.backend import Backend
+from koutu.matting.hints import AUTO, Hints
+from koutu.matting.matter import Matter
+from koutu.media.image import read_image
+from koutu.media.reader import open_video
 from koutu.types import Frame, ModelError, Picture, picture_size
 from koutu.zoo import SAMPLE, load
 

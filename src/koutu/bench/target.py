@@ -124,7 +124,7 @@ def _of_file(source: Path, size: Size, path: Path) -> Size:
         return (shape[1], shape[2]) if shape[-1] == 3 else (shape[-2], shape[-1])
     import onnxslim
 
-    from koutu.runtime.backends import NetworkShape
+    from koutu.engines.backend import NetworkShape
 
     about = NetworkShape(source, {entry.key: entry.value for entry in graph.model.metadata_props})
     seen = about.network_size(size)

@@ -27,9 +27,9 @@ def demo(
 
 def models() -> None:
     """List what --model takes: packaged weights, networks of the field, and matting without a network."""
-    from koutu import peers
+    from koutu import third_party
+    from koutu.engines.described.description import read_description
     from koutu.models import MODELS as NETWORKS
-    from koutu.runtime.description import read_description
     from koutu.zoo import DEFAULT, MODELS, WEIGHTS
 
     print("Packaged, ready to run:")
@@ -50,8 +50,8 @@ def models() -> None:
         print(f"    {card.params:,} parameters, {card.gmacs:g} GMACs at {width}×{height}; licence: {card.licence}")
         print(f"    weights: {card.weights}")
     print("\nOther people's networks in their own files, given with --weights, to measure beside:")
-    for name in peers.names():
-        peer = read_description(peers.path(name))
+    for name in third_party.names():
+        peer = read_description(third_party.path(name))
         print(f"  {name}  {peer.title}; licence: {peer.licence}\n    file: {' or '.join(peer.files)}")
     print("\nWithout a network, by pymatting:")
     print("  closed-form  Levin et al., TPAMI 2008; inputs: picture + trimap\n  knn  Chen et al., TPAMI 2013; same")

@@ -11,7 +11,7 @@ import typer
 from koutu.types import OutputError
 
 if TYPE_CHECKING:
-    from koutu.data.check import Findings, Summary
+    from koutu.data.sets.check import Findings, Summary
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look into data sets and make some.")
 
@@ -46,11 +46,11 @@ def check(
     koutu data check P3M-10k
     koutu data check portraits/ --against AIM-500 --sheet sheet.jpg --json report.json
     """
-    from koutu.data.check import check_sets
-    from koutu.data.contact import contact_sheet
-    from koutu.data.datasets import open_splits
+    from koutu.data.sets.check import check_sets
+    from koutu.data.sets.contact_sheet import contact_sheet
+    from koutu.data.sets.open import open_splits
+    from koutu.media.image import write_image
     from koutu.progress import Steps
-    from koutu.runtime.image import write_image
 
     own = open_splits(root, layout)
     other = open_splits(against) if against else []

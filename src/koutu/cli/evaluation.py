@@ -1,6 +1,7 @@
 """`koutu eval`, and `koutu data compose`."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ from koutu.cli.options import Steady
 from koutu.types import InputError
 
 if TYPE_CHECKING:
-    from koutu.data.datasets import DataSet
+    from koutu.data.sets.open import DataSet
 
 Backgrounds = Annotated[
     Path | None, typer.Option(readable=False, help="Folder of pictures or videos to compose cut-outs on.")
@@ -65,11 +66,12 @@ def evaluate(
     from koutu.evaluation.recovery import LENGTH
     from koutu.evaluation.report import page
     from koutu.evaluation.run import evaluate as run_evaluation
+    from koutu.evaluation.sheet import write_workbook
     from koutu.evaluation.table import save, sum_up, text, write
     from koutu.evaluation.testset import Recipe
     from koutu.files import folder
+    from koutu.matting.matter import Matter
     from koutu.progress import Steps
-    from koutu.runtime.matter import Matter
     from koutu.zoo import load, load_named
 
     if len(things) < 2:
@@ -85,6 +87,9 @@ def evaluate(
             run = run_evaluation(backends, data, where, settings=settings, guess=guess, progress=progress)
         table = sum_up(run)
         paths = write(table, run, where)
+        if find_spec("openpyxl"):
+            paths.append(where / "results.xlsx")
+            write_workbook(table, run, paths[-1])
         cards = {name: card(spec.partition("=")[0]) for name, spec in models.items()}
         save(where / "report.html", page(table, run, cards).encode())
         print(f"{data.name}: {len(data.clips)} clips of {data.root}")
@@ -130,7 +135,7 @@ def _sets(root: Path, layout: str, split: str, backgrounds: Path | None, recipe,
     """The set as it lies there, or composed: once, or for every cause that stills or clips can show."""
     from dataclasses import replace
 
-    from koutu.data.datasets import open_dataset
+    from koutu.data.sets.open import open_dataset
     from koutu.evaluation.causes import CAUSES, MOVING
     from koutu.evaluation.testset import backgrounds_in, compose
 

@@ -105,7 +105,7 @@ def export(
 
 def _size(text: str) -> tuple[int, int] | str | None:
     from koutu.bench.cases import parse_size
-    from koutu.runtime.exported_card import ANY
+    from koutu.engines.exported.card import ANY
 
     return ANY if text == ANY else parse_size(text) if text else None
 

@@ -33,11 +33,11 @@ def gate(
     koutu gate koutu-small.onnx --clip talk.mp4 --clip walk.mp4 --threshold 4
     """
     require("calibrating")
+    from koutu.engines.early_exit import parts_of
+    from koutu.engines.onnxruntime import OnnxBackend
     from koutu.export.clips import Clip, Sources, filmed, made
     from koutu.export.gate import calibrate
     from koutu.progress import Steps
-    from koutu.runtime.backends import OnnxBackend
-    from koutu.runtime.gate import parts_of
 
     options.require_packs(people, backgrounds)
     sizing = OnnxBackend(parts_of(model)[0]).network_size

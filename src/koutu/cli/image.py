@@ -46,8 +46,8 @@ def image(
     koutu image portrait.jpg -o cut.png --model mgmatting --weights latest.pth --clicks "320,200 -20,20"
     """
     from koutu.api import convert_image
+    from koutu.media.background_spec import make_background
     from koutu.pictures import jobs
-    from koutu.runtime.background_spec import make_background
 
     pairs = jobs(sources, output)
     backend = load_backend(model, engine, device, threads, weights, option)
@@ -82,8 +82,8 @@ def trimap(
     koutu trimap portrait.jpg -o trimap.png --model shm --weights shm.pth
     """
     from koutu.api import make_trimap
+    from koutu.matting.hints import AUTO
     from koutu.pictures import jobs
-    from koutu.runtime.hints import AUTO
 
     pairs = jobs(sources, output)
     backend = load_backend(model, "", device, 0, weights, option) if model else None
@@ -98,7 +98,7 @@ def trimap(
 def _each(pairs: list[tuple[Any, Any]], output: str, work: Any) -> None:
     """Run `work` on every picture; of several, a broken one is told and the others are done."""
     from koutu.files import folder
-    from koutu.runtime.image import read_image
+    from koutu.media.image import read_image
 
     failed = 0
     for source, target in pairs:

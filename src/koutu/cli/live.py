@@ -10,8 +10,8 @@ from koutu.cli import options
 from koutu.cli.options import load_backend, make_hints
 
 if TYPE_CHECKING:
-    from koutu.live.desk import Desk
-    from koutu.runtime.backends import Backend
+    from koutu.engines.backend import Backend
+    from koutu.live.controls import Desk
 
 OFFERED = ("blur", "green", "#203040")  # backgrounds that can be chosen beside those given
 
@@ -78,15 +78,15 @@ def live(
     koutu live rtsp://camera.local/main -o rtmp://example.org/live/KEY -b '#204060'
     koutu live talk.mp4 -o live/talk.m3u8 --loop
     """
-    from koutu.live.desk import Desk, Settings
+    from koutu.live.controls import Desk, Settings
+    from koutu.live.encoded_sinks import Encoding
     from koutu.live.microphone import microphone_of
-    from koutu.live.outlet import Patience
-    from koutu.live.place import Wish, place_of
+    from koutu.live.output_thread import Patience
     from koutu.live.run import Live, Options
     from koutu.live.source import Reading
+    from koutu.live.source_address import Wish, place_of
     from koutu.live.stages import Quality
     from koutu.live.terminal import Screen, summary
-    from koutu.live.written import Encoding
     from koutu.types import InputError
     from koutu.zoo import CHOICE
 
@@ -138,8 +138,8 @@ def _size(text: str) -> tuple[int, int] | None:
 
 
 def _share(text: str) -> float | str:
-    from koutu.live.desk import AUTO
-    from koutu.live.sized import SHARES
+    from koutu.live.controls import AUTO
+    from koutu.live.resizable_backend import SHARES
     from koutu.types import ModelError
 
     shares = {f"{share:g}": share for share in SHARES}

@@ -41,8 +41,8 @@ def matte(
     koutu data matte EG1800/im -o mattes/ --masks EG1800/mask --workers 8
     koutu data check mattes/ --sheet sheet.jpg
     """
-    from koutu.data.matte_one import ACCEPTED, FAILED, REJECTED, Plan
-    from koutu.data.mattes import matte_folder
+    from koutu.data.mattes.folder import matte_folder
+    from koutu.data.mattes.one import ACCEPTED, FAILED, REJECTED, Plan
     from koutu.progress import Steps
 
     if masks and network:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from koutu.runtime.backends import Backend
-    from koutu.runtime.hints import Hints
+    from koutu.engines.backend import Backend
+    from koutu.matting.hints import Hints
 
 
 class Fit(str, Enum):
@@ -105,9 +105,9 @@ def make_hints(
     trimap: Path | None, mask: str, plate: Path | None, clicks: str, radius: int, fixed: bool, propagate: str = ""
 ) -> "Hints":
     """The hints the options name; those of the first frame carried on by STM with the weights `propagate`, if any."""
-    from koutu.runtime.clicks import parse_clicks
-    from koutu.runtime.hints import AUTO, Hints
-    from koutu.runtime.matter import Matter
+    from koutu.matting.clicks import parse_clicks
+    from koutu.matting.hints import AUTO, Hints
+    from koutu.matting.matter import Matter
     from koutu.zoo import load
 
     width = None if radius < 0 else radius

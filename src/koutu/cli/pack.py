@@ -9,8 +9,8 @@ from koutu.cli.data import BROKEN, tell_broken
 from koutu.types import InputError
 
 if TYPE_CHECKING:
-    from koutu.data.pack_sets import Report
-    from koutu.data.pack_sources import Source
+    from koutu.data.packs.sources import Source
+    from koutu.data.packs.write import Report
 
 
 def pack(
@@ -52,7 +52,7 @@ def pack(
     koutu data pack -o packs/backgrounds --backgrounds rooms/ scenery/ street.mp4 --exclude people-in-them.txt
     koutu data pack -o packs/backgrounds --backgrounds scenery/ plates=mattes/ --emptied plates
     """
-    from koutu.data.pack_sets import Plan, pack_sets
+    from koutu.data.packs.write import Plan, pack_sets
     from koutu.progress import Steps
 
     sources = _sources(sets, {"group": group, "licence": licence, "layout": layout, "split": split})
@@ -69,7 +69,7 @@ def pack(
 
 def _sources(sets: list[str], given: dict[str, list[str]]) -> "list[Source]":
     """The sets with what is said of each by name, or else of all."""
-    from koutu.data.pack_sources import Source
+    from koutu.data.packs.sources import Source
 
     roots = {}
     for item in sets:

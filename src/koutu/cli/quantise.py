@@ -34,10 +34,10 @@ def quantise(
     koutu eval koutu koutu-int8.onnx datasets/AIM-500
     """
     require("quantising", "onnx", "sympy")
+    from koutu.engines.onnxruntime import OnnxBackend
     from koutu.export.clips import Clip, Sources, filmed, halves, made
     from koutu.export.quantise import quantise as store
     from koutu.progress import Steps
-    from koutu.runtime.backends import OnnxBackend
     from koutu.zoo import packaged
 
     options.require_packs(people, backgrounds)

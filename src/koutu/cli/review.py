@@ -36,11 +36,11 @@ def review(
     koutu review talk.mp4 --alpha alpha.mp4 -o review.html
     koutu review talk.mp4 --json review.json
     """
+    from koutu.matting.matter import Matter
+    from koutu.media.alpha_track import has_alpha
     from koutu.progress import watch
     from koutu.review import page, require_writable, write_text
     from koutu.review import review as look_through
-    from koutu.runtime.alpha_track import has_alpha
-    from koutu.runtime.matter import Matter
     from koutu.types import ModelError
 
     for path in (output, json):

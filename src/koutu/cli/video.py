@@ -68,9 +68,9 @@ def video(
     koutu video talk.mp4 -o out.mp4 --model bgmv2 --weights pytorch_resnet50.pth --plate empty-room.jpg
     """
     from koutu.api import convert
+    from koutu.media.writer import EncodeOptions
     from koutu.progress import summary, watch
     from koutu.review import Reviewer, page, require_writable, write_text
-    from koutu.runtime.writer import EncodeOptions
 
     encode = EncodeOptions(codec=codec.value, preset=preset, crf=crf, depth=depth, audio=audio)
     backend = load_backend(model, engine, device, threads, weights, option, gate=gate, steady=steady)

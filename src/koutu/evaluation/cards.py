@@ -1,8 +1,8 @@
 """What a reader of figures must know of a network: paper, licence, data, source."""
 
-from koutu import peers
+from koutu import third_party
+from koutu.engines.described.description import read_description
 from koutu.models import MODELS as NETWORKS
-from koutu.runtime.description import read_description
 from koutu.zoo import MODELS
 
 
@@ -19,7 +19,7 @@ def card(name: str) -> str:
 
 
 def _described(name: str) -> str:
-    if name not in peers.names():
+    if name not in third_party.names():
         return ""
-    described = read_description(peers.path(name))
+    described = read_description(third_party.path(name))
     return f"{described.title}. Licence: {described.licence}. From {described.source}."

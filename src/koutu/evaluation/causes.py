@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.data.camera import h264, jpeg
-from koutu.data.datasets import Example
-from koutu.data.history import warp
-from koutu.data.light import GAMMA, add_lamp, line_lamp, point_lamp
-from koutu.runtime.image import read_image
+from koutu.data.scenes.camera_effects import h264, jpeg
+from koutu.data.scenes.light import GAMMA, add_lamp, line_lamp, point_lamp
+from koutu.data.scenes.previous_alpha import warp
+from koutu.data.sets.open import Example
+from koutu.media.image import read_image
 from koutu.types import KoutuError, Rgb
 
 

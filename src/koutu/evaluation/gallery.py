@@ -1,23 +1,18 @@
 """Pictures of the worst cases: original, truth, prediction, error and composite side by side, the worst of all kept."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from koutu.composite import replace
-from koutu.data.datasets import Example
+from koutu.data.sets.open import Example
 from koutu.evaluation.measure import badness
+from koutu.evaluation.result import ClipResult
 from koutu.files import folder
 from koutu.foreground import decontaminate
 from koutu.types import Alpha, OutputError, Rgb
-
-if TYPE_CHECKING:
-    from koutu.evaluation.run import ClipResult
 
 KEPT = 24  # of each network
 HEIGHT = 240

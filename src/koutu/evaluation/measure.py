@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from koutu import metrics
-from koutu.data.datasets import Example
+from koutu.data.sets.open import Example
 from koutu.foreground import decontaminate
 from koutu.metrics.no_reference import flicker, uncertain_share
 from koutu.types import Alpha, InputError, Rgb

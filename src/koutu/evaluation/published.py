@@ -25,7 +25,7 @@ _DIM = "Xu et al., CVPR 2017, as quoted by re-implementations"
 _RVM = "Lin et al., WACV 2022 (RVM), its own run"
 _MODNET = "Ke et al., AAAI 2022"
 
-# layout of `koutu.data.datasets` → what was published on that set
+# layout of `koutu.data.sets.open` → what was published on that set
 PUBLISHED: dict[str, PublishedTable] = {
     "composition-1k": PublishedTable(
         "1000 composites, unknown region of the trimaps",

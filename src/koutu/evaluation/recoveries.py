@@ -9,7 +9,7 @@ import numpy as np
 
 from koutu.evaluation.curves import chart
 from koutu.evaluation.recovery import AFTER, FLOOR, HOLD, KINDS, TOLERANCE
-from koutu.evaluation.run import Run
+from koutu.evaluation.result import Run
 
 EXPLAINED = (
     f"Frames until MAD is normal again, for {HOLD} frames on end: at most {1 + TOLERANCE:g} times that of the same "

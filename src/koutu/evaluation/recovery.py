@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu import composite, metrics
-from koutu.data.datasets import Broken, Example
-from koutu.data.history import warp
+from koutu.data.scenes.previous_alpha import warp
+from koutu.data.sets.open import Broken, Example
+from koutu.engines.backend import Backend, State
 from koutu.evaluation.remembered import Watched, forced
-from koutu.runtime.backends import Backend, State
-from koutu.runtime.matter import Matter
+from koutu.matting.matter import Matter
 from koutu.types import Frame, InputError, Rgb
 
 BEFORE = 8  # frames

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.runtime.backends import Backend, State
+from koutu.engines.backend import Backend, State
 from koutu.types import Rgb
 
 _SAME = 2 / 255  # how far a previous alpha may be from the alpha: some keep it in 8 bits

@@ -12,7 +12,7 @@ from koutu.evaluation.curves import chart
 from koutu.evaluation.gallery import PANELS
 from koutu.evaluation.measure import COLUMNS, HIGHER, badness
 from koutu.evaluation.published import PUBLISHED
-from koutu.evaluation.run import ClipResult, Run
+from koutu.evaluation.result import ClipResult, Run
 from koutu.evaluation.table import Table, best
 
 WORST = 12  # of each network

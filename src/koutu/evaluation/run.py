@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from koutu.data.datasets import Broken, Clip, DataSet, Example
+from koutu.data.sets.open import Broken, Clip, DataSet, Example
+from koutu.engines.backend import Backend
 from koutu.evaluation import recovery
 from koutu.evaluation.gallery import Gallery
 from koutu.evaluation.measure import Scorer, Settings, badness
+from koutu.evaluation.result import ClipResult, Run
 from koutu.files import folder as make_folder
 from koutu.files import whole_file
-from koutu.runtime.backends import Backend
-from koutu.runtime.hints import Hints
-from koutu.runtime.matter import Matter
+from koutu.matting.hints import Hints
+from koutu.matting.matter import Matter
 from koutu.trimap import trimap_from_mask
 from koutu.types import Frame, InputError, KoutuError, OutputError
 
@@ -27,35 +28,6 @@ ROWS = "rows.jsonl"
 RATE = Fraction(1, 30)
 
 Progress = Callable[[int, int, str], None]  # clips done, clips in all, the clip now
-
-
-@dataclass
-class ClipResult:
-    """One network on one clip: a row of figures a frame, what was broken, and why the network failed, if it did."""
-
-    model: str
-    clip: str
-    still: bool
-    names: list[str] = field(default_factory=list)
-    rows: list[dict[str, float]] = field(default_factory=list)
-    broken: list[dict[str, str]] = field(default_factory=list)
-    error: str = ""
-    matting_seconds: float = 0.0
-    picture: str = ""  # of the worst frame, in the run's folder, if it is among the worst of all
-    worst: int = -1  # its index in rows
-    trials: list[dict[str, Any]] = field(default_factory=list)  # of `koutu.evaluation.recovery`, if asked for
-    untried: str = ""  # why there are none
-
-
-@dataclass(frozen=True)
-class Run:
-    """What was evaluated: networks by the names they go by, the set, the settings; and every result."""
-
-    models: dict[str, str]  # name → what ran
-    data: dict[str, Any]
-    settings: Settings
-    results: list[ClipResult]
-    folder: Path
 
 
 def evaluate(

@@ -1,13 +1,22 @@
 """A run as a workbook: overall, a row a clip, and a sheet a column with a row a clip and a column a frame."""
 
+import io
+from pathlib import Path
 from typing import Any
 
 from koutu.evaluation.measure import COLUMNS
-from koutu.evaluation.run import Run
-from koutu.evaluation.table import Table, clip_means
+from koutu.evaluation.result import Run
+from koutu.evaluation.table import Table, clip_means, save
 
 _TITLE = 31  # characters of a sheet's title, at most
 _COLUMNS = 16_000  # of a sheet, at most
+
+
+def write_workbook(table: Table, run: Run, path: Path) -> None:
+    """The workbook as a file; raises OutputError, and ModuleNotFoundError without openpyxl."""
+    buffer = io.BytesIO()
+    workbook(table, run).save(buffer)
+    save(path, buffer.getvalue())
 
 
 def workbook(table: Table, run: Run) -> Any:

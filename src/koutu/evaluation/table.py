@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from koutu.evaluation.measure import COLUMNS, HIGHER
 from koutu.evaluation.recoveries import lines as recovery_lines
 from koutu.evaluation.recoveries import recoveries
-from koutu.evaluation.run import ClipResult, Run
+from koutu.evaluation.result import ClipResult, Run
 from koutu.files import whole_file
 from koutu.types import OutputError
 
@@ -140,7 +140,7 @@ def _shown(table: Table, name: str, column: str) -> str:
 
 
 def write(table: Table, run: Run, folder: Path) -> list[Path]:
-    """results.json, results.csv (a row a network and clip), and results.xlsx if openpyxl is there; the paths."""
+    """results.json and results.csv (a row a network and clip); the paths."""
     paths = [folder / "results.json", folder / "results.csv"]
     overall = {name: {c: asdict(cell) for c, cell in cells.items()} for name, cells in table.rows.items()}
     content = {
@@ -150,16 +150,7 @@ def write(table: Table, run: Run, folder: Path) -> list[Path]:
     }  # fmt: skip
     save(paths[0], json.dumps(content, indent=1).encode())
     save(paths[1], _csv(table, run).encode())
-    try:
-        import openpyxl  # noqa: F401
-    except ModuleNotFoundError:
-        return paths
-    from koutu.evaluation.sheet import workbook
-
-    buffer = io.BytesIO()
-    workbook(table, run).save(buffer)
-    save(folder / "results.xlsx", buffer.getvalue())
-    return [*paths, folder / "results.xlsx"]
+    return paths
 
 
 def _of_clip(result: ClipResult) -> dict[str, Any]:

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from koutu.data.datasets import Broken, DataSet, Example
-from koutu.data.history import random_affine
+from koutu.data.scenes.previous_alpha import random_affine
+from koutu.data.sets.open import Broken, DataSet, Example
 from koutu.evaluation import causes
 from koutu.evaluation.causes import Layers
 from koutu.evaluation.gallery import file_name
 from koutu.evaluation.run import RATE, Progress
-from koutu.runtime.background import Background
-from koutu.runtime.background_spec import make_background
+from koutu.media.background import Background
+from koutu.media.background_spec import make_background
 from koutu.types import Frame, InputError, KoutuError, OutputError, Rgb
 
 _BACKGROUNDS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".mp4", ".mov", ".mkv", ".webm", ".avi"})

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from koutu.engines.exported.card import ANY, MARK, VERSION, sha256_of
 from koutu.export.job import Converted, Job, versions
 from koutu.export.parity import Bounds, Figures
 from koutu.export.subject import Subject
 from koutu.machine import cpu_name
-from koutu.runtime.exported_card import ANY, MARK, VERSION, sha256_of
 
 NORMALISED = "inside the file: give levels as they are"
 TO_NORMALISE = "divide levels by 255; the network's own normalisation is inside"

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import to_rgb
-from koutu.data.pack import Pack, split
-from koutu.data.scene_config import SceneConfig
-from koutu.data.scenes import Scenes
-from koutu.runtime.video import open_video
+from koutu.data.packs.pack import Pack, split
+from koutu.data.scenes.config import SceneConfig
+from koutu.data.scenes.sample import Scenes
+from koutu.media.reader import open_video
 from koutu.types import InputError
 
 SIZES = ((720, 1280), (720, 1280), (1280, 720))  # that scenes in turn stand for, made in the network's size of them

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.engines.exported.backend import ExportedBackend
 from koutu.export import card, to_onnx
 from koutu.export.clips import Clip, Sources, filmed, halves
 from koutu.export.clips import made as made_scenes
@@ -19,7 +20,6 @@ from koutu.export.quantise import STEP, Quantised, quantised
 from koutu.export.subject import Subject
 from koutu.export.trial import Feeds
 from koutu.metrics.video import PRINTED, dtssd
-from koutu.runtime.exported import ExportedBackend
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.engines.early_exit import FLOOR, SIGNS, Gate, GatedBackend, difference, parts_of, terms
+from koutu.engines.onnxruntime import OnnxBackend
 from koutu.export.clips import Clip, Watch
 from koutu.export.gate_sweep import Tried, choose, sweep
 from koutu.files import whole_file
-from koutu.runtime.backends import OnnxBackend
-from koutu.runtime.gate import FLOOR, SIGNS, Gate, GatedBackend, difference, parts_of, terms
 from koutu.types import InputError
 
 THRESHOLDS = (2.0, 3.0, 4.0, 4.5, 5.0, 6.0, 8.0)  # tried, in thousandths of alpha

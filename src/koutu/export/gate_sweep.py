@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.engines.early_exit import FLOOR, Gate, GatedBackend, GateState, difference
 from koutu.export.clips import Clip, Watch
-from koutu.runtime.gate import FLOOR, Gate, GatedBackend, GateState, difference
 
 
 class Remembering:

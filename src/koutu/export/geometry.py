@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from koutu.runtime.exported_card import ratio_of
+from koutu.engines.exported.card import ratio_of
 from koutu.types import InputError
 
 Size = tuple[int, int]

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from koutu.engines.onnxruntime import OnnxBackend
 from koutu.export.parts import export_parts
 from koutu.export.tracing import as_source, example, write
 from koutu.models import load_own
 from koutu.models.modnet import Trimapless
 from koutu.models.tmodnet import TMODNet
-from koutu.runtime.backends import OnnxBackend
 from koutu.types import ModelError
 
 TOLERANCE = 2e-3  # largest alpha difference to torch over a roll-out that an export may show

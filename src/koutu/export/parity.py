@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import to_rgb
+from koutu.engines.exported.backend import ExportedBackend
 from koutu.export.deployed import Deployed
 from koutu.export.job import Watch
+from koutu.media.reader import open_video
 from koutu.metrics.video import PRINTED, dtssd
-from koutu.runtime.exported import ExportedBackend
-from koutu.runtime.video import open_video
 from koutu.types import InputError, KoutuError
 
 FRAMES = 60  # at least; a shorter clip is looped

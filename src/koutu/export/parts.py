@@ -1,4 +1,4 @@
-"""A network in two files for the gate (`koutu.runtime.gate`): what is cheap and stands alone, and what finishes it.
+"""A network in two files for the gate (`koutu.engines.early_exit`): what is cheap and alone, and what finishes it.
 
 NAME-low.onnx: rgb (1, H, W, 3) uint8 and the memory → pha (1, 1, H, W), the semantic branch's alpha alone; logits and
 features, what the other part goes on from; signs (K,), what tells how simple the scene is. NAME-rest.onnx: the same
@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.engines.early_exit import SIGNS, parts_of
+from koutu.engines.onnxruntime import OnnxBackend
 from koutu.export.tracing import as_source, example, write
 from koutu.models.tmodnet import TMODNet
-from koutu.runtime.backends import OnnxBackend
-from koutu.runtime.gate import SIGNS, parts_of
 
 TOLERANCE = 1e-4  # largest alpha difference between both parts and the whole network in one frame
 _CELL = 8  # side of the cells, in pixels of half the semantic size, that doubt gathers in

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from koutu.engines.exported.card import is_card
 from koutu.export.targets import TARGETS, Target
-from koutu.runtime.exported_card import is_card
 from koutu.types import OutputError
 
 

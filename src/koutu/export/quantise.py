@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from koutu.engines.early_exit import parts_of
+from koutu.engines.onnxruntime import OnnxBackend
 from koutu.export.clips import Clip, Watch
 from koutu.export.trial import Feeds, Trial
 from koutu.files import whole_file
-from koutu.runtime.backends import OnnxBackend
-from koutu.runtime.gate import parts_of
 from koutu.types import InputError, ModelError
 
 TOLERANCE = 0.5  # thousandths of alpha

@@ -1,10 +1,10 @@
-"""The guided refinement of `koutu.runtime.refine` as a part of the network: a small alpha and a large picture in."""
+"""The guided refinement of `koutu.matting.refine` as a part of the network: a small alpha and a large picture in."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from koutu.runtime.refine import EPS, RADIUS
+from koutu.matting.refine import EPS, RADIUS
 
 _LUMA = (0.299, 0.587, 0.114)
 

@@ -9,6 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from koutu.engines.exported.backend import ExportedBackend
+from koutu.engines.exported.card import ANY
 from koutu.export import card, to_onnx
 from koutu.export.clips import Sources
 from koutu.export.deployed import Deployed
@@ -20,9 +22,7 @@ from koutu.export.places import aside, place, put
 from koutu.export.subject import Subject, reduces_itself
 from koutu.export.targets import Target, choose, converter_of, require_tools, target_of
 from koutu.export.to_device import check_told
-from koutu.runtime.exported import ExportedBackend
-from koutu.runtime.exported_card import ANY
-from koutu.runtime.video import open_video
+from koutu.media.reader import open_video
 from koutu.types import InputError, OutputError
 from koutu.zoo import SAMPLE
 

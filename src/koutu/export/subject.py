@@ -6,8 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from koutu.engines.exported.card import sha256_of
 from koutu.models import MODELS as NETWORKS
-from koutu.runtime.exported_card import sha256_of
 from koutu.types import InputError, ModelError
 from koutu.zoo import MODELS as PACKAGED
 from koutu.zoo import WEIGHTS, packaged

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from koutu.engines.exported.graphs import NcnnGraph
 from koutu.export.job import Converted, Job
-from koutu.runtime.exported_graphs import NcnnGraph
 from koutu.types import ModelError
 
 SECONDS = 600  # after which pnnx is stopped

@@ -29,7 +29,7 @@ def write(job: Job, model: Any) -> Path:
 
 
 def properties(job: Job) -> dict[str, Any]:
-    """What a file says of itself that takes uint8 pictures of any size, as `koutu.runtime.backends` reads it."""
+    """What a file says of itself that takes uint8 pictures of any size, as `koutu.engines.backend` reads it."""
     module = job.module
     if not module.inside or module.geometry.size is not None or module.geometry.reduces:
         return {}

@@ -22,7 +22,7 @@ SECONDS = 1800  # after which the conversion is stopped
 
 def convert(job: Job) -> Converted:
     """NAME.tflite, its tensors under their names of the signature; ModelError, with commands, without litert-torch."""
-    from koutu.runtime.graph import open_graph
+    from koutu.engines.graph import open_graph
 
     python = interpreter()
     names, out = job.module.names, job.path(".tflite")

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.engines.onnxruntime import OnnxBackend
 from koutu.files import whole_file
-from koutu.runtime.backends import OnnxBackend
 
 PERCENTILE = 99.99  # of an activation that its scale must hold; what is beyond is cut
 

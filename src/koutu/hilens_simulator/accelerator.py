@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.engines.ascend.aipp import Aipp, read_aipp
 from koutu.hilens_simulator.session import Session
-from koutu.runtime.aipp import Aipp, read_aipp
 from koutu.types import ModelError
 
 WRONG_SIZE = 17  # the framework's HIAI_INFER_ERROR

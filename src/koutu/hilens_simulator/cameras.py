@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from koutu.hilens_simulator.pixels import cropped, nv21_of, scaled
 from koutu.hilens_simulator.session import Session
-from koutu.runtime.video import open_video
+from koutu.media.reader import open_video
 from koutu.types import InputError, Yuv420
 
 BUILT_IN = (1280, 720)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
 
-from koutu.live.desk import AUTO, Desk
+from koutu.live.controls import AUTO, Desk
 from koutu.types import KoutuError
 
 QUIT = "q"

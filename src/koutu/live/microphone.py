@@ -12,12 +12,12 @@ from typing import Any
 import av
 from av.error import FFmpegError
 
-from koutu.live.feed import OPEN_SECONDS, READ_SECONDS, Heard, Lost, heard_in, reason, resampler
+from koutu.live.clock import Clock, Pace, stamp_origin
+from koutu.live.connection import OPEN_SECONDS, READ_SECONDS, Heard, Lost, heard_in, reason, resampler
 from koutu.live.flow import SAMPLE_RATE, Sound
-from koutu.live.pace import Clock, Pace, stamp_origin
-from koutu.live.place import Place, is_device_format
 from koutu.live.source import LONGEST_WAIT, Reading
-from koutu.runtime.clock import Growing
+from koutu.live.source_address import Place, is_device_format
+from koutu.media.clock import Growing
 from koutu.types import InputError
 
 # FFmpeg's input devices that hear.

@@ -18,12 +18,12 @@ from urllib.parse import parse_qs, urlsplit
 import cv2
 
 from koutu.color import to_rgb
-from koutu.live.desk import Desk, shown_name
+from koutu.live.controls import Desk, shown_name
 from koutu.live.flow import Shown, Sound
 from koutu.live.keys import press
-from koutu.live.outlet import Sink
-from koutu.live.sized import SHARES
-from koutu.runtime.image import read_image
+from koutu.live.output_thread import Sink
+from koutu.live.resizable_backend import SHARES
+from koutu.media.image import read_image
 from koutu.types import InputError, KoutuError, OutputError
 
 PORT = 8510

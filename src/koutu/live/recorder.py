@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from koutu.color import rgb_to_yuv, to_rgb
 from koutu.composite import fit
 from koutu.live.flow import CHANNELS, SAMPLE_RATE, Sound
-from koutu.runtime.containers import MATRIX_TAGS
-from koutu.runtime.planes import yuv_to_frame
+from koutu.media.containers import MATRIX_TAGS
+from koutu.media.planes import yuv_to_frame
 from koutu.types import Yuv420
 
 TICKS = 90_000  # a second

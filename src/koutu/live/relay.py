@@ -13,7 +13,7 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import Any
 
-from koutu.live.outlet import SinkLost
+from koutu.live.output_thread import SinkLost
 
 CONNECTED = "connected"
 STUCK = 10.0  # seconds that the receiver may take nothing before it counts as gone

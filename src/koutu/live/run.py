@@ -10,22 +10,22 @@ from threading import Event, Lock, current_thread, main_thread
 from time import monotonic
 from typing import Any
 
-from koutu.live.desk import Desk, gated
-from koutu.live.feed import READ_SECONDS
+from koutu.live.adaptive_size import Sizer
+from koutu.live.connection import READ_SECONDS
+from koutu.live.controls import Desk, gated
+from koutu.live.encoded_sinks import Encoding
 from koutu.live.figures import Figures
 from koutu.live.flow import Shot, Sound
 from koutu.live.keys import press
 from koutu.live.microphone import Microphone
-from koutu.live.outlet import Fan, Outlet, Patience, Sink
-from koutu.live.place import Place
+from koutu.live.output_thread import Fan, Outlet, Patience, Sink
 from koutu.live.sinks import Wiring, sink_of
-from koutu.live.sizer import Sizer
 from koutu.live.source import Reading, Source
+from koutu.live.source_address import Place
 from koutu.live.stages import Compositing, Matting, Quality
 from koutu.live.window import Window
-from koutu.live.written import Encoding
-from koutu.runtime.hints import Hints
-from koutu.runtime.mailbox import Mailbox, Stage, stage, stop
+from koutu.matting.hints import Hints
+from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
 from koutu.types import InputError, KoutuError, Matte, OutputError
 
 WORDS = 6  # told last, that the page shows

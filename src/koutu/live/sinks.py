@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from koutu.live.desk import Desk
-from koutu.live.outlet import Sink
+from koutu.live.controls import Desk
+from koutu.live.encoded_sinks import SCHEMES, Encoding, FileSink, HlsSink, StreamSink
+from koutu.live.output_thread import Sink
 from koutu.live.page import PORT, Page
 from koutu.live.virtual_camera import VirtualCamera
 from koutu.live.window import Window
-from koutu.live.written import SCHEMES, Encoding, FileSink, HlsSink, StreamSink
-from koutu.runtime.containers import CONTAINERS
+from koutu.media.containers import CONTAINERS
 from koutu.types import OutputError
 
 _ACCEPTED = (

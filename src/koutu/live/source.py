@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from threading import Event
 from time import monotonic
 
-from koutu.live.feed import Feed, Heard, Lost
+from koutu.live.clock import Clock
+from koutu.live.connection import Feed, Heard, Lost
 from koutu.live.flow import Shot, Sound
-from koutu.live.pace import Clock
-from koutu.live.place import Place
+from koutu.live.source_address import Place
 from koutu.types import Frame, InputError
 
 TICKS = 90_000  # a second, of a frame's time

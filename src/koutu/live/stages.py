@@ -9,13 +9,13 @@ from time import perf_counter
 import numpy as np
 
 from koutu.composite import replace
-from koutu.live.desk import AUTO, Desk
+from koutu.live.adaptive_size import Change, Sizer
+from koutu.live.controls import AUTO, Desk
 from koutu.live.flow import Shot, Shown
-from koutu.live.sizer import Change, Sizer
-from koutu.runtime.background import Background
-from koutu.runtime.convert import own_colours
-from koutu.runtime.hints import Hints
-from koutu.runtime.matter import Matter
+from koutu.matting.hints import Hints
+from koutu.matting.matter import Matter
+from koutu.media.background import Background
+from koutu.pipeline.convert import own_colours
 from koutu.types import Frame, KoutuError, Matte, Yuv420
 
 RATE_SHOTS = 30  # over which a source's rate is measured

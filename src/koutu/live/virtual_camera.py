@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from koutu.color import rgb_to_yuv, to_rgb
 from koutu.composite import fit
 from koutu.live.flow import Shown, Sound
-from koutu.live.outlet import Sink
+from koutu.live.output_thread import Sink
 from koutu.types import ColorSpace, OutputError, Picture, Yuv420
 
 SPACE = ColorSpace("bt601")  # what programs take a camera's I420 for

@@ -11,7 +11,7 @@ from koutu.color import to_rgb
 from koutu.composite import fit
 from koutu.live.flow import Shown, Sound
 from koutu.live.keys import QUIT
-from koutu.live.outlet import Sink
+from koutu.live.output_thread import Sink
 from koutu.types import OutputError, Rgb
 
 

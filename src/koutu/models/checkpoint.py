@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from koutu.models import network, variants
+from koutu.models.table import network, variants
 from koutu.types import ModelError
 
 _HOLDERS = ("ema", "state_dict", "model_state_dict", "model", "net", "network", "params_ema", "params", "weights")

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.matting.matter import CUT_DIFFERENCE, CUT_SIZE, MAX_GAP
+from koutu.matting.one_frame_delay import smooth_middle
 from koutu.metrics import no_reference as nr
 from koutu.metrics.regions import Region, band
-from koutu.runtime.matter import CUT_DIFFERENCE, CUT_SIZE, MAX_GAP
-from koutu.runtime.smooth import smooth_middle
 from koutu.types import Alpha, Rgb
 
 SIDE = 320  # longer side of the pictures that are measured

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.media.destination import part_of, remove
 from koutu.review.causes import Option
 from koutu.review.measure import MEASURES
 from koutu.review.record import Still
-from koutu.runtime.destination import part_of, remove
 from koutu.types import OutputError
 
 _TOLD = 12  # findings of the summary in full

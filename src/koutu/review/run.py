@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from koutu.color import shrink, to_rgb
+from koutu.matting.matter import Matter
+from koutu.media.alpha_track import AlphaReader, CutOutReader, beside, has_alpha
+from koutu.media.reader import VideoReader, open_video
 from koutu.review.causes import cause_of, options_for
 from koutu.review.judge import Spell, shots, spells
 from koutu.review.measure import MEASURES, Observer, small
 from koutu.review.record import EMPTY, Gallery, Series
 from koutu.review.report import Finding, Review, time_code
-from koutu.runtime.alpha_track import AlphaReader, CutOutReader, beside, has_alpha
-from koutu.runtime.matter import Matter
-from koutu.runtime.video import VideoReader, open_video
 from koutu.types import Matte
 from koutu.zoo import load
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from koutu.data.pack import Pack
-from koutu.data.scenes import Scenes
+from koutu.data.packs.pack import Pack
+from koutu.data.scenes.sample import Scenes
 from koutu.models.space import Choice, Space
 from koutu.models.supernet import extract
 from koutu.models.tmodnet import TMODNet

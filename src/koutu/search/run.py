@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from koutu.bench.run import about_run, save
-from koutu.data.pack import Pack, split
+from koutu.data.packs.pack import Pack, split
 from koutu.files import whole_file
 from koutu.models import load_checkpoint
 from koutu.models.modnet import Config as MODNetConfig

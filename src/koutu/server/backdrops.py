@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from PIL import ImageColor
 
-from koutu.runtime.background import Background, Still
-from koutu.runtime.background_spec import make_background
+from koutu.media.background import Background, Still
+from koutu.media.background_spec import make_background
 from koutu.server import scenery
 from koutu.server.errors import busy
 from koutu.types import InputError, Rgb

@@ -20,7 +20,7 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 
-from koutu.runtime.planes import frame_to_yuv, yuv_to_frame
+from koutu.media.planes import frame_to_yuv, yuv_to_frame
 from koutu.server.errors import invalid
 from koutu.server.service import Service
 from koutu.server.viewer import Newest, Viewer, parse_json

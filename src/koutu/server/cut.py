@@ -7,9 +7,9 @@ import numpy as np
 
 from koutu.api import compose
 from koutu.composite import replace
-from koutu.runtime.backends import Backend
-from koutu.runtime.background import Background
-from koutu.runtime.matter import Matter
+from koutu.engines.backend import Backend
+from koutu.matting.matter import Matter
+from koutu.media.background import Background
 from koutu.types import Alpha, Frame, InputError, Rgb
 
 SEEN = 8  # of 255: fainter alpha is not counted as part of the person

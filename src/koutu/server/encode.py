@@ -4,7 +4,7 @@ import io
 import zipfile
 from typing import Literal, TypeAlias
 
-from koutu.runtime.image import Format, write_image
+from koutu.media.image import Format, write_image
 from koutu.server.cut import Cut, without_room
 from koutu.types import Alpha, Rgb
 

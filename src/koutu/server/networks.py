@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from koutu.runtime.backends import Backend, NetworkShape
-from koutu.runtime.matter import Matter
-from koutu.runtime.steady import held_steady
+from koutu.engines.backend import Backend, NetworkShape
+from koutu.engines.stabilise import held_steady
+from koutu.matting.matter import Matter
 from koutu.server.settings import Settings
 from koutu.types import ModelError
 from koutu.zoo import CHOICE, MODELS, load, packaged

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from PIL import ImageColor
 from pydantic import BaseModel, ConfigDict, Field
 
-from koutu.runtime.background import Still
+from koutu.media.background import Still
 from koutu.server.cut import Cut, alpha_picture, before, cut_out, tinted
 from koutu.server.encode import MEDIA, Kind, encode, encode_cut
 from koutu.server.errors import RESPONSES, Refused, invalid

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from koutu.runtime.image import read_image
+from koutu.media.image import read_image
 from koutu.types import Rgb
 
 THUMB = (180, 320)

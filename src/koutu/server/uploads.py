@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from koutu.runtime.image import image_size, read_image
+from koutu.media.image import image_size, read_image
 from koutu.server.errors import invalid, too_large
 from koutu.server.service import Service
 from koutu.types import InputError, Rgb

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from koutu.runtime.image import write_image
+from koutu.media.image import write_image
 from koutu.server import scenery
 from koutu.server.backdrops import plain_word
 from koutu.server.errors import RESPONSES, Refused, invalid

@@ -61,8 +61,8 @@ def make(order: Order) -> dict[str, Any]:
     """Convert, and say what came of it; raises KoutuError."""
     require_plain(order.source, order)  # first: what is no video costs no time
     from koutu.api import convert
-    from koutu.runtime.containers import EncodeOptions
-    from koutu.runtime.image import is_image
+    from koutu.media.containers import EncodeOptions
+    from koutu.media.image import is_image
 
     if os.path.isfile(order.background) and not is_image(order.background):
         require_plain(order.background, order)

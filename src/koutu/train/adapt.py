@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
+from koutu.engines.backend import NetworkShape
 from koutu.models import load_checkpoint
 from koutu.models.modnet import Trimapless
-from koutu.runtime.backends import NetworkShape
 from koutu.train.adapt_clip import LEAST, Run, Sampled, Watch, sample
 from koutu.train.adapt_learn import Adapter, Epoch, Options
 from koutu.train.adapt_measure import Measured, Verdict, peopled, roll

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import to_rgb
+from koutu.matting.matter import CUT_DIFFERENCE, CUT_SIZE, MAX_GAP
+from koutu.media.reader import VideoReader, open_video
 from koutu.metrics.no_reference import consistent, flow
-from koutu.runtime.matter import CUT_DIFFERENCE, CUT_SIZE, MAX_GAP
-from koutu.runtime.video import VideoReader, open_video
 from koutu.types import Frame, InputError, Rgb
 
 LENGTH = 16  # frames of a run: with less history, the memory still fills, which looks like flicker

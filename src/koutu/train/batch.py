@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from koutu.data.scenes import Scenes
-from koutu.data.views import view
+from koutu.data.scenes.hints import view
+from koutu.data.scenes.sample import Scenes
 from koutu.train.recipe import Pass
 from koutu.types import InputError
 

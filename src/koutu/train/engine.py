@@ -14,7 +14,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from koutu.data.pack import Pack, split
+from koutu.data.packs.pack import Pack, split
 from koutu.models import build, load_checkpoint
 from koutu.train.batch import Batch
 from koutu.train.checkpoint import Checkpoint, Journal
@@ -24,7 +24,7 @@ from koutu.train.interrupt import Interrupted, Interruption
 from koutu.train.objectives import objective_kind
 from koutu.train.optimise import Average, make_optimiser, rate_at
 from koutu.train.recipe import Footage, Recipe, Stage
-from koutu.train.task import Task, its_turn
+from koutu.train.task import Material, Task, its_turn
 from koutu.train.validate import Validation
 from koutu.types import InputError
 
@@ -126,7 +126,8 @@ class Run:
     def _stage(self, index: int, stage: Stage, resumed: dict[str, Any] | None, stop_at: int | None) -> bool:
         """False if the run was to stop within the stage."""
         torch.manual_seed(hash((self.recipe.seed, index)) % 2**63)  # for critics
-        tasks = [Task(self, index, i, stage) for i in range(len(stage.passes))]
+        material = Material(self.people, self.backgrounds, self.train_on, self.footage)
+        tasks = [Task(self.recipe, (index, i), self.network, material, self.fabric) for i in range(len(stage.passes))]
         optimiser = make_optimiser(self.network, stage)
         critics = [c for task in tasks if (c := task.objective.critic) is not None]
         network, optimiser = self.fabric.setup(self.network, optimiser)

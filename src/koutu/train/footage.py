@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import to_rgb
-from koutu.data.pack import Entry, Pack, write_pack
-from koutu.data.tree import VIDEOS, natural
-from koutu.runtime.image import is_image, read_image
-from koutu.runtime.matter import Matter
-from koutu.runtime.plate import align
-from koutu.runtime.video import open_video
+from koutu.data.packs.pack import Entry, Pack, write_pack
+from koutu.data.sets.tree import VIDEOS, natural
+from koutu.matting.matter import Matter
+from koutu.matting.plate import align
+from koutu.media.image import is_image, read_image
+from koutu.media.reader import open_video
 from koutu.train.recipe import Footage
 from koutu.types import InputError, Rgb
 from koutu.zoo import DEFAULT, load_named

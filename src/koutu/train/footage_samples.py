@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.data.places import Places
-from koutu.data.scenes import Scene
-from koutu.data.views import view
-from koutu.runtime.plate import align
+from koutu.data.scenes.backgrounds import Places
+from koutu.data.scenes.hints import view
+from koutu.data.scenes.sample import Scene
+from koutu.matting.plate import align
 from koutu.train.batch import Samples
 from koutu.train.footage import Clips
 from koutu.train.recipe import Pass

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
-from koutu.data.scenes import SceneConfig
+from koutu.data.scenes.sample import SceneConfig
 from koutu.types import InputError
 
 T = TypeVar("T")
@@ -90,9 +90,9 @@ class Stage:
 class Recipe:
     """network: a name of `koutu.models`; options: fields of its Config, or `variant`.
 
-    people, backgrounds: packs (`koutu.data.pack`), without ending. ema: of weights, 0 for none. precision: Lightning's
-    ("32-true", "bf16-mixed", "16-mixed"). channels_last: weights lie in memory as batches do, which takes a
-    quarter off a backward pass on a CPU. save_minutes: between checkpoints, each with a validation.
+    people, backgrounds: packs (`koutu.data.packs.pack`), without ending. ema: of weights, 0 for none. precision:
+    Lightning's ("32-true", "bf16-mixed", "16-mixed"). channels_last: weights lie in memory as batches do, which takes
+    a quarter off a backward pass on a CPU. save_minutes: between checkpoints, each with a validation.
     max_hours: then the run stops, to be resumed. exclude: groups of people, "SET/NAME", that no run may see: broken
     ones, or those that are among test pictures.
     """

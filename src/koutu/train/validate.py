@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from koutu.data.pack import Pack
-from koutu.data.scenes import Scenes
+from koutu.data.packs.pack import Pack
+from koutu.data.scenes.sample import Scenes
 from koutu.train.batch import Batch, Samples, collate
 from koutu.train.recipe import Pass, Recipe
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 import numpy as np
 
 from koutu.color import rgb_to_yuv_matrix
-from koutu.runtime.aipp import Aipp, Rows
-from koutu.runtime.aipp_text import SIDES
+from koutu.engines.ascend.aipp import Aipp, Rows
+from koutu.engines.ascend.aipp_text import SIDES
 from koutu.types import ColorSpace, InputError, Matrix
 
 # name → input_format, and whether its channels are to be swapped

@@ -5,9 +5,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from koutu.engines.ascend.aipp import Aipp
 from koutu.export.ascend.aipp import aipp_text
 from koutu.export.ascend.commands import Conversion, atc, omg, script
-from koutu.runtime.aipp import Aipp
 from koutu.types import ModelError
 
 SECONDS = 1800  # atc tunes as it builds

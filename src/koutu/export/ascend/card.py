@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from koutu.engines.ascend.aipp import Aipp
+from koutu.engines.exported.card import MARK, VERSION, sha256_of
 from koutu.export.ascend.options import Options
 from koutu.export.ascend.ports import Ports
-from koutu.runtime.aipp import Aipp
-from koutu.runtime.exported_card import MARK, VERSION, sha256_of
 
 if TYPE_CHECKING:
     from koutu.export.parity import Figures

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from koutu.engines.ascend.aipp import Aipp
 from koutu.export.ascend.aipp import Size, Three, aipp_for, color_space
 from koutu.export.ascend.commands import Conversion
-from koutu.runtime.aipp import Aipp
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.engines.ascend.aipp import Aipp
+from koutu.engines.ascend.backend import AscendBackend
+from koutu.engines.graph import open_graph
 from koutu.export.parity import FRAMES, Bounds, Figures, ParityError, compared, pictures, rolled_out
-from koutu.runtime.aipp import Aipp
-from koutu.runtime.ascend import AscendBackend
-from koutu.runtime.graph import open_graph
 from koutu.types import Rgb
 from koutu.zoo import SAMPLE
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from koutu.engines.ascend.aipp import Aipp
 from koutu.export.ascend.commands import Conversion, atc, omg, shell
 from koutu.export.ascend.operators import Finding
 from koutu.export.ascend.options import Options
 from koutu.export.ascend.rewrite import Rewritten
-from koutu.runtime.aipp import Aipp
 
 if TYPE_CHECKING:
     from koutu.export.parity import Figures
@@ -38,7 +38,7 @@ Success is the line "ATC run success". Weights in {name}.onnx are half floats al
 or in Python, with a camera's bytes:
 
     from pathlib import Path
-    from koutu.runtime.ascend import AscendBackend
+    from koutu.engines.ascend.backend import AscendBackend
 
     chip = AscendBackend(Path("card.json"))
     state = chip.initial_state(chip.aipp.source)

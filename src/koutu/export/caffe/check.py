@@ -1,6 +1,6 @@
 """Caffe files against the ONNX file they were made of: OpenCV 4's Caffe importer beside ONNX Runtime.
 
-OpenCV 5 reads Caffe no more: see `koutu.runtime.exported_caffe` for where OpenCV 4 comes from.
+OpenCV 5 reads Caffe no more: see `koutu.engines.exported.caffe` for where OpenCV 4 comes from.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.engines.exported.caffe import FOLDER, CaffeGraph
 from koutu.export.caffe.schema import messages
 from koutu.export.caffe.write import files_of
-from koutu.runtime.exported_caffe import FOLDER, CaffeGraph
 from koutu.types import InputError, ModelError
 
 __all__ = ["FOLDER", "by_onnx", "by_opencv", "difference"]

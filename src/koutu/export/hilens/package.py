@@ -13,9 +13,9 @@ from typing import Any
 from koutu.color import shrink
 from koutu.export.hilens.card import SkillCard
 from koutu.export.hilens.readme import readme
-from koutu.runtime.background import Blurred, Still
-from koutu.runtime.background_spec import make_background
-from koutu.runtime.image import write_image
+from koutu.media.background import Blurred, Still
+from koutu.media.background_spec import make_background
+from koutu.media.image import write_image
 from koutu.types import InputError, OutputError, Rgb
 
 PROGRAM = Path(__file__).parent / "skill"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from koutu.runtime.backends import Backend
+from koutu.engines.backend import Backend
 from koutu.train.batch import Batch
 from koutu.train.objectives.objective import Network, Objective
 from koutu.types import InputError

@@ -14,10 +14,10 @@ Network: TypeAlias = Any  # one of `koutu.models`, perhaps wrapped by Lightning
 class Objective(nn.Module):
     """Call it with the network, a batch and the share of the stage that is done: named parts, whose sum is minimised.
 
-    needs: views of a scene (`koutu.data.views`) beside those that the network needs itself. exact: src must be composed
-    of fgr, bgr and pha. truth: whether it asks for any; footage will do if not. critic: trained after every network's
-    step on `critic_loss`, None for most. Other networks that an objective holds (a frozen teacher, a classifier) are
-    its own and not trained. options: values of `defaults`.
+    needs: hints of a scene (`koutu.data.scenes.hints`) beside those that the network needs itself. exact: src must be
+    composed of fgr, bgr and pha. truth: whether it asks for any; footage will do if not. critic: trained after every
+    network's step on `critic_loss`, None for most. Other networks that an objective holds (a frozen teacher, a
+    classifier) are its own and not trained. options: values of `defaults`.
     """
 
     needs: tuple[str, ...] = ()

@@ -1,5 +1,5 @@
 // The straight lines alpha ≈ slope · luma + offset around each pixel of the network's alpha, by which it is brought to
-// full size along the picture's own edges. Same method as koutu.runtime.refine (after He and Sun, "Fast Guided Filter").
+// full size along the picture's own edges. Same method as koutu.matting.refine (after He and Sun, "Fast Guided Filter").
 
 const RADIUS = 2; // of the window, in the small alpha's pixels
 const SURE = 5 / 255; // an alpha this near to either end is left as it is

@@ -28,7 +28,7 @@ uniform sampler2D source;
 out vec4 colour;
 void main() { colour = vec4(texture(source, uv).a); }`;
 
-/** Alpha at the picture's size from the network's: cubic, and slope × luma + offset. As koutu.runtime.refine. */
+/** Alpha at the picture's size from the network's: cubic, and slope × luma + offset. As koutu.matting.refine. */
 export const REFINE = `${HEAD}
 uniform sampler2D small, lines, picture;
 out vec4 colour;

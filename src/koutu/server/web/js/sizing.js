@@ -1,4 +1,4 @@
-// How many pixels the network is shown, and when fewer must do. Same rule as koutu.runtime.backends.NetworkShape.
+// How many pixels the network is shown, and when fewer must do. Same rule as koutu.engines.backend.NetworkShape.
 
 /** The sizes on offer, as 16:9; other shapes get about as many pixels. */
 export const SIZES = [[256, 144], [320, 176], [384, 216], [448, 256], [512, 288]];

@@ -1,4 +1,4 @@
-// One stream's memory: the previous alpha, and when it must be forgotten. Same rules as koutu.runtime.matter.Matter.
+// One stream's memory: the previous alpha, and when it must be forgotten. Same rules as koutu.matting.matter.Matter.
 
 import { Lines } from "./guided.js";
 

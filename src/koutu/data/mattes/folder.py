@@ -1,0 +1,216 @@
+"""A folder of pictures into a folder of mattes: in parallel, resumed where it stopped, with a report and a sheet.
+
+A picture that cannot be used is told and does not stop the others; a matte that cannot be believed is set aside.
+"""
+
+import csv
+import io
+import multiprocessing
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import cv2
+
+from koutu.data.mattes.checks import Limits
+from koutu.data.mattes.one import (
+    FAILED,
+    Job,
+    Plan,
+    Record,
+    known,
+    make,
+    strip_file,
+    write_bytes,
+    write_json,
+    write_png,
+)
+from koutu.data.mattes.sheet import Row, sheet
+from koutu.data.sets.tree import PICTURES, Tree, natural
+from koutu.files import folder
+from koutu.machine import cores
+from koutu.media.image import read_image
+from koutu.types import InputError, KoutuError
+from koutu.zoo import DEFAULT, load_named
+
+Progress = Callable[[int, int, str], None]  # pictures done, in all, the one now
+_ROWS = 12  # of a sheet
+_MEASURES = ("bare", "blur", "iou", "moved", "overlap")
+_COLUMNS = ("name", "verdict", "doubt", *_MEASURES, "backdrop", "width", "height", "reasons")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Mattes:
+    """What came of a folder. records: of every picture, in natural order; done: how many of them in this run."""
+
+    records: Sequence[Record]
+    done: int
+    sheets: Sequence[Path]
+
+    def of(self, verdict: str) -> list[Record]:
+        """The records "accepted", "rejected" or "failed"."""
+        return [record for record in self.records if record["verdict"] == verdict]
+
+
+def matte_folder(
+    pictures: Path,
+    out: Path,
+    *,
+    masks: Path | None = None,
+    plan: Plan | None = None,
+    workers: int = 0,
+    progress: Progress = lambda done, total, name: None,
+) -> Mattes:
+    """Mattes of every picture in a folder (or of one), as out/pha/NAME.png and out/fgr/NAME.png, grey and RGB.
+
+    masks: a folder of masks with the names of the pictures, or one mask of one picture; without, the plan's network
+    finds the person. workers: processes, 0 for one a core. What fails the checks goes to out/rejected. Of a run that
+    was broken off only the rest is done, and what changed since. Raises InputError, OutputError, ModelError.
+    """
+    plan = plan or Plan()
+    if masks is None:
+        plan = replace(plan, network=plan.network or DEFAULT)
+    if plan.long_side < 0 or workers < 0:
+        raise InputError(f"expected 0 or more, got {plan.long_side} pixels and {workers} workers; correct them")
+    jobs, records = _jobs(pictures, out, masks)
+    _require_apart(pictures, masks, out)
+    if plan.network:
+        load_named(plan.network, threads=1)  # what is wrong with it is told before anything is done
+    folder(out)
+    found = {job.name: record for job in jobs if (record := known(job, plan))}
+    left = [job for job in jobs if job.name not in found]
+    records += found.values()
+    with _made(left, plan, workers or cores()) as results:
+        for record in results:
+            records.append(record)
+            progress(len(records), len(jobs), record["name"])
+    records.sort(key=lambda record: natural(record["name"]))
+    return Mattes(records, len(left), _write(out, records, plan))
+
+
+def _jobs(pictures: Path, out: Path, masks: Path | None) -> tuple[list[Job], list[Record]]:
+    """What is to be done, and records of pictures that have no mask."""
+    named = _pictures(pictures)
+    given = {} if masks is None else _pictures(masks)
+    if masks is not None and masks.is_file():
+        if len(named) > 1:
+            raise InputError(f"{masks}: expected a folder of masks for {len(named)} pictures, got one file; name it")
+        given = dict.fromkeys(named, masks)
+    jobs, lacking = [], []
+    for name, path in named.items():
+        if masks is not None and name not in given:
+            reason = f"{path}: expected a mask {masks / name}.*, got none; add it, or leave the picture out"
+            lacking.append({"name": name, "verdict": FAILED, "reasons": [reason]})
+        else:
+            jobs.append(Job(name, path, given.get(name), out))
+    return jobs, lacking
+
+
+def _pictures(root: Path) -> dict[str, Path]:
+    """Name without ending → file, in natural order; raises InputError."""
+    if root.is_file():
+        return {root.stem: root}
+    if not root.is_dir():
+        raise InputError(
+            f"{root}: expected a picture or a folder of pictures, got nothing of this name; check the path"
+        )
+    found: dict[str, Path] = {}
+    try:
+        files = Tree(root).files()
+    except OSError as e:
+        raise InputError(f"{root}: expected a folder that can be read, got {e.strerror}; check its permissions") from e
+    for name in sorted(files, key=natural):
+        path = root / name
+        if path.suffix.lower() not in PICTURES:
+            continue
+        if path.stem in found:
+            raise InputError(f"{path}: expected one picture of this name, got {found[path.stem]} too; rename one")
+        found[path.stem] = path
+    if not found:
+        raise InputError(f"{root}: expected pictures ({', '.join(sorted(PICTURES))}), got none; name their folder")
+    return found
+
+
+def _require_apart(pictures: Path, masks: Path | None, out: Path) -> None:
+    """Results must not be written over what is read."""
+    written = [out / part for part in ("pha", "fgr", "src")]
+    for given in (pictures, masks):
+        if given is not None and given.resolve() in [path.resolve() for path in (out, *written)]:
+            raise InputError(f"{given}: expected results in another folder, got {out}; choose one with -o")
+
+
+@contextmanager
+def _made(jobs: Sequence[Job], plan: Plan, workers: int) -> Iterator[Iterator[Record]]:
+    """Records as they come; `workers` processes with one thread each, or this one."""
+    workers = min(workers, len(jobs))
+    if workers < 2:
+        yield (make(job, plan) for job in jobs)
+        return
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))  # read by the workers when they begin
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin)
+    try:
+        yield _results(pool, jobs, plan)
+    except BrokenProcessPool as e:
+        raise KoutuError(
+            "a worker ended unasked, most likely for lack of memory; run again with fewer --workers or a --long-side: "
+            "what is done stays"
+        ) from e
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _results(pool: ProcessPoolExecutor, jobs: Sequence[Job], plan: Plan) -> Iterator[Record]:
+    pending: set[Future[Record]] = {pool.submit(make, job, plan) for job in jobs}
+    while pending:
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield future.result()
+
+
+def _begin() -> None:
+    """A worker leaves Ctrl-C to the process that started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+
+
+def _write(out: Path, records: Sequence[Record], plan: Plan) -> list[Path]:
+    """report.json, report.csv and the sheets, whose paths are returned."""
+    counts = Counter(record["verdict"] for record in records)
+    shown = [{name: value for name, value in record.items() if name != "key"} for record in records]
+    write_json(
+        out / "report.json", {"plan": asdict(plan), "limits": asdict(Limits()), "counts": counts, "pictures": shown}
+    )
+    table = io.StringIO()
+    writer: csv.DictWriter[str] = csv.DictWriter(table, _COLUMNS)
+    writer.writeheader()
+    writer.writerows({**record, "reasons": "; ".join(record["reasons"])} for record in shown)
+    write_bytes(out / "report.csv", table.getvalue().encode())
+    ranked = sorted((r for r in records if r["verdict"] != FAILED), key=lambda r: (-r["doubt"], natural(r["name"])))
+    sheets = []
+    for at in range(0, len(ranked), _ROWS):
+        path = out / (f"review-{at // _ROWS + 1}.png" if at else "review.png")
+        write_png(path, sheet([_row(out, record) for record in ranked[at : at + _ROWS]]))
+        sheets.append(path)
+    for old in out.glob("review*.png"):
+        if old not in sheets:
+            old.unlink()
+    return sheets
+
+
+def _row(out: Path, record: Record) -> Row:
+    backdrop = "" if record["backdrop"] is None else ", plain backdrop"
+    facts = ", ".join(f"{name} {record[name]:.3f}" for name in _MEASURES)
+    text = f"{record['name']}: {facts}{backdrop}"
+    return record["verdict"], text, read_image(strip_file(out, record["name"]))

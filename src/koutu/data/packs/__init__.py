@@ -1,0 +1,1 @@
+"""Many small pictures as one file that trainings read."""

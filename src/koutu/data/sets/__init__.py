@@ -1,0 +1,1 @@
+"""The field's data sets in their official layouts, read and checked."""

@@ -1,0 +1,1 @@
+"""Packages for Ascend chips, simulated: AIPP, then the network."""

@@ -1,0 +1,107 @@
+"""Inference engines behind one contract: a picture and the memory in, alpha and the new memory out."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.types import ModelError, Rgb
+
+State: TypeAlias = Any  # opaque: whatever the backend wants back with the next frame
+
+
+class Backend(Protocol):
+    """A network ready to run. It holds no memory of a stream, so one serves many streams."""
+
+    name: str  # what runs, for reports: model, engine, device
+    needs: tuple[str, ...]  # hints it cannot do without: "trimap", "mask", "seg", "bgr"
+    propagates: bool  # its hints belong to a stream's first frame, and it carries them on
+
+    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) that the network wants for pictures of (H, W)."""
+        ...
+
+    def initial_state(self, size: tuple[int, int]) -> State:
+        """Empty memory for network pictures of (h, w); None or empty for a network without one."""
+        ...
+
+    def __call__(
+        self, rgb: Rgb, state: State, **hints: NDArray[Any]
+    ) -> tuple[NDArray[Any] | None, NDArray[np.float32], State]:
+        """rgb (h, w, 3) uint8 → foreground colours, uint8, or None; alpha (h, w) in [0, 1]; the new state.
+
+        hints: uint8 (h, w), "bgr" (h, w, 3).
+        """
+        ...
+
+
+class NetworkShape:
+    """What every koutu ONNX file says of itself in its metadata: the size it wants and the names of its memory."""
+
+    needs: tuple[str, ...] = ()
+    propagates = False
+
+    def __init__(self, path: Path, metadata: dict[str, str]):
+        if "koutu" not in metadata:
+            raise ModelError(
+                f"expected an ONNX file exported by koutu, but {path.name} lacks its metadata; "
+                "export the network with `python -m koutu.export.onnx`"
+            )
+        self.card: dict[str, Any] = json.loads(metadata["koutu"])
+        card = self.card
+        self.title: str = card["name"]
+        self.pixels: int = card["pixels"]
+        self.stride: int = card["stride"]
+        self.states: dict[str, str] = card["states"]  # input name → output name
+
+    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """About `pixels` pixels at the aspect of (H, W), in whole strides, neither side beyond 4 : 1."""
+        aspect = min(4.0, max(0.25, size[1] / size[0]))
+        height = (self.pixels / aspect) ** 0.5
+        return self._whole(height), self._whole(height * aspect)
+
+    def initial_state(self, size: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
+        """Nobody was there: zeros (1, 1, h, w)."""
+        return {name: np.zeros((1, 1, *size), np.float32) for name in self.states}
+
+    def resized(self, state: dict[str, NDArray[np.float32]], size: tuple[int, int]) -> State:
+        """The memory for network pictures of another size (h, w)."""
+        return {name: scaled_plane(memory[0, 0], size)[None, None] for name, memory in state.items()}
+
+    def _whole(self, side: float) -> int:
+        return max(1, round(side / self.stride)) * self.stride
+
+
+def scaled_plane(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """A plane (H, W) of a memory at another size (h, w)."""
+    import cv2
+
+    return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR))
+
+
+def require_engine(module: str, remedy: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as e:
+        raise ModelError(f"the engine {module} is not installed; install it with `{remedy}`") from e
+
+
+def open_model(path: Path, read: Callable[[], Any]) -> Any:
+    if not path.is_file():
+        raise ModelError(f"expected a model file at {path}, found none; `koutu models` lists the packaged ones")
+    try:
+        return read()
+    except Exception as e:
+        raise ModelError(f"{path} could not be loaded as an ONNX model ({e}); is the file complete?") from e
+
+
+def run_engine(name: str, work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except Exception as e:  # engines raise types of their own: out of memory, a lost device, a broken kernel
+        raise ModelError(f"{name}: expected alpha of a frame, got {e}; try another --engine or --device") from e

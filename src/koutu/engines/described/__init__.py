@@ -1,0 +1,1 @@
+"""Somebody else's network file, run by a YAML description of it."""

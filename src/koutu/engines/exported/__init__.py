@@ -1,0 +1,1 @@
+"""What `koutu export` wrote, run as it will run on a device."""

@@ -1,0 +1,46 @@
+"""ONNX Runtime behind the contract of the engines."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.engines.backend import NetworkShape, State, open_model, require_engine, run_engine
+from koutu.types import ModelError, Rgb
+
+
+class OnnxBackend(NetworkShape):
+    """A koutu ONNX file on ONNX Runtime; device "cpu" or "cuda"."""
+
+    def __init__(self, path: Path, *, device: str = "cpu", threads: int = 0):
+        ort = require_engine("onnxruntime", "pip install onnxruntime")
+        providers = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+        provider = providers.get(device)
+        if provider not in ort.get_available_providers():
+            raise ModelError(
+                f"expected device {' or '.join(providers)} for onnxruntime, got {device!r}, which this build of "
+                f"onnxruntime does not offer ({', '.join(ort.get_available_providers())}); "
+                "install onnxruntime-gpu for CUDA or use --device cpu"
+            )
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        # Threads that wait in a loop would take the cores from decoding and encoding.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        session = open_model(path, lambda: ort.InferenceSession(str(path), options, providers=[provider]))
+        if provider not in session.get_providers():
+            raise ModelError(f"onnxruntime could not start {provider} on this machine; use --device cpu")
+        super().__init__(path, session.get_modelmeta().custom_metadata_map)
+        self._session = session
+        self._outputs = [out.name for out in session.get_outputs()]
+        self.name = f"{self.title} · onnxruntime {ort.__version__} · {device}"
+
+    def __call__(self, rgb: Rgb, state: State, **hints: NDArray[Any]) -> tuple[None, NDArray[np.float32], State]:
+        out = self.run({"rgb": rgb[None], **state})
+        return None, out["pha"][0, 0], {name: out[o] for name, o in self.states.items()}
+
+    def run(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Every output of the file by name, of a full set of inputs by name."""
+        values = run_engine(self.name, lambda: self._session.run(self._outputs, feeds))
+        return dict(zip(self._outputs, values, strict=True))

@@ -1,0 +1,126 @@
+"""Alpha that follows what moves: the previous one, carried along by optical flow, counts beside the network's new one.
+
+A network looks at every frame anew, and where it is unsure its answers differ a little from frame to frame, which is
+seen as flicker. Where the flow explains the picture, the last answer is as good as the new one, and the mean of many is
+better than any. Where it does not (somebody enters, a lamp goes on, the flow is wrong), and where the two alphas
+contradict each other, the new one counts alone, so that no mistake is kept. What the network remembers is its own
+answer, not the steadied one: else what it doubts would be held down, seen as its past, and doubted again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.engines.backend import Backend, State
+from koutu.types import Rgb
+
+SHARE = 0.85  # of the carried alpha, at most
+DISPUTED = 0.25  # of alpha: where the two differ by more, the new one counts alone
+TOLERANCE = 24.0  # grey levels, by which a picture that the flow explains may differ
+CELL = 2  # pixels to a side of what the flow is found on
+_BLUR = 5  # cells over which that difference is averaged
+
+
+@dataclass(frozen=True)
+class SteadyState:
+    """memory: the network's; pha (h, w) and grey (h / CELL, w / CELL) uint8: of the last frame, None before the first.
+
+    low: whether the gate left the frame to the network's cheap part.
+    """
+
+    memory: State
+    pha: NDArray[np.float32] | None = None
+    grey: NDArray[Any] | None = None
+    low: bool = False
+
+
+class SteadyBackend:
+    """A network with its alphas held steady; it remembers its own."""
+
+    needs: tuple[str, ...] = ()
+    propagates = False
+
+    def __init__(self, backend: Backend):
+        self.inner = backend
+        self.name = f"{backend.name} · steady"
+        # DIS of Kroeger et al., ECCV 2016. It has buffers of its own size, but no memory of pictures.
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+
+    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) that the network wants for pictures of (H, W)."""
+        return self.inner.network_size(size)
+
+    def initial_state(self, size: tuple[int, int]) -> SteadyState:
+        """Nobody was there, and no picture either."""
+        return SteadyState(self.inner.initial_state(size))
+
+    def __call__(
+        self, rgb: Rgb, state: SteadyState, **hints: NDArray[Any]
+    ) -> tuple[NDArray[Any] | None, NDArray[np.float32], SteadyState]:
+        grey = _grey(rgb)
+        fgr, pha, memory = self.inner(rgb, state.memory, **hints)
+        # The very same picture is a second look at it, which is better than the first.
+        if state.pha is not None and state.grey is not None and not np.array_equal(grey, state.grey):
+            pha = steadied(pha, *self._carried(grey, state.grey, state.pha))
+        return fgr, pha, SteadyState(memory, pha, grey, getattr(memory, "low", False))
+
+    def _carried(
+        self, grey: NDArray[Any], last: NDArray[Any], pha: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The last alpha where its things are now, and how far that is to be trusted, both (h, w) in [0, 1]."""
+        flow = self._flow.calc(grey, last, None)  # type: ignore[call-overload]  # None: nothing to begin with
+        size = pha.shape[1], pha.shape[0]
+        x, y = _moved(flow)
+        came = cv2.remap(last, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        off = cv2.blur(cv2.absdiff(came, grey).astype(np.float32), (_BLUR, _BLUR))
+        trust = np.exp(-((off / TOLERANCE) ** 2))
+        trust[(x < 0) | (y < 0) | (x > grey.shape[1] - 1) | (y > grey.shape[0] - 1)] = 0  # it was not in the picture
+        flow = cv2.resize(flow, size, interpolation=cv2.INTER_LINEAR)
+        flow *= (size[0] / grey.shape[1], size[1] / grey.shape[0])
+        carried = cv2.remap(pha, *_moved(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        trust = cv2.resize(trust, size, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(carried, np.float32), np.asarray(trust, np.float32)
+
+
+def steadied(pha: NDArray[np.float32], carried: NDArray[np.float32], trust: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Both alphas mixed, all (h, w): the carried one counts SHARE × trust, less the more they differ."""
+    change = carried - pha
+    agreed = np.maximum(0, 1 - np.abs(change) / DISPUTED)
+    return np.asarray(pha + SHARE * trust * agreed * change, np.float32)
+
+
+def held_steady(backend: Any) -> Any:
+    """The backend, steadied if its only memory is its previous alpha, otherwise as it is."""
+    return SteadyBackend(backend) if remembers_alpha(backend) else backend
+
+
+def unsteadied(backend: Any) -> Any:
+    """The network behind, without holding anything steady."""
+    return backend.inner if isinstance(backend, SteadyBackend) else backend
+
+
+def remembers_alpha(backend: Any) -> bool:
+    """Whether a backend can be steadied."""
+    states: Mapping[str, str] = getattr(backend, "states", {})
+    return bool(states) and set(states.values()) == {"pha"}
+
+
+def _grey(rgb: Rgb) -> NDArray[Any]:
+    size = _cells((rgb.shape[0], rgb.shape[1]))[::-1]
+    return np.asarray(cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA))
+
+
+def _cells(size: tuple[int, int]) -> tuple[int, int]:
+    """(h, w) of what the flow is found on, for network pictures of (h, w)."""
+    return max(1, size[0] // CELL), max(1, size[1] // CELL)
+
+
+def _moved(flow: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where each pixel of (h, w, 2) was: columns and rows, both (h, w)."""
+    height, width = flow.shape[:2]
+    x = flow[..., 0] + np.arange(width, dtype=np.float32)
+    return x, flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]

@@ -1,0 +1,227 @@
+"""Sinks that encode: a file that appears whole, an HLS folder, a stream sent over the network."""
+
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from av.error import FFmpegError
+
+from koutu.live.flow import Shown, Sound
+from koutu.live.output_thread import Sink, SinkLost
+from koutu.live.recorder import Form, Recorder
+from koutu.live.relay import Relay
+from koutu.live.source_address import without_secrets
+from koutu.media.containers import CONTAINERS, PRESETS, EncodeOptions, encoder_of
+from koutu.media.destination import checked_target, move, part_of, remove
+from koutu.types import OutputError
+
+# FFmpeg's format and options by an address's scheme.
+_SENT: dict[str, tuple[str, dict[str, str]]] = {
+    "rtmp": ("flv", {"flvflags": "no_duration_filesize"}),
+    "rtmps": ("flv", {"flvflags": "no_duration_filesize"}),
+    "rtsp": ("rtsp", {"rtsp_transport": "tcp", "timeout": "10000000"}),
+    "udp": ("mpegts", {}),
+    "tcp": ("mpegts", {}),
+}
+SCHEMES = tuple(_SENT)
+FILE_WAITING = 2  # pictures: a disk has slow moments
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How files and streams are encoded. crf: of files; bitrate: of streams, kilobits a second; rate: about how many
+    pictures a second come; audio: there is sound.
+    """
+
+    preset: str = "superfast"
+    crf: int = 20
+    bitrate: int = 4000
+    rate: float | None = None
+    audio: bool = False
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise OutputError(f"expected a preset out of {', '.join(PRESETS)}, got {self.preset!r}; choose one of them")
+
+
+class Written(Sink):
+    """A sink with a recorder that begins with the first picture."""
+
+    hears = True
+
+    def __init__(self, name: str, form: Form, encoding: Encoding):
+        self.name, self._form, self._encoding = name, form, encoding
+        self._recorder: Recorder | None = None
+
+    def show(self, shown: Shown, sounds: list[Sound]) -> None:
+        try:
+            if self._recorder is None:
+                self._recorder = self._begin(shown)
+            self._recorder.put(shown.picture, float(shown.shot.frame.seconds), sounds)
+        except (FFmpegError, OSError, ValueError) as error:
+            raise self._failed(error) from error
+
+    def abort(self) -> None:
+        if self._recorder is not None:
+            self._recorder.discard()
+            self._recorder = None
+
+    def _begin(self, shown: Shown) -> Recorder:
+        return self._recorder_of(self._target(), shown)
+
+    def _recorder_of(self, target: Any, shown: Shown) -> Recorder:
+        rate, audio = self._encoding.rate, self._encoding.audio
+        return Recorder(target, self._form, shown.picture, rate=rate, audio=audio)
+
+    def _target(self) -> Any:
+        raise NotImplementedError
+
+    def _finish(self, sounds: list[Sound]) -> bool:
+        """Complete it; False if it never began."""
+        recorder, self._recorder = self._recorder, None
+        if recorder is None:
+            return False
+        try:
+            recorder.finish(sounds)
+        except (FFmpegError, OSError, ValueError) as error:
+            recorder.discard()
+            raise self._failed(error) from error
+        return True
+
+    def _failed(self, error: Exception) -> Exception:
+        if isinstance(error, OutputError):
+            return error
+        reason = getattr(error, "strerror", None) or str(error)
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free some space, or write to another disk" if full else "choose another place"
+        return OutputError(f"{self.name}: expected to write the video, got: {reason}; {remedy}")
+
+
+class FileSink(Written):
+    """A video file, written beside its destination and moved there at the end."""
+
+    waiting = FILE_WAITING
+
+    def __init__(self, path: Path, encoding: Encoding, *, source: Path | None = None):
+        container = CONTAINERS[path.suffix.lower()]
+        encoder = encoder_of(container, EncodeOptions(preset=encoding.preset, crf=encoding.crf), False)
+        # Written in fragments until it is complete: what is there after a power cut plays.
+        more = {"movflags": "hybrid_fragmented"} if container.format in ("mp4", "mov") else {}
+        # Pictures between others come out late, by as much as a slow moment lasts, and sound would wait for them.
+        live = {"forced-idr": "1", "bf": "0"} if encoder.name == "libx264" else {"deadline": "realtime"}
+        super().__init__(
+            path.name,
+            Form(container.format, encoder.name, encoder.options | live, container.audio_encoder, more),
+            encoding,
+        )
+        self.path = path
+        self._real = checked_target(path, path, source, folder=False)
+        self._part = part_of(self._real)
+
+    def close(self, sounds: list[Sound]) -> list[str]:
+        if not self._finish(sounds):
+            raise OutputError(f"{self.path}: expected at least one picture to write, got none; check the source")
+        try:
+            move(self._part, self._real)
+        except OSError as error:
+            raise self._failed(error) from error
+        return [f"wrote {self.path}"]
+
+    def abort(self) -> None:
+        super().abort()
+        remove(self._part)
+
+    def _target(self) -> str:
+        return f"file:{self._part}"
+
+
+class HlsSink(Written):
+    """A playlist and its segments in a folder, for any web server; the last twelve seconds are kept."""
+
+    def __init__(self, path: Path, encoding: Encoding):
+        more = {
+            "hls_time": "2", "hls_list_size": "6", "hls_flags": "delete_segments+independent_segments+temp_file",
+            "hls_segment_filename": f"file:{str(path.with_suffix('')).replace('%', '%%')}-%d.ts",
+        }  # fmt: skip
+        super().__init__(path.name, Form("hls", "libx264", streamed(encoding), "aac", more), encoding)
+        self.path = path
+        if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+            raise OutputError(f"{path}: expected a folder that can be written to, got {path.parent}; make it first")
+
+    def close(self, sounds: list[Sound]) -> list[str]:
+        return [f"wrote {self.path}"] if self._finish(sounds) else []
+
+    def _target(self) -> str:
+        return f"file:{self.path}"
+
+
+class StreamSink(Written):
+    """A stream sent to an address by a process of its own."""
+
+    comes_back = True
+
+    def __init__(self, url: str, encoding: Encoding):
+        self._url = url
+        self._format, self._options = _SENT[url.partition("://")[0].lower()]
+        super().__init__(
+            without_secrets(url), Form("nut", "libx264", streamed(encoding), "aac", {"flush_packets": "1"}), encoding
+        )
+        self._relay: Relay | None = None
+        self._reached = False
+
+    def show(self, shown: Shown, sounds: list[Sound]) -> None:
+        try:
+            super().show(shown, sounds)
+        except SinkLost as lost:
+            if not self._was_reached():
+                raise self._refused(lost) from lost
+            raise
+
+    def drop(self) -> None:
+        self._was_reached()
+        if self._relay is not None:
+            self._relay.kill()
+            self._relay = None
+        if self._recorder is not None:
+            self._recorder.discard()
+            self._recorder = None
+
+    def abort(self) -> None:
+        self.drop()
+
+    def close(self, sounds: list[Sound]) -> list[str]:
+        relay, self._relay = self._relay, None
+        try:
+            if self._finish(sounds) and relay is not None:
+                relay.finish()
+        except SinkLost as lost:
+            raise self._refused(lost) from lost
+        return []
+
+    def _was_reached(self) -> bool:
+        """Whether the receiver was there once: then it may come back."""
+        self._reached = self._reached or (self._relay is not None and self._relay.connected)
+        return self._reached
+
+    def _begin(self, shown: Shown) -> Recorder:
+        self._relay = Relay(self._url, self._format, self._options)
+        return self._recorder_of(self._relay, shown)
+
+    def _failed(self, error: Exception) -> Exception:
+        return error if isinstance(error, OutputError) else SinkLost(getattr(error, "strerror", None) or str(error))
+
+    def _refused(self, lost: SinkLost) -> OutputError:
+        return OutputError(
+            f"{self.name}: expected a receiver that takes the stream, got {lost}; start it, or check the address"
+        )
+
+
+def streamed(encoding: Encoding) -> dict[str, str]:
+    """x264's options for pictures that are to be seen at once, at a steady rate."""
+    rate = f"{encoding.bitrate}k"
+    return {
+        "preset": encoding.preset, "tune": "zerolatency", "b": rate, "maxrate": rate, "bufsize": rate,
+        "forced-idr": "1",
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Frames of one stream into mattes: memory, hints, refinement."""

@@ -1,0 +1,142 @@
+"""What a user gives beside the pictures, a trimap, a mask, an empty scene or clicks, as each network wants it."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.color import to_rgb
+from koutu.matting.clicks import Click, mask_from_clicks
+from koutu.matting.plate import align
+from koutu.media.background import Background
+from koutu.media.background_spec import make_background
+from koutu.trimap import snapped, trimap_from_mask
+from koutu.types import Alpha, Frame, InputError, ModelError
+
+Given: TypeAlias = str | os.PathLike[str] | NDArray[Any] | None
+AUTO = "auto"
+_MASK_OF_TRIMAP = 170  # a trimap's level from which it counts as the person when a network wants a mask
+_OPTIONS = {"bgr": "--plate", "trimap": "--trimap, --mask or --clicks", "mask": "--mask, --trimap or --clicks"}
+_OPTIONS["seg"] = _OPTIONS["mask"]
+
+
+class Hints:
+    """Called with a frame and what a network needs, gives its hints at the frame's size, each uint8.
+
+    trimap, mask, plate: a picture, a video in step with the frames, or an array (H, W[, 3]) uint8; a mask or a trimap
+    "auto" is what `guess` finds, a Matter of another network, once a frame. One stands for another where it can: a mask
+    for a trimap (unknown within `radius` pixels of its edge, 2 % of the shorter side if not given), a trimap or clicks
+    for a mask. The plate is aligned with each frame unless `fixed`. Sizes that differ from the frame's are stretched.
+    """
+
+    def __init__(
+        self,
+        *,
+        trimap: Given = None,
+        mask: Given = None,
+        plate: Given = None,
+        clicks: Sequence[Click] = (),
+        radius: int | None = None,
+        fixed: bool = False,
+        guess: Callable[[Frame], Any] | None = None,
+    ):
+        self._auto_mask, self._auto_trimap = (isinstance(x, str) and x == AUTO for x in (mask, trimap))
+        if (self._auto_mask or self._auto_trimap) and guess is None:
+            raise ModelError('a hint "auto" needs a network that guesses it, got none; pass guess=Matter(load())')
+        self._mask = None if self._auto_mask else _opened(mask)
+        self._trimap = None if self._auto_trimap else _opened(trimap)
+        self._plate = _opened(plate)
+        self.clicks, self.radius, self.fixed, self._guess = tuple(clicks), radius, fixed, guess
+        self._guessed: tuple[Frame, Alpha] | None = None
+
+    def __call__(self, frame: Frame, needs: Sequence[str], name: str = "the network") -> dict[str, NDArray[Any]]:
+        """The hints a network needs for this frame; raises ModelError saying which one is missing."""
+        makers = {"bgr": self._bgr, "trimap": self._trimap_of, "mask": self._mask_of, "seg": self._seg_of}
+        hints = {}
+        for need in needs:
+            hint = makers[need](frame)
+            if hint is None:
+                raise ModelError(f"{name} needs {_WHAT[need]}, got none; give {_OPTIONS[need]}")
+            hints[need] = hint
+        return hints
+
+    def close(self) -> None:
+        """Release the files that are open."""
+        for source in (self._trimap, self._mask, self._plate):
+            if source is not None:
+                source.close()
+
+    def _bgr(self, frame: Frame) -> NDArray[Any] | None:
+        if self._plate is None:
+            return None
+        plate, rgb = _shown(self._plate, frame), to_rgb(frame.picture, frame.size)
+        return plate if self.fixed else align(plate, rgb)
+
+    def _guess_of(self, frame: Frame) -> Alpha:
+        if self._guessed is None or self._guessed[0] is not frame:
+            assert self._guess is not None
+            self._guessed = frame, self._guess(frame).alpha
+        return self._guessed[1]
+
+    def _trimap_of(self, frame: Frame) -> NDArray[Any] | None:
+        if self._auto_trimap:
+            return snapped(self._guess_of(frame))
+        if self._trimap is not None:
+            return snapped(_shown(self._trimap, frame)[..., 1])
+        mask = self._mask_of(frame)
+        if mask is None:
+            return None
+        radius = self.radius if self.radius is not None else max(2, round(0.02 * min(frame.size)))
+        return trimap_from_mask(mask, radius)
+
+    def _seg_of(self, frame: Frame) -> NDArray[Any] | None:
+        """The mask with doubt around its edge, as Background Matting's inference prepares a segmentation of 512²."""
+        mask = self._mask_of(frame)
+        if mask is None:
+            return None
+        scale = max(frame.size) / 512
+        inner, outer, blur = (2 * max(1, round(r * scale)) + 1 for r in (10, 10, 15))
+        mask = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (inner, inner)))
+        mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (outer, outer)))
+        return np.asarray(cv2.GaussianBlur(mask, (blur, blur), 0))
+
+    def _mask_of(self, frame: Frame) -> NDArray[Any] | None:
+        if self._auto_mask:
+            return self._guess_of(frame)
+        if self._mask is not None:
+            return np.ascontiguousarray(_shown(self._mask, frame)[..., 1])
+        if self._trimap is not None or self._auto_trimap:
+            trimap = self._guess_of(frame) if self._trimap is None else _shown(self._trimap, frame)[..., 1]
+            return np.where(trimap >= _MASK_OF_TRIMAP, 255, 0).astype(np.uint8)
+        if self.clicks:
+            return mask_from_clicks(to_rgb(frame.picture, frame.size), self.clicks)
+        return None
+
+
+_WHAT = {
+    "bgr": "a photograph of the scene without anybody",
+    "trimap": "a trimap",
+    "mask": "a mask",
+    "seg": "a mask of the person",
+}
+
+
+def _opened(given: Given) -> Background | None:
+    if given is None:
+        return None
+    if isinstance(given, np.ndarray) and given.ndim == 2:
+        given = np.repeat(given[..., None], 3, axis=2)
+    if not isinstance(given, np.ndarray) and not os.path.isfile(given):
+        raise InputError(f"{given}: expected a picture or a video as hint, found no such file; check the path")
+    return make_background(given, fit="stretch", loop=False)
+
+
+def _shown(source: Background, frame: Frame) -> NDArray[Any]:
+    """The hint's picture (H, W, 3) for this frame, at its size."""
+    nothing: Alpha = np.zeros((1, 1), np.uint8)
+    height, width = frame.size
+    like = Frame(np.empty((height, width, 3), np.uint8), frame.pts, frame.time_base)
+    return np.asarray(source(like, nothing))

@@ -1,0 +1,120 @@
+"""The matting stage: frames in, mattes out, one memory per stream."""
+
+from fractions import Fraction
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.color import to_rgb
+from koutu.engines.backend import Backend, State
+from koutu.matting.hints import Hints
+from koutu.matting.refine import guided_upsample, quantise
+from koutu.types import Alpha, Frame, InputError, Matte, Rgb
+
+MAX_GAP = Fraction(1)  # seconds; after a longer gap, memory of the past misleads more than it helps
+CUT_DIFFERENCE = 28.0  # mean change of a thumbnail, of 255, that no motion in a shot was seen to reach
+CUT_SIZE = (18, 32)
+
+
+class Matter:
+    """Frame → Matte for one stream. Backends hold no memory, so many Matters may share one.
+
+    The memory starts afresh on the first frame, on a cut, after a gap of more than a second, when time runs backwards
+    and when the size changes; the frame it starts with is shown to the network twice. Where the backend wants another
+    network size for the same pictures, its memory is brought to that size if it can be. `refine`: let alpha follow the
+    edges of the full-size picture. A backend whose `warms_up` or `refines` is False is spared the one or the other.
+    `hints` make what the network needs beside the pictures; a network that carries its hints on gets them with the
+    first frame, and its memory then outlives cuts and gaps.
+    """
+
+    def __init__(self, backend: Backend, *, refine: bool = True, hints: Hints | None = None):
+        self.backend, self.refine, self.hints = backend, refine, hints or Hints()
+        self.state: State = None
+        self._size = 0, 0
+        self._last: Frame | None = None
+        self._thumbnail: NDArray | None = None
+
+    def reset(self) -> None:
+        """Forget the past: the next frame is matted on its own."""
+        self.state, self._last, self._thumbnail = None, None, None
+
+    def __call__(self, frame: Frame | Rgb, **hints: NDArray[Any]) -> Matte:
+        """Alpha of a frame, or of an RGB picture (H, W, 3) uint8 taken to follow the last one by 1/30 s.
+
+        hints: this frame's own, (H, W) or for "bgr" (H, W, 3) uint8, instead of those that `self.hints` makes.
+        """
+        if isinstance(frame, np.ndarray):
+            frame = self._following(frame)
+        size = self.backend.network_size(frame.size)
+        rgb = to_rgb(frame.picture, size)
+        fresh = self._starts_shot(frame, rgb)
+        given = self._given(frame, size, hints, fresh)
+        self._resize(size)
+        if fresh or self.state is None:
+            self.state = self.backend.initial_state(size)
+            warms_up = getattr(self.backend, "warms_up", not self.backend.propagates)
+            if self.state and warms_up:  # a network with a memory sees more when it looks twice
+                _, _, self.state = self.backend(rgb, self.state, **given)
+        fgr, pha, self.state = self.backend(rgb, self.state, **given)
+        self._last = frame
+        alpha, low = self._full_size(pha, rgb, frame), getattr(self.state, "low", False)
+        return Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), low)
+
+    def _resize(self, size: tuple[int, int]) -> None:
+        """Bring the memory to the network's size (h, w) of now; without a way to, it starts afresh."""
+        if self.state is not None and size != self._size:
+            resized = getattr(self.backend, "resized", None)
+            self.state = None if resized is None else resized(self.state, size)
+        self._size = size
+
+    def _given(
+        self, frame: Frame, size: tuple[int, int], hints: dict[str, NDArray[Any]], fresh: bool
+    ) -> dict[str, NDArray[Any]]:
+        """The hints of this frame at the network's size."""
+        needs = [need for need in self.backend.needs if need not in hints]
+        if self.backend.propagates and not fresh:
+            needs = []
+        hints = hints | self.hints(frame, needs, self.backend.name)
+        return {name: _resized(hint, size, exact=name == "trimap") for name, hint in hints.items()}
+
+    def _following(self, rgb: Rgb) -> Frame:
+        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+            raise InputError(f"expected RGB (H, W, 3) uint8, got {rgb.shape} {rgb.dtype}; convert the picture first")
+        base = Fraction(1, 30)
+        return Frame(rgb, self._last.pts + 1 if self._last and self._last.time_base == base else 0, base)
+
+    def _starts_shot(self, frame: Frame, rgb: Rgb) -> bool:
+        grey = cv2.resize(rgb, CUT_SIZE[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
+        last, thumbnail = self._last, self._thumbnail
+        self._thumbnail = grey
+        if last is None or thumbnail is None or last.size != frame.size:
+            return True
+        if self.backend.propagates:
+            return False
+        if not 0 < frame.seconds - last.seconds <= MAX_GAP:
+            return True
+        return float(np.abs(grey - thumbnail).mean()) > CUT_DIFFERENCE
+
+    def _full_size(self, pha: NDArray[np.float32], rgb: Rgb, frame: Frame) -> Alpha:
+        refine = self.refine and getattr(self.backend, "refines", True)
+        if not refine or pha.shape[0] >= frame.size[0]:
+            return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
+        return guided_upsample(pha, frame.picture)
+
+
+def _resized(picture: NDArray[Any], size: tuple[int, int], *, exact: bool = False) -> NDArray[Any]:
+    if picture.shape[:2] == size:
+        return picture
+    smaller = size[0] < picture.shape[0]
+    how = cv2.INTER_NEAREST if exact else cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, size[::-1], interpolation=how))
+
+
+def _full_colours(fgr: NDArray[Any] | None, rgb: Rgb, frame: Frame) -> Rgb | None:
+    """The network's colours at the frame's size: where it changed the small picture, the full one is changed alike."""
+    if fgr is None or fgr.shape[:2] == frame.size:
+        return fgr
+    change = cv2.resize(fgr.astype(np.int16) - rgb, frame.size[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.clip(to_rgb(frame.picture, frame.size) + change, 0, 255).astype(np.uint8)

@@ -1,0 +1,184 @@
+"""The source's sound and subtitles beside a new picture: copied as they are, re-encoded only where they must be."""
+
+import contextlib
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import OutputContainer
+from av.error import ArgumentError, FFmpegError, InvalidDataError
+from av.stream import Discard, Stream
+
+from koutu.media.clock import Growing
+from koutu.media.containers import Container
+from koutu.media.demux import open_input, packets
+
+# What a muxer raises for one bad packet, unlike for a full disk.
+_BAD_PACKET = (InvalidDataError, ArgumentError)
+_KEPT_TAGS = ("language", "title", "handler_name")
+# What both encoders take; more channels are mixed down.
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_BIT_RATES = {"aac": 192_000, "libopus": 160_000}
+
+
+class Tracks:
+    """Reads `source` a second time, for all but the picture; times are moved by −`start` seconds, as the frames'."""
+
+    def __init__(self, source: Path, out: OutputContainer, container: Container, *, audio: bool, start: Fraction):
+        self.notes: list[str] = []
+        self._out, self._damaged = out, 0
+        self._input = open_input(source)
+        self.metadata = dict(self._input.metadata)
+        self.chapters = [_moved(chapter, start) for chapter in self._input.chapters()]
+        self._tracks: dict[int, _Track] = {}
+        for stream in self._input.streams:
+            track = self._track(stream, container, audio, start)
+            if track is None:
+                stream.discard = Discard.all
+            else:
+                self._tracks[stream.index] = track
+        streams = [stream for stream in self._input.streams if stream.index in self._tracks]
+        self._packets = packets(self._input, streams, self._count)
+        self._waiting: tuple[Fraction, av.Packet] | None = None
+
+    def advance(self, seconds: Fraction | None) -> None:
+        """Write what comes before that moment of the picture; all that is left if None."""
+        while True:
+            placed = self._waiting or self._next()
+            if placed is None:
+                return
+            moment, packet = placed
+            if seconds is not None and moment > seconds:
+                self._waiting = placed
+                return
+            self._waiting = None
+            for ready in self._made(packet):
+                try:
+                    self._out.mux(ready)
+                except _BAD_PACKET as error:
+                    self._count(error)
+
+    def close(self) -> None:
+        """Close the source, and note what of it was damaged."""
+        if self._damaged:
+            self.notes.append(f"{self._damaged} damaged packets of sound or subtitles were left out")
+            self._damaged = 0
+        self._packets.close()
+        self._input.close()
+
+    def _next(self) -> tuple[Fraction, av.Packet] | None:
+        """The next packet and when it is heard or shown."""
+        packet = next(self._packets, None)
+        return None if packet is None else (self._tracks[packet.stream.index].place(packet), packet)
+
+    def _made(self, packet: av.Packet) -> list[av.Packet]:
+        """What is to be written for it, nothing if it is damaged."""
+        try:
+            return list(self._tracks[packet.stream.index].packets(packet))
+        except (FFmpegError, ValueError) as error:  # nothing was written yet: not the disk's fault
+            self._count(error)
+            return []
+
+    def _count(self, error: Exception) -> None:
+        self._damaged += 1
+
+    def _track(self, stream: Stream, container: Container, audio: bool, start: Fraction) -> "_Track | None":
+        if stream.type not in ("audio", "subtitle") or (stream.type == "audio" and not audio):
+            return None
+        if stream.codec_context is None or (
+            isinstance(stream, av.AudioStream) and not stream.codec_context.sample_rate
+        ):
+            kind = "sound" if stream.type == "audio" else "subtitles"
+            self.notes.append(f"{kind} (track {stream.index}) left out: nothing in the file tells how to decode it")
+            return None
+        codec = stream.codec_context.codec.canonical_name
+        known = container.audio if stream.type == "audio" else container.subtitles
+        if known is None or codec in known:
+            with contextlib.suppress(ValueError):  # the muxer knows no such codec
+                return _Copy(self._out.add_stream_from_template(stream), stream, start)
+        if stream.type == "subtitle":
+            self.notes.append(f"subtitles ({codec}) were left out: {container.format} cannot hold them; .mkv can")
+            return None
+        track = _Reencoding(self._out, stream, container.audio_encoder, start)
+        self.notes.append(
+            f"sound ({codec}) was re-encoded as {container.audio_encoder.removeprefix('lib')}, as {container.format} "
+            "does not hold it; .mkv keeps it as it is"
+        )
+        return track
+
+
+class _Track:
+    """One stream of the source and what becomes of it in the new file."""
+
+    def __init__(self, out: Stream, stream: Stream, start: Fraction):
+        self._out, self._tick = out, Fraction(stream.time_base or 1)
+        self._offset, self._growing = round(start / self._tick), Growing(self._tick)
+        out.metadata.update({key: stream.metadata[key] for key in _KEPT_TAGS if key in stream.metadata})
+        out.disposition = stream.disposition
+
+    def place(self, packet: av.Packet) -> Fraction:
+        """Move the packet into the new file's time, and tell when it is heard or shown, seconds."""
+        if not packet.size:
+            return self._growing.next * self._tick
+        told = packet.dts if packet.dts is not None else packet.pts
+        late = 0 if packet.dts is None or packet.pts is None else max(0, packet.pts - packet.dts)
+        placed = self._growing.place(None if told is None else told - self._offset, packet.duration or 1)
+        packet.dts, packet.pts = placed, placed + late
+        return placed * self._tick
+
+    def packets(self, packet: av.Packet) -> Iterable[av.Packet]:
+        """What is to be written for a placed packet; the last one is empty."""
+        raise NotImplementedError
+
+
+class _Copy(_Track):
+    """Packets as they are."""
+
+    def packets(self, packet: av.Packet) -> Iterable[av.Packet]:
+        packet.stream = self._out
+        return [packet] if packet.size else []
+
+
+class _Reencoding(_Track):
+    """Packets decoded and encoded again in the container's usual codec."""
+
+    def __init__(self, out: OutputContainer, stream: Stream, encoder: str, start: Fraction):
+        assert isinstance(stream, av.AudioStream)
+        source = stream.codec_context
+        rate = source.sample_rate if encoder == "aac" and source.sample_rate in (44_100, 48_000, 32_000) else 48_000
+        layout = _LAYOUTS.get(source.channels, "stereo")
+        added: Any = out.add_stream(encoder, rate=rate)
+        added.codec_context.layout = layout
+        added.codec_context.bit_rate = _BIT_RATES[encoder] * max(1, source.channels // 2)
+        super().__init__(added, stream, start)
+        self._decoder, self._encoder = source, added
+        self._resampler: av.AudioResampler | None = None
+        self._kind: tuple | None = None
+
+    def packets(self, packet: av.Packet) -> Iterable[av.Packet]:
+        for frame in self._decoder.decode(packet if packet.size else None):
+            yield from self._resampled(frame)
+        if not packet.size:
+            yield from self._resampled(None)
+            yield from self._encoder.encode(None)
+
+    def _resampled(self, frame: av.AudioFrame | None) -> Iterable[av.Packet]:
+        """Encoded, whatever rate and channels the sound changes to on its way."""
+        kind = None if frame is None else (frame.format.name, frame.layout.name, frame.sample_rate)
+        if self._resampler is not None and kind != self._kind:
+            for rest in self._resampler.resample(None):
+                yield from self._encoder.encode(rest)
+            self._resampler = None
+        if frame is not None:
+            goal = self._encoder.codec_context
+            self._kind = kind
+            self._resampler = self._resampler or av.AudioResampler(goal.format, goal.layout, goal.sample_rate)
+            for part in self._resampler.resample(frame):
+                yield from self._encoder.encode(part)
+
+
+def _moved(chapter: Any, start: Fraction) -> Any:
+    offset = round(start / chapter["time_base"])
+    return {**chapter, "start": chapter["start"] - offset, "end": chapter["end"] - offset}

@@ -1,0 +1,145 @@
+"""What goes behind the person: a still, a video, the blurred room, or nothing, made to fit each frame."""
+
+import os
+from collections.abc import Generator
+from fractions import Fraction
+
+from koutu.color import rgb_to_yuv, to_rgb
+from koutu.composite import Fit, blur, fit
+from koutu.types import Alpha, Frame, InputError, Picture, Rgb, Yuv420
+
+
+class Background:
+    """Called with a frame and its alpha (H, W), gives a picture of the frame's kind, size, space and depth, or None.
+
+    None: nothing goes behind. Frames come in the order of their time. The picture is not to be written into.
+    """
+
+    def __call__(self, frame: Frame, alpha: Alpha) -> Picture | None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Release what is open; the background is not called again."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+class Transparent(Background):
+    """Nothing behind: for writers that keep alpha."""
+
+    def __call__(self, frame: Frame, alpha: Alpha) -> None:
+        return None
+
+
+class Blurred(Background):
+    """The room itself, out of focus by `strength` % of the shorter side, as `koutu.composite.blur`."""
+
+    def __init__(self, strength: float = 10):
+        self.strength = strength
+
+    def __call__(self, frame: Frame, alpha: Alpha) -> Picture:
+        return blur(frame.picture, alpha, self.strength)
+
+
+class Still(Background):
+    """One image or colour, fitted and converted when the frames' size or kind changes."""
+
+    def __init__(self, rgb: Rgb, how: Fit = "cover"):
+        self.rgb = rgb
+        self._how: Fit = how
+        self._ready: tuple[tuple, Picture] | None = None
+
+    def __call__(self, frame: Frame, alpha: Alpha) -> Picture:
+        key = _kind(frame.picture)
+        if self._ready is None or self._ready[0] != key:
+            self._ready = key, _conformed(self.rgb, frame.picture, self._how)
+        return self._ready[1]
+
+
+class Moving(Background):
+    """A video, in step with the frames' time: it starts at the first frame, and again when the time jumps back.
+
+    Decoded as far as asked, two frames held; at its end it starts over by opening it again, or holds its last frame.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], how: Fit = "cover", *, loop: bool = True):
+        self._path, self._loop = path, loop
+        self._how: Fit = how
+        self._length: Fraction | None = None  # known after the first pass
+        self._origin: Fraction | None = None
+        self._latest = Fraction(0)
+        self._ready: tuple[Frame, tuple, Picture] | None = None
+        self._rewind()
+
+    def __call__(self, frame: Frame, alpha: Alpha) -> Picture:
+        seconds = frame.seconds
+        if self._origin is None or seconds < self._latest:
+            if self._origin is not None:
+                self._rewind()
+            self._origin = seconds
+        self._latest = seconds
+        self._move_to(seconds - self._origin)
+        key = _kind(frame.picture)
+        if self._ready is None or self._ready[0] is not self._now or self._ready[1] != key:
+            self._ready = self._now, key, _conformed(self._now.picture, frame.picture, self._how)
+        return self._ready[2]
+
+    def close(self) -> None:
+        self._frames.close()
+
+    def _rewind(self, turn: int = 0) -> None:
+        if hasattr(self, "_frames"):
+            self._frames.close()
+        self._frames = _frames(self._path)
+        first = next(self._frames, None)
+        if first is None:
+            raise InputError(
+                f"{self._path}: expected a video with at least one frame as background, got none; "
+                "check that it plays, or use an image"
+            )
+        self._first, self._now, self._next = first, first, next(self._frames, None)
+        self._gap, self._turn = Fraction(1, 25), turn
+
+    def _move_to(self, elapsed: Fraction) -> None:
+        """Make `_now` the frame shown `elapsed` seconds after the first."""
+        position = elapsed
+        if self._loop and self._length:
+            turn, position = divmod(elapsed, self._length)
+            if turn != self._turn:
+                self._rewind(turn)
+        while self._next is not None and self._next.seconds - self._first.seconds <= position:
+            self._gap = max(self._next.seconds - self._now.seconds, Fraction(1, 1000))
+            self._now, self._next = self._next, next(self._frames, None)
+        if self._next is None and self._length is None:
+            self._length = max(self._now.seconds - self._first.seconds, Fraction(0)) + self._gap
+            self._loop = self._loop and self._now is not self._first  # one frame is not worth opening again
+            if self._loop and elapsed >= self._length:
+                self._move_to(elapsed)
+
+
+def _frames(path: str | os.PathLike[str]) -> Generator[Frame, None, None]:
+    from koutu.media.reader import open_video  # FFmpeg is loaded only for a video
+
+    with open_video(path) as reader:
+        yield from reader
+
+
+def _kind(picture: Picture) -> tuple:
+    if isinstance(picture, Yuv420):
+        return picture.size, picture.space, picture.depth
+    return picture.shape[:2], None, None
+
+
+def _conformed(picture: Picture, like: Picture, how: Fit) -> Picture:
+    """The picture with the size, kind, space and depth of another."""
+    size = _kind(like)[0]
+    picture = fit(picture, size, how)
+    if not isinstance(like, Yuv420):
+        return to_rgb(picture)
+    if isinstance(picture, Yuv420) and (picture.space, picture.depth) == (like.space, like.depth):
+        return picture
+    return rgb_to_yuv(to_rgb(picture), like.space, like.depth)

@@ -1,0 +1,178 @@
+"""Video files out: what is asked for appears whole under its name, or an error says why not and nothing is left."""
+
+import errno
+import os
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+from av.error import FFmpegError
+
+from koutu.media.containers import CONTAINERS, PRESETS, Container, EncodeOptions
+from koutu.media.destination import checked_target, move, part_of, remove
+from koutu.media.encode import VideoSink
+from koutu.media.png_folder import PngSink, folder_and_pattern, is_sequence
+from koutu.media.reader import VideoReader
+from koutu.types import Alpha, Frame, KoutuError, OutputError, Yuv420
+
+_KNOWN = f"{', '.join(CONTAINERS)}, or a folder or %04d.png for PNG pictures"
+
+
+def open_writer(
+    path: str | os.PathLike[str],
+    like: VideoReader,
+    *,
+    alpha: bool = False,
+    size: tuple[int, int] | None = None,
+    options: EncodeOptions | None = None,
+) -> "Writer":
+    """A writer of pictures of `size` (H, W), `like`'s if not given, with `like`'s times, colours, sound and titles.
+
+    The path's ending chooses: .mp4, .mov, .mkv (H.264, HEVC), .webm (VP9); a folder or %04d.png is a PNG sequence.
+    With alpha: .mov (ProRes 4444), .webm (VP9), PNG; not multiplied into the colours. H.264 and HEVC widen odd sizes
+    by one repeated pixel; .mkv and .webm keep times to the millisecond, .mp4 and .mov exactly. Raises OutputError.
+    """
+    options = options or EncodeOptions()
+    _require_options(options)
+    return Writer(Path(path), like, alpha, size or like.size, options)
+
+
+class Writer:
+    """Writes beside its destination and moves the result there when closed. As a context manager: closes, or aborts."""
+
+    def __init__(self, path: Path, like: VideoReader, alpha: bool, size: tuple[int, int], options: EncodeOptions):
+        self.path, self.size, self.alpha = path, size, alpha
+        self._like, self._count, self._open, self._finished = like, 0, False, False
+        sequence = is_sequence(path)
+        container = None if sequence else _container_of(path, alpha)
+        self._target, pattern = folder_and_pattern(path) if sequence else (path, "")
+        self._target = checked_target(self._target, path, like.path, sequence)
+        self._part = part_of(self._target)
+        try:
+            if container is None:
+                self._sink: PngSink | VideoSink = PngSink(self._part, pattern)
+                if like.has_audio and options.audio:
+                    self._sink.notes.append("the sound was left out: PNG pictures hold none")
+            else:
+                self._sink = VideoSink(self._part, container, like, size, alpha=alpha, options=options)
+        except BaseException as error:
+            remove(self._part)
+            if isinstance(error, KoutuError) or not isinstance(error, FFmpegError | OSError | ValueError):
+                raise
+            raise self._failed(error) from error
+        self._open = True
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be kept, in sentences; complete after `close`."""
+        return self._sink.notes
+
+    def write(self, picture: Yuv420, frame: Frame, alpha: Alpha | None = None) -> None:
+        """Write `picture`, shown when `frame` is; alpha (H, W) if the writer was opened for it. Raises OutputError."""
+        self._require(picture, alpha)
+        pts = Fraction(frame.pts)
+        if frame.time_base != self._like.time_base:
+            pts = frame.seconds / self._like.time_base
+        try:
+            self._sink.put(picture, round(pts), alpha)
+        except (FFmpegError, OSError) as error:
+            self.abort()
+            raise self._failed(error) from error
+        self._count += 1
+
+    def finish(self) -> None:
+        """Complete the file, sound included, still under its hidden name; raises OutputError. Again: nothing."""
+        if self._open and not self._finished:
+            if not self._count:
+                self.abort()
+                raise OutputError(f"{self.path}: expected at least one frame to write, got none; write before closing")
+            self._attempt(self._sink.finish)
+            self._finished = True
+
+    def close(self) -> None:
+        """Finish, and move the file to its place; raises OutputError. Again: nothing."""
+        self.finish()
+        if self._open:
+            self._attempt(lambda: move(self._part, self._target))
+            self._open = False
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            self.abort()
+            if isinstance(error, KoutuError) or not isinstance(error, FFmpegError | OSError | ValueError):
+                raise
+            raise self._failed(error) from error
+
+    def abort(self) -> None:
+        """Drop everything written; the destination stays as it was. Does nothing after `close`."""
+        if self._open:
+            self._open = False
+            if not self._finished:
+                self._sink.discard()
+            remove(self._part)
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    def _require(self, picture: Yuv420, alpha: Alpha | None) -> None:
+        if not self._open or self._finished:
+            raise ValueError(
+                f"{self.path}: expected an open writer, got one that was finished or aborted; open another"
+            )
+        if picture.size != self.size or picture.space != self._like.space:
+            raise ValueError(
+                f"expected a picture of size {self.size} and {self._like.space}, got {picture.size} and "
+                f"{picture.space}; fit and convert it first (koutu.composite, koutu.color)"
+            )
+        came = None if alpha is None else (alpha.shape, str(alpha.dtype))
+        expected = (self.size, "uint8") if self.alpha else None
+        if came != expected:
+            raise ValueError(f"expected alpha {expected}, got {came}; open_writer(alpha=…) says if there is one")
+
+    def _failed(self, error: Exception) -> OutputError:
+        code = getattr(error, "errno", None)
+        reason = getattr(error, "strerror", None) or str(error)
+        remedy = {
+            errno.ENOSPC: "free some space, or write to another disk",
+            errno.EDQUOT: "free some space, or write to another disk",
+            errno.EACCES: "choose a folder that may be written to",
+            errno.EPERM: "choose a folder that may be written to",
+            errno.EROFS: "choose a folder that may be written to",
+        }.get(code or 0, "try another place or type of file, or leave the sound out (audio=False, --no-audio)")
+        return OutputError(f"{self.path}: expected to write the video, got: {reason}; {remedy}")
+
+
+def _require_options(options: EncodeOptions) -> None:
+    wrong = (
+        ("codec", options.codec, ("h264", "hevc")),
+        ("preset", options.preset, PRESETS),
+        ("depth", options.depth, (8, 10)),
+        ("crf", options.crf, range(52)),
+    )
+    for name, came, expected in wrong:
+        if came not in expected:
+            choice = "0…51" if name == "crf" else ", ".join(map(str, expected))
+            raise OutputError(f"expected {name} to be one of {choice}, got {came!r}; choose one of them")
+
+
+def _container_of(path: Path, alpha: bool) -> Container:
+    container = CONTAINERS.get(path.suffix.lower())
+    if container is None:
+        raise OutputError(f"{path}: expected a name ending in {_KNOWN}, got {path.suffix!r}; rename it")
+    if alpha and container.alpha is None:
+        raise OutputError(
+            f"{path}: expected a type of file that holds alpha, got {path.suffix}; write .mov, .webm or a folder of "
+            "PNGs, or write alpha as a grey video of its own"
+        )
+    return container

@@ -1,0 +1,1 @@
+"""Whole videos: the stages, each in its own thread, and what lies between them."""

@@ -1,0 +1,222 @@
+"""A whole video: decode, matte, composite and encode, each in its own thread, so that none waits for another."""
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+
+from koutu.color import rgb_to_yuv
+from koutu.composite import Fit, matte_picture, replace, side_by_side, solid
+from koutu.engines.backend import Backend
+from koutu.engines.early_exit import GatedBackend
+from koutu.engines.stabilise import unsteadied
+from koutu.foreground import decontaminate
+from koutu.matting.hints import Hints
+from koutu.matting.matter import Matter
+from koutu.matting.one_frame_delay import one_frame_delay
+from koutu.media.background import Background, Transparent
+from koutu.media.background_spec import Spec, make_background
+from koutu.media.png_folder import folder_and_pattern, is_sequence
+from koutu.media.reader import VideoReader, open_video
+from koutu.media.writer import EncodeOptions, Writer, open_writer
+from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
+from koutu.types import Alpha, Frame, Matte, OutputError, Picture, Yuv420
+
+WAITING = 3  # frames between two stages: enough to overlap them, little enough to forget
+
+Progress = Callable[[int, VideoReader], None]
+Observe = Callable[[Matte], None]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where to write what; `composite` holds the cut-out with its alpha when the background is transparent."""
+
+    composite: Path | None = None
+    alpha: Path | None = None  # grey video
+    foreground: Path | None = None  # decontaminated colours on black
+    side_by_side: Path | None = None  # original | composite
+
+    def __post_init__(self) -> None:
+        if not self.paths():
+            raise OutputError("expected an output, got none; give -o, --alpha, --foreground or --side-by-side")
+        targets = [folder_and_pattern(p)[0] if is_sequence(p) else p for p in self.paths().values()]
+        seen = [os.path.realpath(target) for target in targets]
+        if len(set(seen)) < len(seen):
+            raise OutputError("expected a place of its own for each output, got one twice; rename one")
+
+    def paths(self) -> dict[str, Path]:
+        """The outputs asked for, by name."""
+        return {k: v for k, v in vars(self).items() if v is not None}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the result should look."""
+
+    background: Spec = "green"
+    fit: Fit = "cover"
+    loop: bool = True
+    decontaminate: bool = True
+    refine: bool = True
+    smooth: bool = False  # one-frame-delay
+
+
+@dataclass
+class Report:
+    """What a run did. stage_ms: mean busy milliseconds a frame of each stage, which overlap."""
+
+    frames: int = 0
+    seconds: float = 0.0
+    model: str = ""
+    stage_ms: dict[str, float] = field(default_factory=dict)
+    outputs: list[Path] = field(default_factory=list)
+    added_delay_frames: int = 0
+    fresh_starts: int = 0  # times the memory began anew: the first frame, cuts, gaps
+    low_frames: int | None = None  # that the gate left to the network's cheap part; None without a gate
+    notes: list[str] = field(default_factory=list)
+    lost: str = ""  # what of the input could not be read
+
+    @property
+    def rate(self) -> float:
+        """Frames per second from first read to last write."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class _Result:
+    """One frame's pictures, by the name of the output that takes them."""
+
+    frame: Frame
+    alpha: Alpha
+    pictures: dict[str, Yuv420]
+
+
+def convert_video(
+    source: str | os.PathLike[str],
+    outputs: Outputs,
+    *,
+    backend: Backend,
+    look: Look | None = None,
+    hints: Hints | None = None,
+    encode: EncodeOptions | None = None,
+    progress: Progress | None = None,
+    observe: Observe | None = None,
+) -> Report:
+    """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
+
+    backend: what `koutu.load` gives; hints: what it needs beside the pictures.
+    progress: called with the number of frames written and the reader after each; observe: with every matte, in order.
+    Raises InputError, OutputError or ModelError; what of a damaged file could not be read is told in the report.
+    """
+    look, encode = look or Look(), encode or EncodeOptions()
+    report, started = Report(outputs=list(outputs.paths().values())), perf_counter()
+    with ExitStack() as stack:
+        reader = stack.enter_context(open_video(source))
+        background = stack.enter_context(make_background(look.background, fit=look.fit, loop=look.loop))
+        composer = Composer(outputs, look, background, observe)
+        writers = {
+            name: stack.enter_context(_open_writer(name, path, reader, composer, encode))
+            for name, path in outputs.paths().items()
+        }
+        report.model, report.added_delay_frames = backend.name, int(look.smooth)
+        stages = _stages(reader, Matter(backend, refine=look.refine, hints=hints), composer, look.smooth)
+        stack.callback(stop, stages)
+        encode_seconds = 0.0
+        for result in stages[-1].outbox:
+            began = perf_counter()
+            for name, writer in writers.items():
+                alpha = result.alpha if composer.keeps_alpha(name) else None
+                writer.write(result.pictures[name], result.frame, alpha)
+            encode_seconds += perf_counter() - began
+            report.frames += 1
+            if progress:
+                progress(report.frames, reader)
+        for writer in writers.values():
+            writer.finish()
+        for writer in writers.values():  # only now that all are complete: either every output appears or none
+            writer.close()
+            report.notes += [note for note in writer.notes if note not in report.notes]
+        busy = {s.name.removeprefix("koutu-"): s.busy_seconds for s in stages} | {"encode": encode_seconds}
+        report.stage_ms = {name: 1000 * seconds / max(1, report.frames) for name, seconds in busy.items()}
+        report.fresh_starts, report.lost = composer.fresh_starts, str(reader.lost)
+        gated = isinstance(unsteadied(backend), GatedBackend)
+        report.low_frames = composer.low_frames if gated else None
+    report.seconds = perf_counter() - started
+    return report
+
+
+class Composer:
+    """Matte → the pictures of all outputs."""
+
+    def __init__(self, outputs: Outputs, look: Look, background: Background, observe: Observe | None = None):
+        self.outputs, self.look, self.background, self.observe = outputs.paths(), look, background, observe
+        self.transparent = isinstance(background, Transparent)
+        self.fresh_starts = self.low_frames = 0
+        if self.transparent and "side_by_side" in self.outputs:
+            raise OutputError("expected a background to show side by side, got transparent; name a colour or a picture")
+
+    def keeps_alpha(self, name: str) -> bool:
+        """Whether the output of that name is a cut-out rather than a picture."""
+        return self.transparent and name == "composite"
+
+    def __call__(self, matte: Matte) -> _Result:
+        picture, alpha = _yuv(matte.frame.picture), matte.alpha
+        self.fresh_starts += matte.fresh
+        self.low_frames += matte.low
+        if self.observe:
+            self.observe(matte)
+        pictures: dict[str, Yuv420] = {}
+        fgr = own_colours(matte) if self.look.decontaminate else picture
+        if "alpha" in self.outputs:
+            pictures["alpha"] = matte_picture(alpha, picture.space, picture.depth)
+        if "foreground" in self.outputs or self.transparent:
+            pictures["foreground"] = without_background(fgr, alpha)
+        if self.transparent:
+            pictures["composite"] = pictures["foreground"]
+        elif "composite" in self.outputs or "side_by_side" in self.outputs:
+            pictures["composite"] = _yuv(replace(fgr, alpha, _yuv(self.background(matte.frame, alpha))))
+        if "side_by_side" in self.outputs:
+            pictures["side_by_side"] = side_by_side(picture, pictures["composite"])
+        return _Result(matte.frame, alpha, pictures)
+
+
+def own_colours(matte: Matte) -> Yuv420:
+    """The person's own colours: the network's if it gives them, else the picture's without the old background."""
+    picture = _yuv(matte.frame.picture)
+    if matte.foreground is not None:
+        return rgb_to_yuv(matte.foreground, picture.space, picture.depth)
+    return _yuv(decontaminate(picture, matte.alpha))
+
+
+def without_background(picture: Yuv420, alpha: Alpha) -> Yuv420:
+    """The picture with black where alpha is 0, so that a file with alpha does not carry the room along unseen."""
+    # Two pixels are kept around the matte: chroma is shared by 2×2, and a player that scales mixes neighbours.
+    seen = cv2.dilate(cv2.inRange(alpha, 1, 255), np.ones((5, 5), np.uint8))
+    return _yuv(replace(picture, np.asarray(seen), solid(picture.size, (0, 0, 0), picture.space, picture.depth)))
+
+
+def _stages(reader: VideoReader, matter: Matter, composer: Composer, smooth: bool) -> list[Stage]:
+    frames, mattes, results = Mailbox[Frame](WAITING), Mailbox[Matte](WAITING), Mailbox[_Result](WAITING)
+    return [
+        stage(None, reader, frames, name="decode"),
+        stage(matter, frames, mattes, name="matte"),
+        stage(composer, one_frame_delay(mattes) if smooth else mattes, results, name="composite"),
+    ]
+
+
+def _open_writer(name: str, path: Path, reader: VideoReader, composer: Composer, encode: EncodeOptions) -> Writer:
+    height, width = reader.size
+    size = (height, 2 * width + width % 2) if name == "side_by_side" else reader.size
+    return open_writer(path, reader, alpha=composer.keeps_alpha(name), size=size, options=encode)
+
+
+def _yuv(picture: Picture | None) -> Yuv420:
+    """A picture that is known to be planar, told to the type checker."""
+    assert isinstance(picture, Yuv420)
+    return picture

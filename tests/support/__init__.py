@@ -1,0 +1,1 @@
+"""What tests of several rooms share: small media, people, networks of known weights, servers, a browser."""
