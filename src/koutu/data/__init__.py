@@ -1,1 +1,1 @@
-"""A training sample's way up: data sets (`sets`), soft mattes (`mattes`), packs (`packs`), composed scenes (`scenes`)."""
+"""A training sample's way up: data sets (`sets`), soft mattes (`mattes`), packs (`packs`), composed `scenes`."""
