@@ -217,7 +217,7 @@ def test_a_broken_sample_is_named(recipe, tmp_path, monkeypatch):
 
     run = Run(recipe, tmp_path)
     monkeypatch.setattr(scenes.Scenes, "__call__", lambda *_: (_ for _ in ()).throw(ValueError("a torn picture")))
-    monkeypatch.setattr(run, "_validate", lambda: {"val_first": 0.0})
+    monkeypatch.setattr(run, "validate", lambda: {"val_first": 0.0})
     with pytest.raises(InputError, match=r"sample 0 .* a torn picture"):
         run.train()
 

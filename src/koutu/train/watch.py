@@ -6,7 +6,7 @@ from time import monotonic
 
 from koutu.progress import BAR, QUIET_SECONDS
 from koutu.train.checkpoint import WEIGHTS
-from koutu.train.engine import Progress
+from koutu.train.run_state import Progress
 
 
 class Bar:
