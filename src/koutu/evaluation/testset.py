@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from koutu.data.scenes.previous_alpha import random_affine
+from koutu.data.scenes.motion import random_affine
 from koutu.data.sets.open import Broken, DataSet, Example
 from koutu.evaluation import causes
 from koutu.evaluation.causes import Layers

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.data.scenes.augment import jitter_colour
-from koutu.data.scenes.previous_alpha import random_affine, warp
+from koutu.data.scenes.motion import random_affine
+from koutu.data.scenes.previous_alpha import warp
 from koutu.data.scenes.sample import Scene
 
 View = Callable[[Scene, np.random.Generator], NDArray]

@@ -6,8 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.data.scenes.previous_alpha import random_affine
-
 Track = NDArray[np.float64]
 _MARGIN = 2.0  # pixels by which a cut edge must lie outside
 
@@ -75,6 +73,19 @@ def timing(rng: np.random.Generator, frames: int, *, pause: float = 0.0) -> NDAr
     begin = rng.uniform(0, 1 - part)
     ease = EASINGS[int(rng.integers(len(EASINGS)))]
     return ease(begin + part * steps / max(steps[-1], 1e-6))
+
+
+def random_affine(
+    size: tuple[int, int], rng: np.random.Generator, *, turn: float, shift: float, zoom: float, shear: float = 0.0
+) -> np.ndarray:
+    """A (2, 3) matrix about the centre: ±`turn`, ±`shear` degrees, ±`shift` of the side, scale in 1 ± `zoom`."""
+    h, w = size
+    angle, skew = np.deg2rad(rng.uniform(-turn, turn)), np.tan(np.deg2rad(rng.uniform(-shear, shear)))
+    scale = 1 + rng.uniform(-zoom, zoom)
+    turned = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ [[1, skew], [0, 1]]
+    centre = np.array([w / 2, h / 2])
+    moved = centre + rng.uniform(-shift, shift, 2) * (w, h)
+    return np.hstack([turned, (moved - turned @ centre)[:, None]])
 
 
 def glide(rng: np.random.Generator, size: tuple[int, int], at: NDArray[np.float64], *, strength: float = 1.0) -> Track:

@@ -9,23 +9,11 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
+from koutu.data.scenes.motion import random_affine
 from koutu.types import Alpha
 
 # how often each case is drawn
 CASES = {"blank": 0.3, "near": 0.33, "far": 0.1, "other": 0.05, "corrupt": 0.17, "exact": 0.05}
-
-
-def random_affine(
-    size: tuple[int, int], rng: np.random.Generator, *, turn: float, shift: float, zoom: float, shear: float = 0.0
-) -> np.ndarray:
-    """A (2, 3) matrix about the centre: ±`turn`, ±`shear` degrees, ±`shift` of the side, scale in 1 ± `zoom`."""
-    h, w = size
-    angle, skew = np.deg2rad(rng.uniform(-turn, turn)), np.tan(np.deg2rad(rng.uniform(-shear, shear)))
-    scale = 1 + rng.uniform(-zoom, zoom)
-    turned = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ [[1, skew], [0, 1]]
-    centre = np.array([w / 2, h / 2])
-    moved = centre + rng.uniform(-shift, shift, 2) * (w, h)
-    return np.hstack([turned, (moved - turned @ centre)[:, None]])
 
 
 def warp(picture: np.ndarray, matrix: np.ndarray, *, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:

@@ -18,8 +18,8 @@ from koutu.data.scenes.camera_and_light import Finish, Light
 from koutu.data.scenes.config import SceneConfig
 from koutu.data.scenes.cutouts import shrink
 from koutu.data.scenes.layers import composed, thing_shape
-from koutu.data.scenes.motion import Track, chained, glide, shake, still, timing
-from koutu.data.scenes.previous_alpha import previous_alpha, random_affine
+from koutu.data.scenes.motion import Track, chained, glide, random_affine, shake, still, timing
+from koutu.data.scenes.previous_alpha import previous_alpha
 from koutu.data.scenes.staging import AsIs, Shot, Staged, exposed
 from koutu.foreground import decontaminate
 
