@@ -52,6 +52,15 @@ def solid(size: tuple[int, int], rgb: tuple[int, int, int], space: ColorSpace | 
     return Yuv420(y, u, v, pixel.space, depth)
 
 
+def without_background(picture: Picture, alpha: Alpha) -> Picture:
+    """The picture with black where alpha is 0, so that a file with alpha does not carry the room along unseen."""
+    # Two pixels are kept around the matte: chroma is shared by 2×2, JPEG and whoever scales mix neighbours.
+    seen = np.asarray(cv2.dilate(cv2.inRange(alpha, 1, 255), np.ones((5, 5), np.uint8)))
+    if not isinstance(picture, Yuv420):
+        return np.asarray(cv2.bitwise_and(picture, picture, mask=seen))
+    return replace(picture, seen, solid(picture.size, (0, 0, 0), picture.space, picture.depth))
+
+
 def side_by_side(left: Yuv420, right: Yuv420) -> Yuv420:
     """Both pictures in one, of the same height, space and depth; an odd left width gets its last column twice."""
     if (left.size[0], left.space, left.depth) != (right.size[0], right.space, right.depth):

@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-import cv2
-import numpy as np
-
 from koutu.color import rgb_to_yuv
-from koutu.composite import Fit, matte_picture, replace, side_by_side, solid
+from koutu.composite import Fit, matte_picture, replace, side_by_side, without_background
 from koutu.engines.backend import Backend
 from koutu.engines.early_exit import GatedBackend
 from koutu.engines.stabilise import unsteadied
@@ -176,7 +173,7 @@ class Composer:
         if "alpha" in self.outputs:
             pictures["alpha"] = matte_picture(alpha, picture.space, picture.depth)
         if "foreground" in self.outputs or self.transparent:
-            pictures["foreground"] = without_background(fgr, alpha)
+            pictures["foreground"] = _yuv(without_background(fgr, alpha))
         if self.transparent:
             pictures["composite"] = pictures["foreground"]
         elif "composite" in self.outputs or "side_by_side" in self.outputs:
@@ -192,13 +189,6 @@ def own_colours(matte: Matte) -> Yuv420:
     if matte.foreground is not None:
         return rgb_to_yuv(matte.foreground, picture.space, picture.depth)
     return _yuv(decontaminate(picture, matte.alpha))
-
-
-def without_background(picture: Yuv420, alpha: Alpha) -> Yuv420:
-    """The picture with black where alpha is 0, so that a file with alpha does not carry the room along unseen."""
-    # Two pixels are kept around the matte: chroma is shared by 2×2, and a player that scales mixes neighbours.
-    seen = cv2.dilate(cv2.inRange(alpha, 1, 255), np.ones((5, 5), np.uint8))
-    return _yuv(replace(picture, np.asarray(seen), solid(picture.size, (0, 0, 0), picture.space, picture.depth)))
 
 
 def _stages(reader: VideoReader, matter: Matter, composer: Composer, smooth: bool) -> list[Stage]:

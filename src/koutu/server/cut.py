@@ -43,13 +43,6 @@ class Cut:
         return cv2.countNonZero(cv2.inRange(self.alpha, SURE, 255)) > LEAST * self.alpha.size
 
 
-def without_room(cut: Cut) -> Cut:
-    """Black where nothing of the person is, so that the room does not travel along unseen."""
-    # Two pixels are kept: JPEG and whoever scales the picture mix neighbours.
-    seen = cv2.dilate(cv2.inRange(cut.alpha, 1, 255), np.ones((5, 5), np.uint8))
-    return Cut(cv2.bitwise_and(cut.fgr, cut.fgr, mask=seen), cut.alpha)
-
-
 def cut_out(rgb: Rgb, backend: Backend, roi: Box | None = None) -> Cut:
     """The person in the picture, or in the part of it that `roi` names; all else is background."""
     part = rgb if roi is None else np.ascontiguousarray(rgb[roi[0] : roi[2], roi[1] : roi[3]])

@@ -4,9 +4,10 @@ import io
 import zipfile
 from typing import Literal, TypeAlias
 
+from koutu.composite import without_background
 from koutu.media.image import Format, write_image
-from koutu.server.cut import Cut, without_room
-from koutu.types import Alpha, Rgb
+from koutu.server.cut import Cut
+from koutu.types import Alpha, Rgb, Yuv420
 
 Kind: TypeAlias = Literal["png", "jpg", "webp", "zip"]
 MEDIA = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "zip": "application/zip"}
@@ -16,8 +17,9 @@ MAX_WEBP = 16383  # pixels a side, of the format
 
 def encode_cut(cut: Cut, kind: Kind) -> bytes:
     """The person alone, in a form that keeps alpha."""
-    cut = without_room(cut)
-    return encode(cut.fgr, cut.alpha, kind)
+    fgr = without_background(cut.fgr, cut.alpha)
+    assert not isinstance(fgr, Yuv420)
+    return encode(fgr, cut.alpha, kind)
 
 
 def encode(rgb: Rgb, alpha: Alpha | None, kind: Kind) -> bytes:
