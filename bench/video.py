@@ -32,7 +32,8 @@ from koutu.matting.matter import Matter
 from koutu.media.image import read_image
 from koutu.media.reader import open_video
 from koutu.media.writer import EncodeOptions, open_writer
-from koutu.pipeline.convert import Look, Outputs, convert_video
+from koutu.pipeline.convert import Outputs, convert_video
+from koutu.pipeline.look import Look
 from koutu.pipeline.mailbox import Mailbox, stage
 from koutu.types import ColorSpace, Frame, Yuv420
 from koutu.zoo import SAMPLE, load

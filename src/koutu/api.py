@@ -18,7 +18,8 @@ from koutu.media.background import Background, Transparent
 from koutu.media.background_spec import Spec, make_background
 from koutu.media.image import Format, Source, read_image, write_image
 from koutu.media.writer import EncodeOptions
-from koutu.pipeline.convert import Look, Observe, Outputs, Progress, Report, convert_video
+from koutu.pipeline.convert import Observe, Outputs, Progress, Report, convert_video
+from koutu.pipeline.look import Look
 from koutu.types import Alpha, Frame, Matte, ModelError, OutputError, Rgb
 from koutu.zoo import DEFAULT, load
 

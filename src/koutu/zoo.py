@@ -9,6 +9,8 @@ from typing import Any, cast
 
 from koutu import third_party
 from koutu.classical import METHODS, Method
+from koutu.defaults import CHOICE as CHOICE
+from koutu.defaults import DEVICE, ENGINE, MODEL
 from koutu.engines.backend import Backend
 from koutu.engines.early_exit import GatedBackend, parts_of
 from koutu.engines.exported.backend import ExportedBackend, card_of
@@ -23,9 +25,7 @@ from koutu.types import ModelError
 
 WEIGHTS = Path(__file__).parent / "weights"
 SAMPLE = Path(__file__).parent / "sample"  # talk.mp4 and lake.jpg, made by tools/make_sample.py from CC0 pictures
-DEFAULT = "koutu"
-CHOICE = ("koutu", "koutu-small")  # what pages and live views offer
-DEFAULT_ENGINE = "onnxruntime"
+DEFAULT, DEFAULT_ENGINE = MODEL, ENGINE
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def load(
     model: str | Path = DEFAULT,
     *,
     engine: str | None = None,
-    device: str = "cpu",
+    device: str = DEVICE,
     threads: int = 0,
     weights: str | Path | None = None,
     options: Mapping[str, Any] | None = None,

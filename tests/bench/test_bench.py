@@ -13,7 +13,8 @@ import pytest
 import typer
 
 from koutu.bench import cost, energy, memory, rounds, run, text
-from koutu.bench.cases import Case, Plan, cases, parse_size
+from koutu.bench.cases import Case, cases, parse_size
+from koutu.bench.plan import Plan
 from koutu.bench.rounds import Clip, Result, Turn
 from koutu.cli.bench import bench as command
 from koutu.types import InputError, ModelError, OutputError

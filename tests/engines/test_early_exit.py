@@ -323,7 +323,8 @@ def test_made_and_filmed_clips_have_the_networks_size(tmp_path):
     from support.media import make_clip
     from support.people import make_packs
 
-    from koutu.export.clips import Sources, filmed, made
+    from koutu.export.clips import filmed, made
+    from koutu.export.defaults import Sources
 
     people, backgrounds = make_packs(tmp_path)
     given = Sources(people, backgrounds, scenes=3, frames=2, held_out=2)

@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from koutu import metrics
 from koutu.cli import app
 from koutu.data.sets.open import Example, open_dataset
-from koutu.evaluation.measure import Scorer, Settings
+from koutu.evaluation.measure import Scorer
 from koutu.evaluation.report import page
 from koutu.evaluation.run import ROWS, evaluate
+from koutu.evaluation.settings import Settings
 from koutu.evaluation.sheet import write_workbook
 from koutu.evaluation.table import bootstrap, sum_up, text, write
 from koutu.matting.refine import quantise

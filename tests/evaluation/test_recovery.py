@@ -12,14 +12,14 @@ from typer.testing import CliRunner
 from koutu import zoo
 from koutu.cli import app
 from koutu.data.sets.open import Broken, Example, open_dataset
-from koutu.evaluation.measure import Settings
 from koutu.evaluation.recoveries import recovered, recoveries
 from koutu.evaluation.recovery import AFTER, BEFORE, KINDS, LENGTH, trials
 from koutu.evaluation.remembered import forced
 from koutu.evaluation.report import page
 from koutu.evaluation.run import evaluate
+from koutu.evaluation.settings import Recipe, Settings
 from koutu.evaluation.table import sum_up, text, write
-from koutu.evaluation.testset import Recipe, compose
+from koutu.evaluation.testset import compose
 from koutu.types import InputError, ModelError
 
 SIZE = (24, 32)

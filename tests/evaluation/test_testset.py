@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from koutu.cli import app
 from koutu.data.sets.open import Broken, Example, open_dataset
 from koutu.evaluation.causes import CAUSES, MOVING
-from koutu.evaluation.testset import Recipe, compose, composite, placed
+from koutu.evaluation.settings import Recipe
+from koutu.evaluation.testset import compose, composite, placed
 from koutu.types import InputError, OutputError
 
 SIZE = (48, 40)

@@ -149,7 +149,7 @@ def test_int8_against_the_truth_of_packs(model, tmp_path):
     from support.media import make_clip
     from support.people import make_packs
 
-    from koutu.export.clips import Sources
+    from koutu.export.defaults import Sources
 
     packs = make_packs(tmp_path)
     film = make_clip(tmp_path / "film.mp4", frames=10)
@@ -228,7 +228,8 @@ def test_caffe(model, tmp_path):
 
 
 def test_its_speed_is_measured_by_the_card(model, tmp_path):
-    from koutu.bench.cases import Plan, cases
+    from koutu.bench.cases import cases
+    from koutu.bench.plan import Plan
 
     for target, name in (("onnx", "net.onnx"), ("openvino", "other.xml")):
         run(tmp_path, target, name, model)

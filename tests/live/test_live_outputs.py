@@ -24,12 +24,12 @@ from support.live_parts import SIZE, Elastic, desk_of, live_of, numbered_clip, s
 
 from koutu import cli
 from koutu.live import virtual_camera, window
-from koutu.live.encoded_sinks import Encoding, HlsSink, StreamSink
+from koutu.live.encoded_sinks import HlsSink, StreamSink
 from koutu.live.flow import Shown
+from koutu.live.options import Encoding, Reading
 from koutu.live.output_thread import SinkLost
 from koutu.live.page import Page
 from koutu.live.sinks import Wiring, sink_of
-from koutu.live.source import Reading
 from koutu.live.source_address import Place, place_of
 from koutu.live.virtual_camera import VirtualCamera
 from koutu.live.window import Window, written_on

@@ -16,9 +16,9 @@ import pytest
 from support.live_parts import RATE, SIZE, Keep, Reader, desk_of, level, live_of, number_in, numbered_clip, shot
 
 from koutu.live.flow import Shown
-from koutu.live.output_thread import Fan, Outlet, Patience, SinkLost
+from koutu.live.options import Patience, Reading
+from koutu.live.output_thread import Fan, Outlet, SinkLost
 from koutu.live.run import Live, Report
-from koutu.live.source import Reading
 from koutu.live.stages import Compositing, Matting
 from koutu.pipeline.mailbox import Mailbox, stage, stop
 from koutu.types import InputError, ModelError, OutputError

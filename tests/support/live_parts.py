@@ -11,10 +11,10 @@ import numpy as np
 
 from koutu.live.controls import Desk, Settings
 from koutu.live.flow import Shot, Shown, Sound
+from koutu.live.options import Options, Quality
 from koutu.live.output_thread import Sink
-from koutu.live.run import Live, Options
+from koutu.live.run import Live
 from koutu.live.source_address import Place, place_of
-from koutu.live.stages import Quality
 from koutu.types import ColorSpace, Frame, Yuv420
 
 SIZE = (48, 64)

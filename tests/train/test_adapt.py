@@ -19,10 +19,11 @@ from koutu.engines.onnxruntime import OnnxBackend  # noqa: E402
 from koutu.models.modnet import Config, MODNet  # noqa: E402
 from koutu.train import adapt as adapting  # noqa: E402
 from koutu.train import adapt_learn, adapt_measure, adapt_report  # noqa: E402
-from koutu.train.adapt import Options, adapt  # noqa: E402
+from koutu.train.adapt import adapt  # noqa: E402
 from koutu.train.adapt_clip import LENGTH, run_of, sample  # noqa: E402
 from koutu.train.adapt_learn import Adapter  # noqa: E402
 from koutu.train.adapt_measure import Measured, judge, measure, roll  # noqa: E402
+from koutu.train.adapt_options import Options  # noqa: E402
 from koutu.types import InputError, ModelError, OutputError  # noqa: E402
 
 SMALL = Config(

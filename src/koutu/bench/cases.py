@@ -10,6 +10,7 @@ import numpy as np
 
 from koutu import third_party
 from koutu.bench.cost import Cost, Shape, onnx_cost
+from koutu.bench.plan import Plan, Size
 from koutu.classical import METHODS
 from koutu.engines.backend import Backend, NetworkShape
 from koutu.engines.described.backend import DescribedBackend
@@ -21,37 +22,10 @@ from koutu.engines.stabilise import unsteadied
 from koutu.engines.table import ENGINES
 from koutu.models import MODELS as NETWORKS
 from koutu.types import InputError, ModelError
-from koutu.zoo import DEFAULT, DEFAULT_ENGINE, MODELS, WEIGHTS, load_named
+from koutu.zoo import DEFAULT_ENGINE, MODELS, WEIGHTS, load_named
 
-Size = tuple[int, int]
 PRECISIONS = ("fp32", "fp16", "int8")
 _ENDING = re.compile(rf"[-_.]({'|'.join(PRECISIONS)})$")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How to measure. sizes: (H, W); threads: 0 for the engine's choice; seconds: of each model in each round.
-
-    engines: those to try of what a model has, its default without; precisions: the file as given without. against:
-    the reference, run in every round beside the others, with their size and threads. memory: a process for each case.
-    """
-
-    sizes: Sequence[Size] = ((720, 1280),)
-    threads: Sequence[int] = (0,)
-    engines: Sequence[str] = ()
-    precisions: Sequence[str] = ()
-    against: str = DEFAULT
-    rounds: int = 5
-    seconds: float = 1.0
-    device: str = "cpu"
-    memory: bool = True
-
-    def __post_init__(self):
-        if self.rounds < 1 or self.seconds < 0 or not self.sizes or not self.threads or min(self.threads) < 0:
-            raise InputError(
-                "expected a size, threads of 0 or more, 1 round or more and 0 seconds or more, got "
-                f"{self.sizes}, {self.threads}, {self.rounds}, {self.seconds}; correct them"
-            )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import numpy as np
 
 from koutu import machine
 from koutu.bench import energy, memory
-from koutu.bench.cases import Plan, cases
+from koutu.bench.cases import cases
+from koutu.bench.plan import Plan
 from koutu.bench.rounds import Clip, Result, Turn, measure
 from koutu.files import whole_file
 from koutu.types import OutputError

@@ -7,7 +7,9 @@ import typer
 
 
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="Folder.")] = Path("koutu-demo"),
+    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="Folder for the results.")] = Path(
+        "koutu-demo"
+    ),
 ) -> None:
     """Run the main job on a packaged sample: a composited video, its alpha, and both side by side."""
     from koutu.api import convert

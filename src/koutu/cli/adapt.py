@@ -8,23 +8,37 @@ from typing import Annotated
 import typer
 
 from koutu.cli import options
+from koutu.train.adapt_options import Options
 
 NOT_BETTER = 8  # exit code: it was not made better, so that nothing was written
 
 
 def adapt(
     clip: Annotated[Path, typer.Argument(metavar="CLIP", readable=False, help="Any video that FFmpeg reads.")],
-    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="The adapted network, .onnx.")],
-    frames: Annotated[int, typer.Option(min=64, help="Frames sampled, in runs of 16 spread over the clip.")] = 320,
-    minutes: Annotated[float, typer.Option(min=0.05, help="Of adapting, at most; reading the clip adds to it.")] = 3.0,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the sampled frames, at most.")] = 10,
-    lr: Annotated[float, typer.Option(min=0.0, help="Learning rate.")] = 1e-5,
-    seed: Annotated[int, typer.Option(min=0, help="Of the order in which frames are learnt from.")] = 0,
-    pixels: Annotated[int, typer.Option(min=0, help="Pixels the network is shown; 0 for its own.")] = 0,
-    model: Annotated[str, typer.Option("--model", "-m", help="Packaged weights, or (t)modnet with --weights.")] = "",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", readable=False, help="File for the adapted network, .onnx.")
+    ],
+    frames: Annotated[
+        int, typer.Option(min=64, help="Frames to learn from, in runs of 16 spread over the clip.")
+    ] = Options.frames,
+    minutes: Annotated[
+        float, typer.Option(min=0.05, help="Most minutes of adapting; reading the clip comes on top.")
+    ] = Options.minutes,
+    epochs: Annotated[int, typer.Option(min=1, help="Most passes over these frames.")] = Options.epochs,
+    lr: Annotated[float, typer.Option(min=0.0, help="Learning rate.")] = Options.lr,
+    seed: options.Seed = Options.seed,
+    pixels: Annotated[
+        int, typer.Option(min=0, help="Pixels of the picture that the network is shown; 0 is as many as usual.")
+    ] = Options.pixels,
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", help="Packaged weights, or modnet or tmodnet with --weights; else the default."),
+    ] = "",
     weights: options.Weights = "",
-    threads: options.Threads = 0,
-    report: Annotated[Path | None, typer.Option(readable=False, help="Before and after: .html, or .json.")] = None,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of PyTorch; 0 leaves their number to it.")] = 0,
+    report: Annotated[
+        Path | None, typer.Option(readable=False, help="Write how it did before and after: .html or .json.")
+    ] = None,
 ) -> None:
     """Adapt MODNet to a clip of your own, without any truth, for koutu video --model ADAPTED.onnx.
 
@@ -38,8 +52,8 @@ def adapt(
     """
     _require()
     from koutu.progress import Steps
-    from koutu.train.adapt import Options, check_report
     from koutu.train.adapt import adapt as adapt_to
+    from koutu.train.adapt import check_report
     from koutu.train.adapt_report import summary, write_report
 
     if threads:

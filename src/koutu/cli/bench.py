@@ -6,33 +6,55 @@ from typing import Annotated
 
 import typer
 
+from koutu.bench.plan import Plan
 from koutu.cli import options
 
 Models = Annotated[
-    list[str], typer.Argument(metavar="[MODEL…]", help="Names of `koutu models`, .onnx files, NAME=WEIGHTS_FILE.")
+    list[str],
+    typer.Argument(metavar="[MODEL…]", help="Names of `koutu models`, .onnx files, or NAME=FILE with its weights."),
 ]
-Sizes = Annotated[list[str], typer.Option("--size", metavar="WxH", help="Of the frames; several, or A,B.")]
-Threads = Annotated[list[str], typer.Option("--threads", metavar="N", help="Of the engine, 0 its choice; or 1,2.")]
-Engines = Annotated[list[str], typer.Option("--engine", help="To try, of what each model has; its default without.")]
+Sizes = Annotated[
+    list[str], typer.Option("--size", metavar="WxH", help="Pixels of the pictures; several: A,B or given again.")
+]
+Threads = Annotated[
+    list[str],
+    typer.Option("--threads", metavar="N", help="Threads of the engine, 0 leaves their number to it; several: 1,2."),
+]
+Engines = Annotated[
+    list[str], typer.Option("--engine", help="Engines to try of those each model has; its default one if not given.")
+]
 Precisions = Annotated[
-    list[str], typer.Option("--precision", help="fp32, fp16, int8: the file, or NAME-int8.onnx beside it.")
+    list[str],
+    typer.Option(
+        "--precision", help="fp32, fp16 or int8 of each model, from NAME-int8.onnx beside it; as it is if not given."
+    ),
 ]
+_SIZES = ["{1}x{0}".format(*size) for size in Plan.sizes]
+_THREADS = [str(number) for number in Plan.threads]
 
 
 def bench(
     models: Models = [],  # noqa: B006
-    against: Annotated[str, typer.Option(metavar="MODEL", help="The reference; the default model if not given.")] = "",
-    size: Sizes = ["1280x720"],  # noqa: B006
-    threads: Threads = ["0"],  # noqa: B006
+    against: Annotated[
+        str, typer.Option(metavar="MODEL", help="Model that every round measures too, as the reference.")
+    ] = Plan.against,
+    size: Sizes = _SIZES,
+    threads: Threads = _THREADS,
     engine: Engines = [],  # noqa: B006
     precision: Precisions = [],  # noqa: B006
-    rounds: Annotated[int, typer.Option(min=1, help="Of all models in turn.")] = 5,
-    seconds: Annotated[float, typer.Option(min=0, help="Of each model in each round.")] = 1.0,
-    memory: Annotated[bool, typer.Option(help="Peak memory too, in a process for each.")] = True,
-    device: options.Device = "cpu",
-    json: Annotated[Path | None, typer.Option("--json", readable=False, help="Write all rounds.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, each of which measures all models.")] = Plan.rounds,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="Seconds for which a round measures each model.")
+    ] = Plan.seconds,
+    memory: Annotated[
+        bool, typer.Option(help="Measure peak memory too, in a process of its own for each model.")
+    ] = Plan.memory,
+    device: options.Device = Plan.device,
+    json: Annotated[
+        Path | None, typer.Option("--json", readable=False, help="Write the figures of all rounds as JSON.")
+    ] = None,
     target: Annotated[
-        str, typer.Option(help="ascend310, ascend310b or ascend310p: predict for that chip instead, layer by layer.")
+        str, typer.Option(help="ascend310, ascend310b or ascend310p: predict the time on that chip, layer by layer.")
     ] = "",
 ) -> None:
     """Measure how fast models matte the packaged sample, beside a reference, round after round.
@@ -47,9 +69,8 @@ def bench(
     koutu bench koutu-small modnet=random --size 512x512 --target ascend310
     """
     from koutu.bench import run, text
-    from koutu.bench.cases import Plan, parse_size
+    from koutu.bench.cases import parse_size
     from koutu.types import InputError, ModelError, OutputError
-    from koutu.zoo import DEFAULT
 
     numbers = _several(threads)
     if not all(number.isdecimal() for number in numbers):
@@ -57,11 +78,11 @@ def bench(
     if json and not json.parent.is_dir():
         raise OutputError(f"expected a folder for {json}, found no {json.parent}; make it first")
     if target:
-        _predicted(models or [against or DEFAULT], target, _several(size), _several(precision) or ["fp16"], json)
+        _predicted(models or [against], target, _several(size), _several(precision) or ["fp16"], json)
         return
     plan = Plan(
         sizes=[parse_size(word) for word in _several(size)], threads=[int(number) for number in numbers],
-        engines=_several(engine), precisions=_several(precision), against=against or DEFAULT, rounds=rounds,
+        engines=_several(engine), precisions=_several(precision), against=against, rounds=rounds,
         seconds=seconds, device=device, memory=memory,
     )  # fmt: skip
     content = run.bench(models or [plan.against], plan, tell=_tell)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from koutu.cli import options
+from koutu.cli.options import AUTO
 from koutu.types import OutputError
 
 if TYPE_CHECKING:
@@ -28,17 +30,18 @@ def _top() -> None:
 @app.command()
 def check(
     root: Annotated[Path, typer.Argument(metavar="DIR", readable=False, help="A data set's folder, or a video.")],
-    layout: Annotated[str, typer.Option(help="Layout of the data set, if it is not to be guessed.")] = "auto",
+    layout: options.Layout = AUTO,
     against: Annotated[
-        Path | None, typer.Option(metavar="DIR", readable=False, help="Another set, to look for the same pictures in.")
+        Path | None,
+        typer.Option(metavar="DIR", readable=False, help="Another data set, to look for the same pictures in."),
     ] = None,
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", readable=False, help="Write a contact sheet, .jpg or .png.")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", readable=False, help="Write everything found.")
+        Path | None, typer.Option("--json", metavar="FILE", readable=False, help="Write everything found, as JSON.")
     ] = None,
-    threads: Annotated[int, typer.Option(min=0, help="That read; 0 for as many as suit.")] = 0,
+    threads: options.Readers = 0,
 ) -> None:
     """Read a whole data set: what it holds, what is broken, what is there twice. Exit code 3 if something is broken.
 

@@ -7,21 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from koutu.cli.options import Steady
+from koutu.cli import options
+from koutu.defaults import DEVICE
+from koutu.evaluation.settings import Recipe, Settings
 from koutu.types import InputError
 
 if TYPE_CHECKING:
     from koutu.data.sets.open import DataSet
 
 Backgrounds = Annotated[
-    Path | None, typer.Option(readable=False, help="Folder of pictures or videos to compose cut-outs on.")
+    Path | None, typer.Option(readable=False, help="Folder of pictures or videos that cut-outs are composed on.")
 ]
-Seed = Annotated[int, typer.Option(help="Of what is drawn when cut-outs are composed.")]
-Frames = Annotated[int, typer.Option(min=1, help="Frames of a composed clip; 1 for stills.")]
-Cause = Annotated[str, typer.Option(help="Compose for one difficulty, or all: see `koutu data compose --help`.")]
-Layout = Annotated[str, typer.Option(help="Layout of the data set, if it is not to be guessed.")]
-Split = Annotated[str, typer.Option(help="Part of the data set, if it has several.")]
-Size = Annotated[str, typer.Option(metavar="WxH", help="Canvas of composed pictures; the cut-out's own if not given.")]
+Frames = Annotated[int, typer.Option(min=1, help="Frames of each composed clip; 1 makes stills.")]
+Cause = Annotated[
+    str, typer.Option(help="Compose for one difficulty, or for all: `koutu data compose --help` names them.")
+]
+Split = Annotated[str, typer.Option(help="Part of the data set; auto takes the first that is for tests.")]
+Size = Annotated[
+    str, typer.Option(metavar="WxH", help="Pixels of composed pictures; those of the cut-out if not given.")
+]
+Limit = Annotated[int, typer.Option(min=0, help="Take only the first so many clips; 0 takes all.")]
 
 
 def evaluate(
@@ -29,27 +34,35 @@ def evaluate(
         list[str],
         typer.Argument(metavar="MODEL... DATA", help="Names of `koutu models`, .onnx or .yaml files; then a data set."),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="Folder.")] = Path("koutu-eval"),
-    layout: Layout = "auto",
-    split: Split = "auto",
+    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="Folder for the results.")] = Path(
+        "koutu-eval"
+    ),
+    layout: options.Layout = options.AUTO,
+    split: Split = options.AUTO,
     backgrounds: Backgrounds = None,
-    seed: Seed = 0,
-    frames: Frames = 1,
-    cause: Cause = "",
+    seed: options.Seed = Recipe.seed,
+    frames: Frames = Recipe.frames,
+    cause: Cause = Recipe.cause,
     size: Size = "",
-    limit: Annotated[int, typer.Option(min=0, help="Only the first so many clips; 0 for all.")] = 0,
+    limit: Limit = 0,
     recovery: Annotated[
         bool,
         typer.Option(
-            "--recovery", help="Clips, of 24 frames or more, again with a wrong memory and with somebody who comes in."
+            "--recovery",
+            help="Run clips, of 24 frames or more, again with a wrong memory and with somebody who comes in.",
         ),
-    ] = False,
-    perceptual: Annotated[bool, typer.Option(help="Measure Gradient and Connectivity too.")] = True,
-    mask: Annotated[str, typer.Option(help="auto: networks that need a mask get the default network's.")] = "",
-    trimap_radius: Annotated[int, typer.Option(min=1, help="Of trimaps made from truths where the set has none.")] = 25,
-    device: Annotated[str, typer.Option(help="cpu, cuda, …")] = "cpu",
-    threads: Annotated[int, typer.Option(min=0, help="Threads of the engine; 0 for its own choice.")] = 0,
-    steady: Steady = None,
+    ] = Settings.recovery,
+    perceptual: Annotated[bool, typer.Option(help="Measure Gradient and Connectivity too.")] = Settings.perceptual,
+    mask: Annotated[
+        str,
+        typer.Option(help="auto gives networks that need a mask the default network's matte; no mask if not given."),
+    ] = "",
+    trimap_radius: Annotated[
+        int, typer.Option(min=1, help="Pixels on either side of the edge, of trimaps made where the set has none.")
+    ] = Settings.trimap_radius,
+    device: options.Device = DEVICE,
+    threads: options.Threads = 0,
+    steady: options.Steady = None,
 ) -> None:
     """Measure networks on a data set: a table, results.csv, .json and .xlsx, and report.html to look at.
 
@@ -62,13 +75,11 @@ def evaluate(
     koutu eval koutu portraits/ --backgrounds places/ --recovery -o memory
     """
     from koutu.evaluation.cards import card
-    from koutu.evaluation.measure import Settings
     from koutu.evaluation.recovery import LENGTH
     from koutu.evaluation.report import page
     from koutu.evaluation.run import evaluate as run_evaluation
     from koutu.evaluation.sheet import write_workbook
     from koutu.evaluation.table import save, sum_up, text, write
-    from koutu.evaluation.testset import Recipe
     from koutu.files import folder
     from koutu.matting.matter import Matter
     from koutu.progress import Steps
@@ -99,15 +110,17 @@ def evaluate(
 
 def compose(
     cutouts: Annotated[Path, typer.Argument(readable=False, help="A data set of cut-outs: foregrounds and alphas.")],
-    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="Folder, which must not exist.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", readable=False, help="Folder for the test set; it must not exist.")
+    ],
     backgrounds: Backgrounds = None,
-    layout: Layout = "auto",
-    split: Split = "auto",
-    seed: Seed = 0,
-    frames: Frames = 1,
-    cause: Cause = "",
+    layout: options.Layout = options.AUTO,
+    split: Split = options.AUTO,
+    seed: options.Seed = Recipe.seed,
+    frames: Frames = Recipe.frames,
+    cause: Cause = Recipe.cause,
     size: Size = "",
-    limit: Annotated[int, typer.Option(min=0, help="Only the first so many clips; 0 for all.")] = 0,
+    limit: Limit = 0,
 ) -> None:
     """Write a test set composed from cut-outs, as RVM's evaluation lays it out: SET/CLIP/com, pha, fgr, bgr.
 
@@ -117,7 +130,7 @@ def compose(
     koutu data compose PhotoMatte85 -o test --backgrounds places/ --seed 10
     koutu data compose VideoMatte240K --split test -o hard --backgrounds clips/ --frames 100 --cause all --size 512x288
     """
-    from koutu.evaluation.testset import Recipe, save_set
+    from koutu.evaluation.testset import save_set
     from koutu.progress import Steps
 
     if backgrounds is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from koutu.cli import options
+from koutu.export.defaults import FRAMES, TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from koutu.export.run import Exported
 
 
-_TARGETS = "onnx, openvino, tflite, coreml, ncnn, caffe, ascend (a folder) or hilens (a skill)."
+_TARGETS = "Form to write: onnx, openvino, tflite, coreml, ncnn, caffe, ascend (a folder) or hilens (a skill)."
 
 
 class Preprocess(str, Enum):
@@ -26,40 +27,73 @@ class Preprocess(str, Enum):
 
 
 def export(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Packaged weights, a .pt, or a network's name.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Packaged weights, a .pt file, or the name of a network.")
+    ],
     to: Annotated[str, typer.Option("--to", metavar="TARGET", help=_TARGETS)],
-    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="File; its card goes beside.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", readable=False, help="File or folder to write; its card goes beside it.")
+    ],
     size: Annotated[
-        str, typer.Option(metavar="WxH", help="Of the pictures, or any; the target's best if left out.")
+        str,
+        typer.Option(metavar="WxH", help="Pixels of the pictures, or any; what suits the target best if not given."),
     ] = "",
     preprocess: Annotated[
-        Preprocess | None, typer.Option(help="inside: uint8 RGB NHWC in; outside: float NCHW in [0, 1].")
+        Preprocess | None,
+        typer.Option(help="inside: takes uint8 RGB NHWC; outside: float NCHW in [0, 1]; the target's if not given."),
     ] = None,
-    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8, as far as the target has it.")] = "",
-    ratio: Annotated[str, typer.Option(help="Of what the network sees to the picture: 1/4 or 0.25; built in.")] = "",
+    precision: Annotated[
+        str, typer.Option(help="fp32, fp16 or int8, as far as the target has it; its usual one if not given.")
+    ] = "",
+    ratio: Annotated[
+        str,
+        typer.Option(
+            help="Side of what the network sees over the picture's, 1/4 or 0.25, built in; its own if not given."
+        ),
+    ] = "",
     refine: Annotated[
-        bool, typer.Option("--refine", help="Alpha follows the full-size edges inside the file.")
+        bool, typer.Option("--refine", help="Let alpha follow the full-size edges inside the file.")
     ] = False,
     clip: Annotated[
-        list[Path] | None, typer.Option("--clip", readable=False, help="For parity and int8; several. Else the sample.")
+        list[Path] | None,
+        typer.Option(
+            "--clip", readable=False, help="Video for parity and int8, the packaged sample if not given; several."
+        ),
     ] = None,
-    people: Annotated[Path | None, typer.Option(readable=False, help="Pack of people, for int8's truth.")] = None,
-    backgrounds: Annotated[Path | None, typer.Option(readable=False, help="Pack of places, with --people.")] = None,
-    scenes: Annotated[int, typer.Option(min=2, help="Made of the packs.")] = 8,
+    people: options.People = None,
+    backgrounds: options.Backgrounds = None,
+    scenes: options.Scenes = 8,
     frames: Annotated[
-        int, typer.Option(min=60, help="Of each clip for the parity gate; shorter ones are looped.")
-    ] = 60,
-    tolerance: Annotated[float, typer.Option(min=0.0, help="Thousandths of alpha that int8 may cost.")] = 0.5,
+        int,
+        typer.Option(min=FRAMES, help="Frames of each clip that parity is measured on; shorter clips are looped."),
+    ] = FRAMES,
+    tolerance: options.Tolerance = TOLERANCE,
     allow: Annotated[
-        str, typer.Option(metavar="LARGEST,MEAN,DTSSD", help="Differences to torch, other than the precision's own.")
+        str,
+        typer.Option(
+            metavar="LARGEST,MEAN,DTSSD", help="Largest differences to torch allowed; the precision's own if not given."
+        ),
     ] = "",
-    soc: Annotated[str, typer.Option(help="ascend: the chip, Ascend310, Ascend310B1 … as npu-smi tells it.")] = "",
-    camera: Annotated[str, typer.Option(help="ascend, hilens: what it hands over, nv21; nv12, rgb888; rgb.")] = "",
+    soc: Annotated[str, typer.Option(help="Chip, for ascend: Ascend310, Ascend310B1 … as npu-smi tells it.")] = "",
+    camera: Annotated[
+        str,
+        typer.Option(
+            help="Camera's pictures: nv21 (if not given), nv12, rgb888 or bgr888 for ascend; nv21 or rgb for hilens."
+        ),
+    ] = "",
     background: Annotated[
-        str, typer.Option("--background", "-b", help="hilens: image, colour, blur[:STRENGTH], or camera, no change.")
+        str,
+        typer.Option(
+            "--background",
+            "-b",
+            help="Behind the person, for hilens: image, colour, blur[:STRENGTH], or camera, which changes nothing.",
+        ),
     ] = "",
     setting: Annotated[
-        list[str] | None, typer.Option("--setting", metavar="NAME=VALUE", help="hilens: of its config.json; several.")
+        list[str] | None,
+        typer.Option(
+            "--setting", metavar="NAME=VALUE", help="A field of the skill's config.json, for hilens; several."
+        ),
     ] = None,
     weights: options.Weights = "",
     option: options.Option = [],  # noqa: B006
@@ -82,7 +116,7 @@ def export(
     from koutu.progress import Steps
 
     require_tools(to)
-    from koutu.export.clips import Sources
+    from koutu.export.defaults import Sources
     from koutu.export.run import Request
     from koutu.export.run import export as write
     from koutu.export.subject import parse_ratio, subject

@@ -6,24 +6,30 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from koutu.cli import options
+from koutu.export.defaults import ALLOWED, Sources
 
 if TYPE_CHECKING:
     from koutu.export.gate import Calibration
 
 
 def gate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", readable=False, help="Its two parts lie beside it.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL.onnx", readable=False, help="The network; its two parts lie beside it.")
+    ],
     people: options.People = None,
     backgrounds: options.Backgrounds = None,
     clip: options.Films = None,
-    scenes: Annotated[int, typer.Option(min=2, help="Made of the packs.")] = 32,
-    frames: options.SceneFrames = 24,
-    held_out: options.HeldOut = 50,
+    scenes: options.Scenes = Sources.scenes,
+    frames: options.SceneFrames = Sources.frames,
+    held_out: options.HeldOut = Sources.held_out,
     threshold: Annotated[
-        float | None, typer.Option(min=0.0, help="In thousandths of alpha, instead of the chosen one.")
+        float | None,
+        typer.Option(min=0.0, help="Thousandths of alpha that a frame may lose; chosen by --allowed if not given."),
     ] = None,
-    allowed: Annotated[float, typer.Option(min=0.0, help="Share by which the error may get worse.")] = 0.05,
-    seed: options.SceneSeed = 0,
+    allowed: Annotated[
+        float, typer.Option(min=0.0, help="Share by which the error may get worse: 0.05 is 5 %.")
+    ] = ALLOWED,
+    seed: options.Seed = Sources.seed,
 ) -> None:
     """Calibrate when koutu video may leave a frame to the network's cheap part; written into MODEL-low.onnx.
 
@@ -35,7 +41,7 @@ def gate(
     require("calibrating")
     from koutu.engines.early_exit import parts_of
     from koutu.engines.onnxruntime import OnnxBackend
-    from koutu.export.clips import Clip, Sources, filmed, made
+    from koutu.export.clips import Clip, filmed, made
     from koutu.export.gate import calibrate
     from koutu.progress import Steps
 

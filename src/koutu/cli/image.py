@@ -8,20 +8,25 @@ import typer
 
 from koutu.cli import options
 from koutu.cli.options import load_backend, make_hints
+from koutu.defaults import DEVICE
 from koutu.types import KoutuError
 
-Sources = Annotated[list[str], typer.Argument(metavar="IN…", help="Images, or - for standard input.")]
-Output = Annotated[str, typer.Option("--output", "-o", help="A folder, a file for one image, or - for stdout.")]
+Sources = Annotated[list[str], typer.Argument(metavar="IN…", help="Images to cut out, or - for standard input.")]
+Output = Annotated[
+    str, typer.Option("--output", "-o", help="Folder to write into, a file for one image, or - for standard output.")
+]
 
 
 def image(
     sources: Sources,
     output: Output,
-    background: Annotated[
-        str, typer.Option("--background", "-b", help="Image, colour, blur[:STRENGTH], green or transparent.")
-    ] = "transparent",
-    alpha_only: Annotated[bool, typer.Option("--alpha-only", help="Write alpha as a grey picture.")] = False,
-    multilevel: Annotated[bool, typer.Option(help="Colours by pymatting's multi-level method, slower.")] = False,
+    background: options.Background = "transparent",
+    alpha_only: Annotated[
+        bool, typer.Option("--alpha-only", help="Write alpha as a grey picture instead of the person.")
+    ] = False,
+    multilevel: Annotated[
+        bool, typer.Option(help="Estimate the person's colours by pymatting's multi-level method, which is slower.")
+    ] = False,
     model: options.Model = "",
     weights: options.Weights = "",
     option: options.Option = [],  # noqa: B006
@@ -32,9 +37,9 @@ def image(
     clicks: options.Clicks = "",
     trimap_radius: options.Radius = -1,
     engine: options.Engine = "",
-    device: options.Device = "cpu",
+    device: options.Device = DEVICE,
     threads: options.Threads = 0,
-    fit: options.BackgroundFit = options.Fit.cover,
+    fit: options.BackgroundFit = options.FIT,
 ) -> None:
     """Cut the person out of images. Into a folder, each is written as STEM.png.
 
@@ -69,10 +74,12 @@ def trimap(
     mask: options.Mask = "",
     clicks: options.Clicks = "",
     trimap_radius: options.Radius = -1,
-    model: Annotated[str, typer.Option("--model", "-m", help="shm: by the T-Net of Semantic Human Matting.")] = "",
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Network that makes trimaps: shm, by Semantic Human Matting's T-Net.")
+    ] = "",
     weights: options.Weights = "",
     option: options.Option = [],  # noqa: B006
-    device: options.Device = "cpu",
+    device: options.Device = DEVICE,
 ) -> None:
     """Make trimaps: from a mask, from clicks, from the default network's matte, or by a network made for it.
 

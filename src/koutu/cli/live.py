@@ -8,6 +8,8 @@ import typer
 
 from koutu.cli import options
 from koutu.cli.options import load_backend, make_hints
+from koutu.defaults import DEVICE
+from koutu.live.options import Encoding, Options, Patience, Quality, Reading
 
 if TYPE_CHECKING:
     from koutu.engines.backend import Backend
@@ -23,15 +25,22 @@ def live(
     out: Annotated[
         list[str],
         typer.Option(
-            "--out", "-o", help="window, page[:PORT], virtual-camera, file, .m3u8, rtmp://…, rtsp://…; several."
+            "--out",
+            "-o",
+            help="window, page[:PORT], virtual-camera, file, .m3u8, rtmp://…, rtsp://…; give it again for more.",
         ),
     ] = ["page"],  # noqa: B006
     background: Annotated[
         list[str],
-        typer.Option("--background", "-b", help="Image, video, colour, blur[:STRENGTH]; more to choose from."),
+        typer.Option(
+            "--background",
+            "-b",
+            help=f"Behind the person: image or video file, {options.BEHIND}; given again, more to choose from.",
+        ),
     ] = ["blur"],  # noqa: B006
     model: Annotated[
-        list[str], typer.Option("--model", "-m", help="As of koutu video; the first runs, more to choose from.")
+        list[str],
+        typer.Option("--model", "-m", help="Model as of koutu video; the first one runs, the others can be chosen."),
     ] = [],  # noqa: B006
     weights: options.Weights = "",
     option: options.Option = [],  # noqa: B006
@@ -39,35 +48,45 @@ def live(
     plate: options.Plate = None,
     plate_fixed: options.Fixed = False,
     engine: options.Engine = "",
-    device: options.Device = "cpu",
+    device: options.Device = DEVICE,
     threads: options.Threads = 0,
     gate: options.Gate = None,
     steady: options.Steady = None,
-    fit: options.BackgroundFit = options.Fit.cover,
+    fit: options.BackgroundFit = options.FIT,
     mirror: Annotated[bool, typer.Option("--mirror", help="Exchange left and right.")] = False,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Of the camera's or screen's pictures.")] = "",
-    fps: Annotated[float, typer.Option(min=0.0, help="Of the camera or screen; 0 for its own.")] = 0.0,
-    input_option: Annotated[
-        list[str], typer.Option(metavar="NAME=VALUE", help="FFmpeg's, for the source: input_format=mjpeg.")
-    ] = [],  # noqa: B006
-    loop: Annotated[bool, typer.Option("--loop", help="Begin a film again at its end.")] = False,
-    network_size: Annotated[str, typer.Option(help="auto, or a share of the network's pixels: 1, 0.7, 0.5 …")] = "auto",
-    hold: Annotated[
-        float, typer.Option(min=1.0, help="Pictures a second below which the network gets smaller.")
-    ] = 25.0,
-    refine: Annotated[bool, typer.Option(help="Let alpha follow the edges of the full-size picture.")] = True,
-    decontaminate: Annotated[bool, typer.Option(help="Take the old background's light off the edges.")] = True,
-    audio: Annotated[bool, typer.Option(help="Pass the source's sound on.")] = True,
-    microphone: Annotated[
-        str, typer.Option(metavar="DEVICE", help="Heard instead: default, alsa:hw:1, dshow:audio=NAME …")
+    size: Annotated[
+        str, typer.Option(metavar="WxH", help="Pixels of the camera's or screen's pictures; its own if not given.")
     ] = "",
-    preset: Annotated[str, typer.Option(help="x264 preset of files and streams.")] = "superfast",
-    crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of files: 0 lossless, 51 worst.")] = 20,
-    bitrate: Annotated[int, typer.Option(min=100, help="Of streams, kilobits a second.")] = 4000,
+    fps: Annotated[
+        float, typer.Option(min=0.0, help="Pictures a second of the camera or screen; 0 leaves it as it is.")
+    ] = 0.0,
+    input_option: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=VALUE", help="An option of FFmpeg's for the source, such as input_format=mjpeg; several."
+        ),
+    ] = [],  # noqa: B006
+    loop: Annotated[bool, typer.Option("--loop", help="Begin a film again at its end.")] = Reading.loop,
+    network_size: Annotated[
+        str, typer.Option(help="Share of the network's pixels that it gets: 1, 0.7, 0.5 …; auto follows the speed.")
+    ] = "auto",
+    hold: Annotated[
+        float, typer.Option(min=1.0, help="Pictures a second below which auto makes the network smaller.")
+    ] = Options.hold,
+    refine: options.Refine = Quality.refine,
+    decontaminate: options.Decontaminate = Quality.decontaminate,
+    audio: options.Audio = Reading.audio,
+    microphone: Annotated[
+        str,
+        typer.Option(metavar="DEVICE", help="Sound from default, alsa:hw:1, dshow:audio=NAME … instead of the source."),
+    ] = "",
+    preset: options.Preset = Encoding.preset,
+    crf: options.Crf = Encoding.crf,
+    bitrate: Annotated[int, typer.Option(min=100, help="Kilobits a second of streams.")] = Encoding.bitrate,
     patience: Annotated[
-        float, typer.Option(min=0.0, help="Seconds for a lost source or receiver to come back.")
-    ] = 60.0,
-    seconds: Annotated[float, typer.Option(min=0.0, help="End after so long; 0 for no end.")] = 0.0,
+        float, typer.Option(min=0.0, help="Seconds that a lost source or receiver has to come back.")
+    ] = Patience.seconds,
+    seconds: Annotated[float, typer.Option(min=0.0, help="Seconds after which it ends; 0 is never.")] = 0.0,
 ) -> None:
     """Put another background behind a camera, a stream, the screen or a film, as it happens.
 
@@ -79,13 +98,9 @@ def live(
     koutu live talk.mp4 -o live/talk.m3u8 --loop
     """
     from koutu.live.controls import Desk, Settings
-    from koutu.live.encoded_sinks import Encoding
     from koutu.live.microphone import microphone_of
-    from koutu.live.output_thread import Patience
-    from koutu.live.run import Live, Options
-    from koutu.live.source import Reading
+    from koutu.live.run import Live
     from koutu.live.source_address import Wish, place_of
-    from koutu.live.stages import Quality
     from koutu.live.terminal import Screen, summary
     from koutu.types import InputError
     from koutu.zoo import CHOICE

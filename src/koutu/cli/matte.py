@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from koutu.cli.data import BROKEN, SHOWN, tell_broken
+from koutu.data.mattes.plan import Plan
 from koutu.types import InputError
 
 
@@ -17,19 +18,31 @@ class Solver(str, Enum):
     knn = "knn"
 
 
+_METHOD = Solver(Plan.method)
+
+
 def matte(
     pictures: Annotated[Path, typer.Argument(readable=False, help="A folder of pictures, or one picture.")],
-    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="A folder for pha/, fgr/, reports.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", readable=False, help="Folder for pha/, fgr/ and the reports.")
+    ],
     masks: Annotated[
-        Path | None, typer.Option(metavar="DIR", readable=False, help="Masks with the names of the pictures.")
+        Path | None, typer.Option(metavar="DIR", readable=False, help="Folder of masks that have the pictures' names.")
     ] = None,
     network: Annotated[
-        str, typer.Option(metavar="NAME[=FILE]", help="Finds the person where there are no masks; else the default.")
-    ] = "",
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for one a core.")] = 0,
-    long_side: Annotated[int, typer.Option(min=0, help="Pixels to which larger pictures are shrunk; 0 never.")] = 0,
-    method: Annotated[Solver, typer.Option(help="How alpha is solved.")] = Solver.closed_form,
-    keep_pictures: Annotated[bool, typer.Option("--pictures", help="Write the pictures too, into src/.")] = False,
+        str,
+        typer.Option(
+            metavar="NAME[=FILE]", help="Network that finds the person without masks; the default if not given."
+        ),
+    ] = Plan.network,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that work; 0 is one for each core.")] = 0,
+    long_side: Annotated[
+        int, typer.Option(min=0, help="Pixels of the long side that larger pictures are shrunk to; 0 shrinks none.")
+    ] = Plan.long_side,
+    method: Annotated[Solver, typer.Option(help="Method by which alpha is solved.")] = _METHOD,
+    keep_pictures: Annotated[
+        bool, typer.Option("--pictures", help="Write the pictures too, into src/.")
+    ] = Plan.pictures,
 ) -> None:
     """Make mattes for pictures that have masks, or nothing: a data set with alpha and clean colours to train from.
 
@@ -42,7 +55,7 @@ def matte(
     koutu data check mattes/ --sheet sheet.jpg
     """
     from koutu.data.mattes.folder import matte_folder
-    from koutu.data.mattes.one import ACCEPTED, FAILED, REJECTED, Plan
+    from koutu.data.mattes.one import ACCEPTED, FAILED, REJECTED
     from koutu.progress import Steps
 
     if masks and network:

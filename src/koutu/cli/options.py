@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from koutu.pipeline.look import Look
+
 if TYPE_CHECKING:
     from koutu.engines.backend import Backend
     from koutu.matting.hints import Hints
@@ -19,41 +21,119 @@ class Fit(str, Enum):
     stretch = "stretch"
 
 
+FIT = Fit(Look.fit)
+AUTO = "auto"  # of layouts and splits: found by what is there
+
+
+# What networks run on.
 Model = Annotated[
-    str, typer.Option("--model", "-m", help="A name of `koutu models`, an export (.onnx, .json), a .yaml description.")
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Name that `koutu models` lists, exported file (.onnx, .json) or .yaml description; koutu if not given.",
+    ),
 ]
-Engine = Annotated[str, typer.Option(help="onnxruntime, openvino or torch; exactly what is asked for runs.")]
+Engine = Annotated[
+    str,
+    typer.Option(help="Engine: onnxruntime, openvino or torch; if not given, the first of these that the model has."),
+]
 Device = Annotated[
-    str, typer.Option(help="cpu, or what the engine offers: cuda (onnxruntime, torch), gpu, npu (openvino).")
+    str, typer.Option(help="Where the engine runs: cpu, cuda (onnxruntime, torch), gpu or npu (openvino).")
 ]
-Threads = Annotated[int, typer.Option(min=0, help="Threads of the engine; 0 for its own choice.")]
-BackgroundFit = Annotated[Fit, typer.Option("--fit", help="How the background meets the frame.")]
+Threads = Annotated[int, typer.Option(min=0, help="Threads of the engine; 0 leaves their number to it.")]
 Gate = Annotated[
     bool | None,
-    typer.Option("--gate/--no-gate", help="Leave simple scenes to the network's cheap part; by default if it can."),
+    typer.Option(
+        "--gate/--no-gate", help="Leave simple scenes to the network's cheap part; if neither is given, where it can."
+    ),
 ]
 Steady = Annotated[
     bool | None,
-    typer.Option("--steady/--no-steady", help="Carry alpha along against flicker; by default if it can."),
+    typer.Option("--steady/--no-steady", help="Carry alpha along against flicker; if neither is given, where it can."),
 ]
-Weights = Annotated[str, typer.Option(help="Published checkpoint or file of a network of `koutu models`, or random.")]
-Option = Annotated[list[str], typer.Option("--option", metavar="NAME=VALUE", help="Field of the network's Config.")]
-Trimap = Annotated[Path | None, typer.Option(readable=False, help="Trimap: black, grey, white. Picture or video.")]
-Mask = Annotated[str, typer.Option(help="Coarse mask, picture or video; or auto, by the default network.")]
-Plate = Annotated[Path | None, typer.Option(readable=False, help="The scene without anybody, picture or video.")]
+Weights = Annotated[
+    str,
+    typer.Option(help="File with the weights that a network of `koutu models` was published with, or random."),
+]
+Option = Annotated[
+    list[str],
+    typer.Option("--option", metavar="NAME=VALUE", help="A field of the network's Config; give it again for more."),
+]
+
+# What a network needs beside the picture.
+Trimap = Annotated[
+    Path | None,
+    typer.Option(readable=False, help="Picture or video: black is background, white the person, grey unknown."),
+]
+Mask = Annotated[
+    str, typer.Option(help="Coarse mask, a picture or video; auto has the default network make it. None if not given.")
+]
+Plate = Annotated[Path | None, typer.Option(readable=False, help="Picture or video of the scene without anybody.")]
 Fixed = Annotated[bool, typer.Option("--plate-fixed", help="The camera stood still: do not align the plate.")]
 Propagate = Annotated[
-    str, typer.Option(metavar="FILE", help="Checkpoint of STM: carries the first frame's mask or trimap on, for MODEL.")
+    str,
+    typer.Option(
+        metavar="FILE", help="Checkpoint of STM, which carries the first frame's mask or trimap on to all others."
+    ),
 ]
-Clicks = Annotated[str, typer.Option(help='Points "x,y x,y -x,y" on the person; a minus marks the background.')]
-Radius = Annotated[int, typer.Option("--trimap-radius", help="Unknown band around a mask's edge, in pixels; -1: 2 %.")]
+Clicks = Annotated[
+    str, typer.Option(help='Points "x,y x,y -x,y" in pixels: on the person, or with a minus on the background.')
+]
+Radius = Annotated[
+    int,
+    typer.Option(
+        "--trimap-radius", help="Pixels on either side of a mask's edge that are unknown; -1 is 2 % of the short side."
+    ),
+]
 
-People = Annotated[Path | None, typer.Option(readable=False, help="Pack of people, with --backgrounds.")]
-Backgrounds = Annotated[Path | None, typer.Option(readable=False, help="Pack of places.")]
-Films = Annotated[list[Path] | None, typer.Option("--clip", readable=False, help="A film of your own; several.")]
-SceneFrames = Annotated[int, typer.Option(min=2, help="Of each scene.")]
-HeldOut = Annotated[int, typer.Option(min=1, help="As in training: 1 in so many people.")]
-SceneSeed = Annotated[int, typer.Option(min=0, help="Of the scenes.")]
+# How the result looks.
+BEHIND = "a colour (a name, #rrggbb or r,g,b), blur or blur:STRENGTH (% of the short side, above 0, at most 100)"
+Background = Annotated[
+    str,
+    typer.Option("--background", "-b", help=f"Behind the person: image or video file, {BEHIND}, green or transparent."),
+]
+BackgroundFit = Annotated[
+    Fit,
+    typer.Option("--fit", help="The background fills the frame and is cropped, fits inside it, or is distorted to it."),
+]
+Refine = Annotated[bool, typer.Option(help="Let alpha follow the edges of the full-size picture.")]
+Decontaminate = Annotated[bool, typer.Option(help="Take the old background's light off the edges.")]
+Preset = Annotated[
+    str, typer.Option(help="x264 or x265 preset, ultrafast to veryslow: the slower, the smaller the file.")
+]
+Crf = Annotated[int, typer.Option(min=0, max=51, help="Quality of files: 0 is lossless, 51 the worst.")]
+Audio = Annotated[bool, typer.Option(help="Keep the source's sound.")]
+
+# Data sets, and scenes made of packs.
+Layout = Annotated[str, typer.Option(help="Layout of the data set, of docs/datasets.md; auto finds it out.")]
+Readers = Annotated[int, typer.Option(min=0, help="Threads that read; 0 is as many as the processor runs.")]
+Seed = Annotated[
+    int, typer.Option(min=0, help="Number that everything random follows from: the same draws the same again.")
+]
+People = Annotated[
+    Path | None, typer.Option(readable=False, help="Pack of people that scenes are made of, with --backgrounds.")
+]
+Backgrounds = Annotated[
+    Path | None, typer.Option(readable=False, help="Pack of places that scenes are made of, with --people.")
+]
+Scenes = Annotated[int, typer.Option(min=2, help="Number of scenes made of the packs.")]
+SceneFrames = Annotated[int, typer.Option(min=2, help="Frames of each scene made of the packs.")]
+HeldOut = Annotated[
+    int, typer.Option(min=1, help="One in so many groups of people is taken: those held out in training.")
+]
+Films = Annotated[
+    list[Path] | None, typer.Option("--clip", readable=False, help="A video of your own; give it again for more.")
+]
+Tolerance = Annotated[
+    float, typer.Option(min=0.0, help="Thousandths of alpha that int8 may cost; layers stay in float32 for it.")
+]
+
+# Recipes.
+Changes = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, such as lr=1e-4 or stage1.steps=20000."),
+]
 
 
 def require_packs(people: Path | None, backgrounds: Path | None) -> None:

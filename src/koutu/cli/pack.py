@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from koutu.cli import options
 from koutu.cli.data import BROKEN, tell_broken
+from koutu.data.packs.plan import Plan
 from koutu.types import InputError
 
 if TYPE_CHECKING:
@@ -15,31 +17,42 @@ if TYPE_CHECKING:
 
 def pack(
     sets: Annotated[
-        list[str], typer.Argument(metavar="[NAME=]DIR…", help="Data sets, cut-outs, mattes; NAME: of the set.")
+        list[str], typer.Argument(metavar="[NAME=]DIR…", help="Data sets, cut-outs, mattes; NAME= names the set.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="OUT: becomes OUT.bin and OUT.json.")],
-    backgrounds: Annotated[bool, typer.Option("--backgrounds", help="Pictures and videos to put people on.")] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", readable=False, help="OUT is written as OUT.bin and OUT.json.")
+    ],
+    backgrounds: Annotated[
+        bool, typer.Option("--backgrounds", help="Pack pictures and videos to put people on, not people.")
+    ] = Plan.backgrounds,
     emptied: Annotated[
-        list[str], typer.Option(metavar="NAME", help="A set of people, wanted for the places behind them.")
+        list[str],
+        typer.Option(metavar="NAME", help="A set of people whose places are wanted, without them; several."),
     ] = [],  # noqa: B006
-    long_side: Annotated[int, typer.Option(min=0, help="Pixels at most; 0 for 448, of backgrounds 640.")] = 0,
-    frames: Annotated[int, typer.Option(min=1, help="Of each clip at most, evenly spread.")] = 8,
+    long_side: Annotated[
+        int, typer.Option(min=0, help="Most pixels of the long side; 0 is 448 of people, 640 of backgrounds.")
+    ] = Plan.long_side,
+    frames: Annotated[int, typer.Option(min=1, help="Most frames of each clip, evenly spread.")] = Plan.frames,
     group: Annotated[
-        list[str], typer.Option(metavar="[NAME=]REGEX", help="Finds in a name whose pictures belong together.")
+        list[str],
+        typer.Option(metavar="[NAME=]REGEX", help="Finds, in a picture's name, the group that it belongs to."),
     ] = [],  # noqa: B006
     exclude: Annotated[
-        list[str], typer.Option(metavar="NAME|FILE", help="Pictures, clips or groups to leave out, or a list of such.")
+        list[str],
+        typer.Option(
+            metavar="NAME|FILE", help="Picture, clip or group to leave out, or a file that lists such; several."
+        ),
     ] = [],  # noqa: B006
     licence: Annotated[
-        list[str], typer.Option(metavar="[NAME=]TEXT", help="Kept in the pack, for whoever asks later.")
+        list[str], typer.Option(metavar="[NAME=]TEXT", help="Licence of the set, kept in the pack.")
     ] = [],  # noqa: B006
     layout: Annotated[
-        list[str], typer.Option(metavar="[NAME=]LAYOUT", help="Of the data set, if it is not to be guessed.")
+        list[str], typer.Option(metavar="[NAME=]LAYOUT", help="Layout of the set; it is found out if not given.")
     ] = [],  # noqa: B006
     split: Annotated[
-        list[str], typer.Option(metavar="[NAME=]SPLIT", help="Of the data set, if not the one to train on.")
+        list[str], typer.Option(metavar="[NAME=]SPLIT", help="Split of the set; the one to train on if not given.")
     ] = [],  # noqa: B006
-    threads: Annotated[int, typer.Option(min=0, help="That read; 0 for as many as suit.")] = 0,
+    threads: options.Readers = Plan.threads,
 ) -> None:
     """Pack sets of people, or of backgrounds, into one file to train from: what recipes call people and backgrounds.
 
@@ -52,7 +65,7 @@ def pack(
     koutu data pack -o packs/backgrounds --backgrounds rooms/ scenery/ street.mp4 --exclude people-in-them.txt
     koutu data pack -o packs/backgrounds --backgrounds scenery/ plates=mattes/ --emptied plates
     """
-    from koutu.data.packs.write import Plan, pack_sets
+    from koutu.data.packs.write import pack_sets
     from koutu.progress import Steps
 
     sources = _sources(sets, {"group": group, "licence": licence, "layout": layout, "split": split})
@@ -79,9 +92,9 @@ def _sources(sets: list[str], given: dict[str, list[str]]) -> "list[Source]":
         if not name or name in roots:
             raise InputError(f"expected sets of different names, got {item!r} for another {name!r}; give NAME=DIR")
         roots[name] = Path(root)
-    options = {option: _by_set(option, texts, list(roots)) for option, texts in given.items()}
+    given_of = {option: _by_set(option, texts, list(roots)) for option, texts in given.items()}
     return [
-        Source(name, root, **{option: texts[name] for option, texts in options.items() if name in texts})
+        Source(name, root, **{option: texts[name] for option, texts in given_of.items() if name in texts})
         for name, root in roots.items()
     ]
 

@@ -7,6 +7,7 @@ import typer
 
 from koutu.cli import options
 from koutu.cli.gate import require
+from koutu.export.defaults import TOLERANCE, Sources
 
 if TYPE_CHECKING:
     from koutu.export.quantise import Quantised
@@ -14,17 +15,17 @@ if TYPE_CHECKING:
 
 def quantise(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Packaged weights, or an .onnx file of koutu's.")],
-    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="The quantised network, .onnx.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", readable=False, help="File for the quantised network, .onnx.")
+    ],
     people: options.People = None,
     backgrounds: options.Backgrounds = None,
     clip: options.Films = None,
-    scenes: Annotated[int, typer.Option(min=2, help="Made of the packs.")] = 12,
+    scenes: options.Scenes = 12,
     frames: options.SceneFrames = 12,
-    held_out: options.HeldOut = 50,
-    tolerance: Annotated[
-        float, typer.Option(min=0.0, help="Thousandths of alpha that it may differ by; layers stay float for it.")
-    ] = 0.5,
-    seed: options.SceneSeed = 0,
+    held_out: options.HeldOut = Sources.held_out,
+    tolerance: options.Tolerance = TOLERANCE,
+    seed: options.Seed = Sources.seed,
 ) -> None:
     """Store a network's convolutions in eight bits, but for those that alpha depends on; ONNX Runtime and OpenVINO.
 
@@ -35,7 +36,7 @@ def quantise(
     """
     require("quantising", "onnx", "sympy")
     from koutu.engines.onnxruntime import OnnxBackend
-    from koutu.export.clips import Clip, Sources, filmed, halves, made
+    from koutu.export.clips import Clip, filmed, halves, made
     from koutu.export.quantise import quantise as store
     from koutu.progress import Steps
     from koutu.zoo import packaged

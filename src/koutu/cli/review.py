@@ -8,6 +8,7 @@ import typer
 
 from koutu.cli import options
 from koutu.cli.options import load_backend
+from koutu.defaults import DEVICE
 
 LOST_INPUT = 6  # exit code: finished, but part of the input could not be read
 
@@ -17,13 +18,15 @@ def review(
     alpha: Annotated[
         Path | None, typer.Option(readable=False, help="The alpha of IN: a grey video, or a cut-out made of it.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", readable=False, help="An HTML page.")] = None,
-    json: Annotated[str, typer.Option(metavar="FILE", help="Everything as JSON; - for standard output.")] = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", readable=False, help="Write the report as an HTML page.")
+    ] = None,
+    json: Annotated[str, typer.Option(metavar="FILE", help="Write the report as JSON; - is standard output.")] = "",
     model: options.Model = "",
     weights: options.Weights = "",
     option: options.Option = [],  # noqa: B006
     engine: options.Engine = "",
-    device: options.Device = "cpu",
+    device: options.Device = DEVICE,
     threads: options.Threads = 0,
 ) -> None:
     """Tell where a cut-out video is bad, why, and which option of `koutu video` to try.

@@ -5,25 +5,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from koutu.cli import options
+from koutu.search.plan import Plan
+
 if TYPE_CHECKING:
     from koutu.search.evolve import Tried
 
 
 def search(
     recipe: Annotated[Path, typer.Argument(readable=False, help="A YAML file for a supernet: recipes/search.yaml.")],
-    changes: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe.")
-    ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="Folder.")] = Path("search"),
-    population: Annotated[int, typer.Option(min=4, help="Networks a generation.")] = 16,
-    generations: Annotated[int, typer.Option(min=1, help="Generations.")] = 8,
-    clips: Annotated[int, typer.Option(min=1, help="Held-out scenes that each is judged on.")] = 24,
-    engine: Annotated[str, typer.Option(help="Whose time counts: onnxruntime or openvino.")] = "onnxruntime",
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the engine.")] = 1,
+    changes: options.Changes = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", readable=False, help="Folder for the search and what it finds.")
+    ] = Path("search"),
+    population: Annotated[int, typer.Option(min=4, help="Networks in each generation.")] = Plan.population,
+    generations: Annotated[int, typer.Option(min=1, help="Generations, one after another.")] = Plan.generations,
+    clips: Annotated[int, typer.Option(min=1, help="Held-out scenes that each network is judged on.")] = Plan.clips,
+    engine: Annotated[str, typer.Option(help="Engine whose time counts: onnxruntime or openvino.")] = Plan.engine,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the engine.")] = Plan.threads,
     budget_ms: Annotated[
-        float | None, typer.Option(min=0.0, help="Milliseconds a frame for the one chosen; else the front's knee.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+        float | None,
+        typer.Option(min=0.0, help="Most milliseconds a frame of the network chosen; the front's knee if not given."),
+    ] = Plan.budget,
+    seed: options.Seed = Plan.seed,
 ) -> None:
     """Search tmodnet's shape for this machine: supernet, latency table, evolution. The same command goes on.
 
@@ -37,7 +41,6 @@ def search(
     from koutu.train import require
 
     require()
-    from koutu.search.run import Plan
     from koutu.search.run import search as run
     from koutu.train.recipe import read_recipe
     from koutu.train.watch import Bar

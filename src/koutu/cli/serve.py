@@ -7,38 +7,68 @@ from typing import Annotated
 import typer
 
 from koutu.cli import options
+from koutu.server.settings import Limits, Settings
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all of this machine.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one.")] = 8000,
-    model: options.Model = "koutu",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on: 127.0.0.1 is this machine alone, 0.0.0.0 every network of it.")
+    ] = Settings.host,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")
+    ] = Settings.port,
+    model: options.Model = Settings.model,
     engine: options.Engine = "",
-    device: options.Device = "cpu",
+    device: options.Device = Settings.device,
     token: Annotated[
-        str, typer.Option(envvar="KOUTU_TOKEN", help="Secret that clients must send; better in KOUTU_TOKEN.")
-    ] = "",
-    insecure: Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without a token.")] = False,
-    allow_host: Annotated[list[str], typer.Option(help="Further name of this server, as in its address.")] = [],  # noqa: B006
-    allow_origin: Annotated[list[str], typer.Option(help="Further site whose pages may call, https://….")] = [],  # noqa: B006
+        str, typer.Option(envvar="KOUTU_TOKEN", help="Secret that clients must send; better given in KOUTU_TOKEN.")
+    ] = Settings.token,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen beyond this machine without a token.")
+    ] = Settings.insecure,
+    allow_host: Annotated[
+        list[str], typer.Option(help="Further name that this server is reached by; give it again for more.")
+    ] = [],  # noqa: B006
+    allow_origin: Annotated[
+        list[str], typer.Option(help="Further site, https://…, whose pages may call; give it again for more.")
+    ] = [],  # noqa: B006
     jobs_folder: Annotated[
-        Path | None, typer.Option(readable=False, help="Finished videos are kept here over a restart.")
-    ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Pictures worked on at one time; 0: one a core.")] = 0,
-    threads: Annotated[int, typer.Option(min=0, help="Of the engine, for each of them; 0: its own choice.")] = 1,
-    cert: Annotated[Path | None, typer.Option(readable=False, help="TLS certificate, for cameras of others.")] = None,
-    key: Annotated[Path | None, typer.Option(readable=False, help="Its key.")] = None,
-    ice_server: Annotated[list[str], typer.Option(help="stun: or turn: address, for WebRTC from afar.")] = [],  # noqa: B006
-    trust_proxy: Annotated[str, typer.Option(help="Address of a proxy whose X-Forwarded-… count.")] = "",
-    upload_mb: Annotated[int, typer.Option(min=1, help="Of a picture.")] = 32,
-    megapixels: Annotated[int, typer.Option(min=1, help="Of a picture.")] = 40,
-    requests: Annotated[int, typer.Option(min=1, help="Pictures at one time, waiting ones too.")] = 64,
-    video_mb: Annotated[int, typer.Option(min=1, help="Of a video.")] = 512,
-    video_seconds: Annotated[int, typer.Option(min=1, help="Of a video.")] = 600,
-    jobs: Annotated[int, typer.Option(min=1, help="Videos at one time, waiting ones too.")] = 16,
-    keep_minutes: Annotated[int, typer.Option(min=1, help="Of a video's result.")] = 60,
-    viewers: Annotated[int, typer.Option(min=1, help="Live viewers at one time.")] = 8,
-    idle_seconds: Annotated[int, typer.Option(min=1, help="Patience with clients that stall.")] = 30,
+        Path | None,
+        typer.Option(readable=False, help="Folder that keeps finished videos over a restart; none does if not given."),
+    ] = Settings.jobs_folder,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Pictures and live frames worked on at one time; 0 is one for each core.")
+    ] = Settings.workers,
+    threads: Annotated[
+        int, typer.Option(min=0, help="Threads of the engine for each of them; 0 leaves their number to it.")
+    ] = Settings.threads,
+    cert: Annotated[
+        Path | None, typer.Option(readable=False, help="TLS certificate (PEM), which other people's cameras need.")
+    ] = Settings.cert,
+    key: Annotated[
+        Path | None, typer.Option(readable=False, help="Private key (PEM) of the certificate.")
+    ] = Settings.key,
+    ice_server: Annotated[
+        list[str], typer.Option(help="stun: or turn: address for WebRTC from afar; give it again for more.")
+    ] = [],  # noqa: B006
+    trust_proxy: Annotated[
+        str, typer.Option(help="Address of the proxy whose X-Forwarded headers count; nobody's if not given.")
+    ] = Settings.trust_proxy,
+    upload_mb: Annotated[int, typer.Option(min=1, help="Largest picture taken, in megabytes.")] = Limits.upload_mb,
+    megapixels: Annotated[int, typer.Option(min=1, help="Largest picture taken, in megapixels.")] = Limits.megapixels,
+    requests: Annotated[
+        int, typer.Option(min=1, help="Most pictures at one time, worked on and waiting.")
+    ] = Limits.requests,
+    video_mb: Annotated[int, typer.Option(min=1, help="Largest video taken, in megabytes.")] = Limits.video_mb,
+    video_seconds: Annotated[int, typer.Option(min=1, help="Longest video taken, in seconds.")] = Limits.video_seconds,
+    jobs: Annotated[int, typer.Option(min=1, help="Most videos at one time, worked on and waiting.")] = Limits.jobs,
+    keep_minutes: Annotated[
+        int, typer.Option(min=1, help="Minutes that a video's result is kept.")
+    ] = Limits.keep_minutes,
+    viewers: Annotated[int, typer.Option(min=1, help="Most live viewers at one time.")] = Limits.viewers,
+    idle_seconds: Annotated[
+        int, typer.Option(min=1, help="Seconds after which a client that stalls is let go.")
+    ] = Limits.idle_seconds,
 ) -> None:
     """Serve a page, an HTTP API and live matting. Safe by default: only this machine, with limits.
 
@@ -49,7 +79,6 @@ def serve(
     """
     require_server()
     from koutu.server.run import run
-    from koutu.server.settings import Limits, Settings
 
     limits = Limits(
         upload_mb=upload_mb, megapixels=megapixels, requests=requests, video_mb=video_mb, video_seconds=video_seconds,

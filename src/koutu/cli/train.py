@@ -7,17 +7,24 @@ from typing import Annotated
 
 import typer
 
+from koutu.cli import options
+
 
 def train(
     recipe: Annotated[Path, typer.Argument(readable=False, help="A YAML file; recipes/ has one for every network.")],
-    changes: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe.")
-    ] = None,
+    changes: options.Changes = None,
     output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="Folder of the run.")] = Path("run"),
-    accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="Processes on this machine; 1 beside torchrun.")] = 1,
-    nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
-    threads: Annotated[int, typer.Option(min=0, help="Threads of PyTorch; 0 for its own choice.")] = 0,
+    accelerator: Annotated[
+        str, typer.Option(help="Where to train: cpu, cuda or mps; auto takes the fastest there is.")
+    ] = "auto",
+    devices: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Processes on this machine, one for each device; under torchrun, as many as it starts."
+        ),
+    ] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines that train together.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of PyTorch; 0 leaves their number to the recipe.")] = 0,
 ) -> None:
     """Train a network by a recipe. The same command goes on where a run stopped, to the bit.
 

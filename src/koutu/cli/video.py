@@ -9,6 +9,9 @@ import typer
 
 from koutu.cli import options
 from koutu.cli.options import load_backend, make_hints
+from koutu.defaults import DEVICE
+from koutu.media.containers import EncodeOptions
+from koutu.pipeline.look import Look
 
 LOST_INPUT = 6  # exit code: finished, but part of the input could not be read
 
@@ -20,18 +23,25 @@ class Codec(str, Enum):
     hevc = "hevc"
 
 
+_ENCODE = EncodeOptions()
+_CODEC = Codec(_ENCODE.codec)
+
+
 def video(
     source: Annotated[Path, typer.Argument(metavar="IN", readable=False, help="Any video that FFmpeg reads.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", readable=False, help="Composite, or cut-out with alpha.")
+        Path | None,
+        typer.Option("--output", "-o", readable=False, help="Write the composite, or the cut-out with its alpha."),
     ] = None,
-    background: Annotated[
-        str, typer.Option("--background", "-b", help="Image, video, colour, blur[:STRENGTH], green or transparent.")
-    ] = "green",
+    background: options.Background = Look.background,
     alpha: Annotated[Path | None, typer.Option(readable=False, help="Also write alpha as a grey video.")] = None,
     foreground: Annotated[Path | None, typer.Option(readable=False, help="Also write the person on black.")] = None,
-    side_by_side: Annotated[Path | None, typer.Option(readable=False, help="Also write original | composite.")] = None,
-    review: Annotated[Path | None, typer.Option(readable=False, help="Also a page: where it is bad, and why.")] = None,
+    side_by_side: Annotated[
+        Path | None, typer.Option(readable=False, help="Also write the original beside the composite.")
+    ] = None,
+    review: Annotated[
+        Path | None, typer.Option(readable=False, help="Also write a page that tells where the matte is bad, and why.")
+    ] = None,
     model: options.Model = "",
     weights: options.Weights = "",
     option: options.Option = [],  # noqa: B006
@@ -43,20 +53,24 @@ def video(
     trimap_radius: options.Radius = -1,
     propagate: options.Propagate = "",
     engine: options.Engine = "",
-    device: options.Device = "cpu",
+    device: options.Device = DEVICE,
     threads: options.Threads = 0,
     gate: options.Gate = None,
     steady: options.Steady = None,
-    fit: options.BackgroundFit = options.Fit.cover,
-    hold: Annotated[bool, typer.Option("--hold", help="Hold a background video's last frame, not loop.")] = False,
-    smooth: Annotated[bool, typer.Option(help="One-frame-delay smoothing.")] = False,
-    refine: Annotated[bool, typer.Option(help="Let alpha follow the edges of the full-size picture.")] = True,
-    decontaminate: Annotated[bool, typer.Option(help="Take the old background's light off the edges.")] = True,
-    codec: Annotated[Codec, typer.Option(help="Codec of .mp4, .mkv and .mov without alpha.")] = Codec.h264,
-    preset: Annotated[str, typer.Option(help="x264/x265 preset.")] = "veryfast",
-    crf: Annotated[int, typer.Option(min=0, max=51, help="Quality: 0 lossless, 51 worst.")] = 18,
-    depth: Annotated[int, typer.Option(help="Bits a sample: 8, or 10 (HEVC).")] = 8,
-    audio: Annotated[bool, typer.Option(help="Keep the sound.")] = True,
+    fit: options.BackgroundFit = options.FIT,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="At its end, hold a background video's last frame instead of looping.")
+    ] = not Look.loop,
+    smooth: Annotated[
+        bool, typer.Option(help="Smooth each matte by its two neighbours, which delays the result by one frame.")
+    ] = Look.smooth,
+    refine: options.Refine = Look.refine,
+    decontaminate: options.Decontaminate = Look.decontaminate,
+    codec: Annotated[Codec, typer.Option(help="Video codec of .mp4, .mkv and .mov files without alpha.")] = _CODEC,
+    preset: options.Preset = _ENCODE.preset,
+    crf: options.Crf = _ENCODE.crf,
+    depth: Annotated[int, typer.Option(help="Bits of a sample: 8, or 10, which makes HEVC.")] = _ENCODE.depth,
+    audio: options.Audio = _ENCODE.audio,
 ) -> None:
     """Cut the person out of a video and put another background behind.
 
@@ -68,7 +82,6 @@ def video(
     koutu video talk.mp4 -o out.mp4 --model bgmv2 --weights pytorch_resnet50.pth --plate empty-room.jpg
     """
     from koutu.api import convert
-    from koutu.media.writer import EncodeOptions
     from koutu.progress import summary, watch
     from koutu.review import Reviewer, page, require_writable, write_text
 

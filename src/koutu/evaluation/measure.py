@@ -7,6 +7,7 @@ import numpy as np
 
 from koutu import metrics
 from koutu.data.sets.open import Example
+from koutu.evaluation.settings import Settings
 from koutu.foreground import decontaminate
 from koutu.metrics.no_reference import flicker, uncertain_share
 from koutu.types import Alpha, InputError, Rgb
@@ -39,21 +40,6 @@ COLUMNS = {
 }
 HIGHER = frozenset({"iou"})
 RANKED = ("mad", "far_mad", "flicker", "uncertain")  # the first of these that a row has says how bad it is
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is measured beside the plain errors.
-
-    perceptual: Gradient and Connectivity; video: dtSSD, flicker; recovery: clips again with a wrong memory, and with
-    somebody who comes in (`koutu.evaluation.recovery`).
-    """
-
-    perceptual: bool = True
-    video: bool = True
-    foreground: bool = True
-    trimap_radius: int = 25  # of trimaps made from the truth for networks that need one where the set has none
-    recovery: bool = False
 
 
 @dataclass

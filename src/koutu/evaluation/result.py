@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from koutu.evaluation.measure import Settings
+from koutu.evaluation.settings import Settings
 
 
 @dataclass

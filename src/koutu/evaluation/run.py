@@ -15,8 +15,9 @@ from koutu.data.sets.open import Broken, Clip, DataSet, Example
 from koutu.engines.backend import Backend
 from koutu.evaluation import recovery
 from koutu.evaluation.gallery import Gallery
-from koutu.evaluation.measure import Scorer, Settings, badness
+from koutu.evaluation.measure import Scorer, badness
 from koutu.evaluation.result import ClipResult, Run
+from koutu.evaluation.settings import Settings
 from koutu.files import folder as make_folder
 from koutu.files import whole_file
 from koutu.matting.hints import Hints

@@ -23,6 +23,7 @@ from koutu.evaluation import causes
 from koutu.evaluation.causes import Layers
 from koutu.evaluation.gallery import file_name
 from koutu.evaluation.run import RATE, Progress
+from koutu.evaluation.settings import Recipe
 from koutu.media.background import Background
 from koutu.media.background_spec import make_background
 from koutu.types import Frame, InputError, KoutuError, OutputError, Rgb
@@ -40,17 +41,6 @@ class Source(Protocol):
     def still(self) -> bool: ...
     def __len__(self) -> int: ...
     def examples(self) -> Iterator[Example | Broken]: ...
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """frames: of a clip, 1 for stills; moves: layers glide; size: (H, W) of the canvas, or the cut-out's own."""
-
-    seed: int = 0
-    frames: int = 1
-    cause: str = ""
-    size: tuple[int, int] | None = None
-    moves: bool = True
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from koutu.color import to_rgb
 from koutu.data.packs.pack import Pack, split
 from koutu.data.scenes.config import SceneConfig
 from koutu.data.scenes.sample import Scenes
+from koutu.export.defaults import Sources
 from koutu.media.reader import open_video
 from koutu.types import InputError
 
@@ -29,18 +30,6 @@ class Clip:
 
     src: NDArray[Any]
     pha: NDArray[Any] | None = None
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Packs that scenes are made of, how many of how many frames, and which groups training left out (1 in …)."""
-
-    people: Path
-    backgrounds: Path
-    scenes: int = 32
-    frames: int = 24
-    held_out: int = 50
-    seed: int = 0
 
 
 def made(given: Sources, sizing: Sizing, watch: Watch = lambda *_: None) -> Iterator[Clip]:

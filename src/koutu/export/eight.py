@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from koutu.engines.exported.backend import ExportedBackend
 from koutu.export import card, to_onnx
-from koutu.export.clips import Clip, Sources, filmed, halves
+from koutu.export.clips import Clip, filmed, halves
 from koutu.export.clips import made as made_scenes
+from koutu.export.defaults import Sources
 from koutu.export.job import Converted, Job, Watch
 from koutu.export.parity import compared, rolled_out
 from koutu.export.quantise import STEP, Quantised, quantised

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from koutu.engines.early_exit import FLOOR, SIGNS, Gate, GatedBackend, difference, parts_of, terms
 from koutu.engines.onnxruntime import OnnxBackend
 from koutu.export.clips import Clip, Watch
+from koutu.export.defaults import ALLOWED
 from koutu.export.gate_sweep import Tried, choose, sweep
 from koutu.files import whole_file
 from koutu.types import InputError
 
 THRESHOLDS = (2.0, 3.0, 4.0, 4.5, 5.0, 6.0, 8.0)  # tried, in thousandths of alpha
-ALLOWED = 0.05  # by which the gate may make a made scene's error worse, on average
 _RIDGE = 1e-3  # of the number of frames
 _FOLDS = 8
 UNTRIED = Gate((0.0,) * (len(SIGNS) + 1), 0.0, 0.0)  # runs both parts in every frame

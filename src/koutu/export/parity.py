@@ -18,7 +18,6 @@ from koutu.media.reader import open_video
 from koutu.metrics.video import PRINTED, dtssd
 from koutu.types import InputError, KoutuError
 
-FRAMES = 60  # at least; a shorter clip is looped
 UPRIGHT = 12  # frames of the same clip turned upright, where the size is any
 
 

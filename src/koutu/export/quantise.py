@@ -13,11 +13,11 @@ from pathlib import Path
 from koutu.engines.early_exit import parts_of
 from koutu.engines.onnxruntime import OnnxBackend
 from koutu.export.clips import Clip, Watch
+from koutu.export.defaults import TOLERANCE
 from koutu.export.trial import Feeds, Trial
 from koutu.files import whole_file
 from koutu.types import InputError, ModelError
 
-TOLERANCE = 0.5  # thousandths of alpha
 STEP = 4  # frames of a clip from one that is used to the next
 
 

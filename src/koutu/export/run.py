@@ -12,12 +12,12 @@ from typing import Any
 from koutu.engines.exported.backend import ExportedBackend
 from koutu.engines.exported.card import ANY
 from koutu.export import card, to_onnx
-from koutu.export.clips import Sources
+from koutu.export.defaults import FRAMES, TOLERANCE, Sources
 from koutu.export.deployed import Deployed
 from koutu.export.eight import Eight, quality, to_bytes
 from koutu.export.geometry import Size, geometry, near
 from koutu.export.job import Converted, Job, Watch
-from koutu.export.parity import BOUNDS, FRAMES, Bounds, Figures, figures, require_parity
+from koutu.export.parity import BOUNDS, Bounds, Figures, figures, require_parity
 from koutu.export.places import aside, place, put
 from koutu.export.subject import Subject, reduces_itself
 from koutu.export.targets import Target, choose, converter_of, require_tools, target_of
@@ -28,7 +28,6 @@ from koutu.zoo import SAMPLE
 
 WIDE = (720, 1280)  # pictures that a fixed size is for where none is asked for
 SQUARE = (640, 640)  # the view of a skill, if nothing else is asked for
-TOLERANCE = 0.5  # thousandths of alpha that int8 may cost
 
 
 @dataclass(frozen=True)

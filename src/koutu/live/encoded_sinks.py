@@ -2,18 +2,18 @@
 
 import errno
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from av.error import FFmpegError
 
 from koutu.live.flow import Shown, Sound
+from koutu.live.options import Encoding
 from koutu.live.output_thread import Sink, SinkLost
 from koutu.live.recorder import Form, Recorder
 from koutu.live.relay import Relay
 from koutu.live.source_address import without_secrets
-from koutu.media.containers import CONTAINERS, PRESETS, EncodeOptions, encoder_of
+from koutu.media.containers import CONTAINERS, EncodeOptions, encoder_of
 from koutu.media.destination import checked_target, move, part_of, remove
 from koutu.types import OutputError
 
@@ -27,23 +27,6 @@ _SENT: dict[str, tuple[str, dict[str, str]]] = {
 }
 SCHEMES = tuple(_SENT)
 FILE_WAITING = 2  # pictures: a disk has slow moments
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How files and streams are encoded. crf: of files; bitrate: of streams, kilobits a second; rate: about how many
-    pictures a second come; audio: there is sound.
-    """
-
-    preset: str = "superfast"
-    crf: int = 20
-    bitrate: int = 4000
-    rate: float | None = None
-    audio: bool = False
-
-    def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise OutputError(f"expected a preset out of {', '.join(PRESETS)}, got {self.preset!r}; choose one of them")
 
 
 class Written(Sink):

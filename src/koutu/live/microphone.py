@@ -15,7 +15,8 @@ from av.error import FFmpegError
 from koutu.live.clock import Clock, Pace, stamp_origin
 from koutu.live.connection import OPEN_SECONDS, READ_SECONDS, Heard, Lost, heard_in, reason, resampler
 from koutu.live.flow import SAMPLE_RATE, Sound
-from koutu.live.source import LONGEST_WAIT, Reading
+from koutu.live.options import Reading
+from koutu.live.source import LONGEST_WAIT
 from koutu.live.source_address import Place, is_device_format
 from koutu.media.clock import Growing
 from koutu.types import InputError

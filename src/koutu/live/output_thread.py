@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Event, Thread
 from time import monotonic
 
 from koutu.live.clock import Clock
 from koutu.live.figures import Record
 from koutu.live.flow import Shown, Sound
+from koutu.live.options import Patience
 from koutu.pipeline.mailbox import Closed, Mailbox
 from koutu.types import KoutuError, OutputError
 
@@ -47,14 +47,6 @@ class Sink:
 
     def abort(self) -> None:
         """Leave nothing half-written."""
-
-
-@dataclass(frozen=True)
-class Patience:
-    """With a lost output. seconds: before it is given up; wait: before the first new attempt, doubled each time."""
-
-    seconds: float = 60.0
-    wait: float = 0.5
 
 
 class Outlet(Thread):

@@ -13,16 +13,16 @@ from typing import Any
 from koutu.live.adaptive_size import Sizer
 from koutu.live.connection import READ_SECONDS
 from koutu.live.controls import Desk, gated
-from koutu.live.encoded_sinks import Encoding
 from koutu.live.figures import Figures
 from koutu.live.flow import Shot, Sound
 from koutu.live.keys import press
 from koutu.live.microphone import Microphone
-from koutu.live.output_thread import Fan, Outlet, Patience, Sink
+from koutu.live.options import Encoding, Options
+from koutu.live.output_thread import Fan, Outlet, Sink
 from koutu.live.sinks import Wiring, sink_of
-from koutu.live.source import Reading, Source
+from koutu.live.source import Source
 from koutu.live.source_address import Place
-from koutu.live.stages import Compositing, Matting, Quality
+from koutu.live.stages import Compositing, Matting
 from koutu.live.window import Window
 from koutu.matting.hints import Hints
 from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
@@ -31,20 +31,6 @@ from koutu.types import InputError, KoutuError, Matte, OutputError
 WORDS = 6  # told last, that the page shows
 END_SECONDS = 60.0  # for outputs to complete what they write; a second Ctrl-C does not wait
 _TICK = 0.03  # seconds between two looks at the window's keys
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a run goes. microphone: heard instead of the source; hold: pictures a second below which the network gets
-    smaller; seconds: None for no end."""
-
-    reading: Reading = field(default_factory=Reading)
-    microphone: Place | None = None
-    encoding: Encoding = field(default_factory=Encoding)
-    quality: Quality = field(default_factory=Quality)
-    patience: Patience = field(default_factory=Patience)
-    hold: float = 25.0
-    seconds: float | None = None
 
 
 @dataclass

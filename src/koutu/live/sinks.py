@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from koutu.live.controls import Desk
-from koutu.live.encoded_sinks import SCHEMES, Encoding, FileSink, HlsSink, StreamSink
+from koutu.live.encoded_sinks import SCHEMES, FileSink, HlsSink, StreamSink
+from koutu.live.options import Encoding
 from koutu.live.output_thread import Sink
 from koutu.live.page import PORT, Page
 from koutu.live.virtual_camera import VirtualCamera

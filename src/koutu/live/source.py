@@ -1,13 +1,13 @@
 """A source through all its connections: played in real time, looped, lost and found again."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from threading import Event
 from time import monotonic
 
 from koutu.live.clock import Clock
 from koutu.live.connection import Feed, Heard, Lost
 from koutu.live.flow import Shot, Sound
+from koutu.live.options import Reading
 from koutu.live.source_address import Place
 from koutu.types import Frame, InputError
 
@@ -15,18 +15,6 @@ TICKS = 90_000  # a second, of a frame's time
 LONGEST_WAIT = 8.0  # seconds between two attempts to connect
 
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How to read. patience: seconds without a picture after which a lost source is given up; wait: before the first
-    new attempt, doubled for each that fails; loop: a film begins again at its end.
-    """
-
-    audio: bool = True
-    loop: bool = False
-    patience: float = 60.0
-    wait: float = 0.5
 
 
 class Source:

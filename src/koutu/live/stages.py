@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Thread
 from time import perf_counter
 
@@ -19,14 +18,6 @@ from koutu.pipeline.convert import own_colours
 from koutu.types import Frame, KoutuError, Matte, Yuv420
 
 RATE_SHOTS = 30  # over which a source's rate is measured
-
-
-@dataclass(frozen=True)
-class Quality:
-    """What matting and compositing do beside the network's work."""
-
-    refine: bool = True
-    decontaminate: bool = True
 
 
 class Matting:

@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 
 from koutu.color import rgb_to_yuv
-from koutu.composite import Fit, matte_picture, replace, side_by_side, without_background
+from koutu.composite import matte_picture, replace, side_by_side, without_background
 from koutu.engines.backend import Backend
 from koutu.engines.early_exit import GatedBackend
 from koutu.engines.stabilise import unsteadied
@@ -17,10 +17,11 @@ from koutu.matting.hints import Hints
 from koutu.matting.matter import Matter
 from koutu.matting.one_frame_delay import one_frame_delay
 from koutu.media.background import Background, Transparent
-from koutu.media.background_spec import Spec, make_background
+from koutu.media.background_spec import make_background
 from koutu.media.png_folder import folder_and_pattern, is_sequence
 from koutu.media.reader import VideoReader, open_video
 from koutu.media.writer import EncodeOptions, Writer, open_writer
+from koutu.pipeline.look import Look
 from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
 from koutu.types import Alpha, Frame, Matte, OutputError, Picture, Yuv420
 
@@ -50,18 +51,6 @@ class Outputs:
     def paths(self) -> dict[str, Path]:
         """The outputs asked for, by name."""
         return {k: v for k, v in vars(self).items() if v is not None}
-
-
-@dataclass(frozen=True)
-class Look:
-    """How the result should look."""
-
-    background: Spec = "green"
-    fit: Fit = "cover"
-    loop: bool = True
-    decontaminate: bool = True
-    refine: bool = True
-    smooth: bool = False  # one-frame-delay
 
 
 @dataclass

@@ -21,26 +21,13 @@ from koutu.models.tmodnet import TMODNet
 from koutu.search.evolve import Tried, chosen, evolve, front
 from koutu.search.judge import Judge
 from koutu.search.latency import ASPECT, Clock, Table, engine_clock
+from koutu.search.plan import Plan
 from koutu.search.report import plot, write
 from koutu.train.engine import Run, Watch
 from koutu.train.recipe import Recipe
 from koutu.types import InputError
 
 REFERENCE = 288, 512  # of MODNet with MobileNetV2-1.0, that the front is compared with
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long to search, and for which machine. budget: milliseconds a frame; None takes the front's knee."""
-
-    population: int = 16
-    generations: int = 8
-    clips: int = 24
-    checks: int = 8
-    engine: str = "onnxruntime"
-    threads: int = 1
-    budget: float | None = None
-    seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from koutu.defaults import DEVICE, MODEL
 from koutu.types import InputError
-from koutu.zoo import DEFAULT
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -42,9 +42,9 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8000
-    model: str = DEFAULT
+    model: str = MODEL
     engine: str | None = None
-    device: str = "cpu"
+    device: str = DEVICE
     token: str = ""
     allow_hosts: tuple[str, ...] = ()  # further names under which the server is reached
     allow_origins: tuple[str, ...] = ()  # further sites whose pages may call it, "https://example.org"

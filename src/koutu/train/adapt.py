@@ -13,8 +13,9 @@ from koutu.engines.backend import NetworkShape
 from koutu.models import load_checkpoint
 from koutu.models.modnet import Trimapless
 from koutu.train.adapt_clip import LEAST, Run, Sampled, Watch, sample
-from koutu.train.adapt_learn import Adapter, Epoch, Options
+from koutu.train.adapt_learn import Adapter, Epoch
 from koutu.train.adapt_measure import Measured, Verdict, peopled, roll
+from koutu.train.adapt_options import Options
 from koutu.types import InputError, ModelError, OutputError
 from koutu.zoo import DEFAULT, MODELS, SAMPLE, WEIGHTS
 

@@ -20,22 +20,10 @@ from koutu.losses.portrait import modnet_band, modnet_consistency, modnet_preser
 from koutu.models.modnet import TrainingOutputs, Trimapless
 from koutu.train.adapt_clip import Run, Watch
 from koutu.train.adapt_measure import Measured, Verdict, judge, largest_change, measure, roll, tensor
+from koutu.train.adapt_options import Options
 from koutu.types import ModelError
 
 PATIENCE = 3  # epochs without a better one, after which it ends
-
-
-@dataclass(frozen=True)
-class Options:
-    """frames: how many are sampled; minutes: of adapting, at most; pixels: 0 as usual."""
-
-    frames: int = 320
-    minutes: float = 3.0
-    epochs: int = 10
-    lr: float = 1e-5
-    clip: float = 1.0  # largest norm of the gradient
-    pixels: int = 0
-    seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from koutu.cli import app
 from koutu.data.mattes.adaptive_trimap import Widths, adaptive_trimap
 from koutu.data.mattes.checks import Measures, faults, measured
 from koutu.data.mattes.folder import matte_folder
-from koutu.data.mattes.one import Plan
+from koutu.data.mattes.plan import Plan
 from koutu.data.mattes.soft_matte import solved_matte
 from koutu.data.mattes.studio_backdrop import fit_backdrop, unmixed
 from koutu.data.sets.example import Example

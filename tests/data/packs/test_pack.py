@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from koutu.cli import app
 from koutu.data.packs.pack import Entry, Pack, sources, write_pack
+from koutu.data.packs.plan import Plan
 from koutu.data.packs.sources import Source
-from koutu.data.packs.write import Plan, pack_sets
+from koutu.data.packs.write import pack_sets
 from koutu.types import InputError, OutputError
 
 SIZE = 60, 100

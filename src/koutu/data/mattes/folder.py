@@ -22,7 +22,6 @@ from koutu.data.mattes.checks import Limits
 from koutu.data.mattes.one import (
     FAILED,
     Job,
-    Plan,
     Record,
     known,
     make,
@@ -31,6 +30,7 @@ from koutu.data.mattes.one import (
     write_json,
     write_png,
 )
+from koutu.data.mattes.plan import Plan
 from koutu.data.mattes.sheet import Row, sheet
 from koutu.data.sets.tree import PICTURES, Tree, natural
 from koutu.files import folder

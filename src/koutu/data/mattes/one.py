@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from koutu import __version__
-from koutu.classical import Method
 from koutu.data.mattes.checks import Limits, doubtfulness, faults, measured
+from koutu.data.mattes.plan import Plan
 from koutu.data.mattes.sheet import strip
 from koutu.data.mattes.soft_matte import solved_matte
 from koutu.data.sets.reading import READERS
@@ -30,19 +30,6 @@ RECORDS = ".records"  # inside the results: a JSON and a strip of the sheet for 
 ACCEPTED, REJECTED, FAILED = "accepted", "rejected", "failed"
 PARTS = ("pha", "fgr", "src")
 Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How every picture is treated. network: as of `koutu.zoo.load_named`, where there are no masks.
-
-    long_side: pixels to which larger pictures are shrunk, 0 never. pictures: write them beside their mattes, as src.
-    """
-
-    network: str = ""
-    long_side: int = 0
-    method: Method = "closed-form"
-    pictures: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from koutu.data.mattes.pull_push import extended
 from koutu.data.mattes.soft_matte import guided_matte
 from koutu.data.packs.fill_background import MOST, emptied
 from koutu.data.packs.pack import Entry, write_pack
+from koutu.data.packs.plan import Plan
 from koutu.data.packs.sources import Opened, Source, names_in, open_backgrounds, open_people, without
 from koutu.data.sets.example import Broken, Clip, Example
 from koutu.data.sets.videos import VideoFrames
@@ -27,23 +28,6 @@ _AHEAD = 16  # clips read before they are written
 
 Progress = Callable[[int, int, str], None]  # clips done, clips in all, the clip now
 Packed = tuple[Entry, NDArray[np.uint8]]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """backgrounds: RGB of any pictures and videos, not RGBA of people. emptied: of the sets of backgrounds, those that
-    are sets of people, whose places are wanted. long_side: pixels, 0 for 448 and 640.
-
-    frames: of a clip, at most, evenly spread. exclude: names, or text files of names, as `pack_sources.without`.
-    threads: that read, 0 for as many as the processor runs.
-    """
-
-    backgrounds: bool = False
-    long_side: int = 0
-    frames: int = 8
-    exclude: Sequence[str] = ()
-    threads: int = 0
-    emptied: Sequence[str] = ()
 
 
 @dataclass

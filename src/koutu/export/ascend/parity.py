@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from koutu.engines.ascend.aipp import Aipp
 from koutu.engines.ascend.backend import AscendBackend
 from koutu.engines.graph import open_graph
-from koutu.export.parity import FRAMES, Bounds, Figures, ParityError, compared, pictures, rolled_out
+from koutu.export.defaults import FRAMES
+from koutu.export.parity import Bounds, Figures, ParityError, compared, pictures, rolled_out
 from koutu.types import Rgb
 from koutu.zoo import SAMPLE
 

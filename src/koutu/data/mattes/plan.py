@@ -1,0 +1,18 @@
+"""How mattes are made if nothing else is said."""
+
+from dataclasses import dataclass
+
+from koutu.classical import Method
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How every picture is treated. network: as of `koutu.zoo.load_named`, where there are no masks.
+
+    long_side: pixels to which larger pictures are shrunk, 0 never. pictures: write them beside their mattes, as src.
+    """
+
+    network: str = ""
+    long_side: int = 0
+    method: Method = "closed-form"
+    pictures: bool = False

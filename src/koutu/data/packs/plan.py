@@ -1,0 +1,21 @@
+"""How sets are packed if nothing else is said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Plan:
+    """backgrounds: RGB of any pictures and videos, not RGBA of people. emptied: of the sets of backgrounds, those that
+    are sets of people, whose places are wanted. long_side: pixels, 0 for 448 and 640.
+
+    frames: of a clip, at most, evenly spread. exclude: names, or text files of names, as `pack_sources.without`.
+    threads: that read, 0 for as many as the processor runs.
+    """
+
+    backgrounds: bool = False
+    long_side: int = 0
+    frames: int = 8
+    exclude: Sequence[str] = ()
+    threads: int = 0
+    emptied: Sequence[str] = ()
