@@ -272,8 +272,8 @@ def test_full_disk(name, late, video, clip, tmp_path, monkeypatch):
     def full(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    sink = "encode.VideoSink" if name == "out.mp4" else "sequence.PngSink"
-    monkeypatch.setattr(f"koutu.runtime.{sink}.{'finish' if late else 'put'}", full)
+    sink = "encode.VideoSink" if name == "out.mp4" else "png_folder.PngSink"
+    monkeypatch.setattr(f"koutu.media.{sink}.{'finish' if late else 'put'}", full)
     result = video(clip, "-o", tmp_path / name)
     assert_refused(result, 4, "No space left", "free some space")
     assert names(tmp_path) == []
