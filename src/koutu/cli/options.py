@@ -21,7 +21,7 @@ class Fit(str, Enum):
     stretch = "stretch"
 
 
-FIT = Fit(Look.fit)
+BACKGROUND, FIT = str(Look.background), Fit(Look.fit)
 AUTO = "auto"  # of layouts and splits: found by what is there
 
 
@@ -126,7 +126,7 @@ Films = Annotated[
     list[Path] | None, typer.Option("--clip", readable=False, help="A video of your own; give it again for more.")
 ]
 Tolerance = Annotated[
-    float, typer.Option(min=0.0, help="Thousandths of alpha that int8 may cost; layers stay in float32 for it.")
+    float, typer.Option(min=0.0, help="Thousandths of alpha that int8 may cost; layers that cost more stay in float32.")
 ]
 
 # Recipes.

@@ -33,7 +33,7 @@ def video(
         Path | None,
         typer.Option("--output", "-o", readable=False, help="Write the composite, or the cut-out with its alpha."),
     ] = None,
-    background: options.Background = Look.background,
+    background: options.Background = options.BACKGROUND,
     alpha: Annotated[Path | None, typer.Option(readable=False, help="Also write alpha as a grey video.")] = None,
     foreground: Annotated[Path | None, typer.Option(readable=False, help="Also write the person on black.")] = None,
     side_by_side: Annotated[
