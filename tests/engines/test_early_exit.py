@@ -200,7 +200,7 @@ def network():
 @pytest.fixture(scope="module")
 def exported(network, tiny_onnx, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its two parts, beside some NAME.onnx."""
-    from koutu.export.parts import export_parts
+    from koutu.export.early_exit.parts import export_parts
 
     path = tmp_path_factory.mktemp("gate") / "tiny.onnx"
     shutil.copy(tiny_onnx, path)
@@ -246,7 +246,7 @@ def _begun(engine, exported):
 
 def test_the_signs_tell_plain_scenes_from_doubtful_ones():
     torch = pytest.importorskip("torch")
-    from koutu.export.parts import signs
+    from koutu.export.early_exit.parts import signs
 
     outline = torch.full((1, 1, 64, 64), -9.0)
     outline[..., 16:48, 16:48] = 9
@@ -261,7 +261,7 @@ def test_the_signs_tell_plain_scenes_from_doubtful_ones():
 
 
 def test_calibration_foretells_gaps_and_is_written(exported, tmp_path):
-    from koutu.export.gate import Clip, Rows, calibrate, fit
+    from koutu.export.early_exit.calibrate import Clip, Rows, calibrate, fit
     from koutu.zoo import load
 
     rng = np.random.default_rng(0)
@@ -288,7 +288,7 @@ def test_calibration_foretells_gaps_and_is_written(exported, tmp_path):
 
 
 def test_a_threshold_on_tiny_gaps_pays_what_it_says():
-    from koutu.export.gate_sweep import Remembering, choose, sweep
+    from koutu.export.early_exit.sweep import Remembering, choose, sweep
 
     low, rest = Part("low"), Part("rest")
     rest.alpha = 0.502
@@ -313,7 +313,7 @@ def test_a_threshold_on_tiny_gaps_pays_what_it_says():
 
 
 def test_clips_without_truth_need_a_threshold(exported):
-    from koutu.export.gate import Clip, calibrate
+    from koutu.export.early_exit.calibrate import Clip, calibrate
 
     with pytest.raises(InputError, match="threshold"):
         calibrate(exported, [Clip(clip()), Clip(clip())])

@@ -366,7 +366,7 @@ def test_rvm_is_of_one_size_and_refines_by_itself(tmp_path):
 class Odd(torch.nn.Module):
     """A network with an operator that few targets have."""
 
-    needs, stride, cfg = (), 1, None
+    needs, stride, cfg, remembers_alpha, any_size = (), 1, None, False, True
 
     def __init__(self, function: Any):
         super().__init__()
@@ -382,7 +382,7 @@ class Odd(torch.nn.Module):
 def test_an_operator_that_a_target_lacks_is_named(tmp_path):
     from koutu.export.run import Request, export
     from koutu.export.subject import Subject
-    from koutu.export.to_ncnn import require_layers
+    from koutu.export.targets.ncnn import require_layers
 
     param = tmp_path / "net.param"
     param.write_text("7767517\n2 2\nInput in0 0 1 in0\nF.max_unpool2d u0 1 1 in0 out0\n")
@@ -398,7 +398,7 @@ def test_an_operator_that_a_target_lacks_is_named(tmp_path):
 
 
 def test_a_missing_tool_is_named_with_its_remedy(model, tmp_path, monkeypatch):
-    monkeypatch.setattr("koutu.export.targets.find_spec", lambda name: None)
+    monkeypatch.setattr("koutu.export.targets.table.find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"torch, which is not installed; pip install"):
         run(tmp_path, "onnx", "out", model)
     monkeypatch.undo()

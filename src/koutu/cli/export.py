@@ -78,7 +78,7 @@ def export(
     import shlex
     import sys
 
-    from koutu.export.targets import require_tools
+    from koutu.export.targets.table import require_tools
     from koutu.progress import Steps
 
     require_tools(to)

@@ -8,7 +8,7 @@ import typer
 from koutu.cli import options
 
 if TYPE_CHECKING:
-    from koutu.export.gate import Calibration
+    from koutu.export.early_exit.calibrate import Calibration
 
 
 def gate(
@@ -36,7 +36,7 @@ def gate(
     from koutu.engines.early_exit import parts_of
     from koutu.engines.onnxruntime import OnnxBackend
     from koutu.export.clips import Clip, Sources, filmed, made
-    from koutu.export.gate import calibrate
+    from koutu.export.early_exit.calibrate import calibrate
     from koutu.progress import Steps
 
     options.require_packs(people, backgrounds)

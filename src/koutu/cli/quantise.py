@@ -9,7 +9,7 @@ from koutu.cli import options
 from koutu.cli.gate import require
 
 if TYPE_CHECKING:
-    from koutu.export.quantise import Quantised
+    from koutu.export.int8.quantise import Quantised
 
 
 def quantise(
@@ -36,7 +36,7 @@ def quantise(
     require("quantising", "onnx", "sympy")
     from koutu.engines.onnxruntime import OnnxBackend
     from koutu.export.clips import Clip, Sources, filmed, halves, made
-    from koutu.export.quantise import quantise as store
+    from koutu.export.int8.quantise import quantise as store
     from koutu.progress import Steps
     from koutu.zoo import packaged
 

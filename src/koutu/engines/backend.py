@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.sizes import near_area
 from koutu.types import ModelError, Rgb
 
 State: TypeAlias = Any  # opaque: whatever the backend wants back with the next frame
@@ -59,9 +60,7 @@ class NetworkShape:
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """About `pixels` pixels at the aspect of (H, W), in whole strides, neither side beyond 4 : 1."""
-        aspect = min(4.0, max(0.25, size[1] / size[0]))
-        height = (self.pixels / aspect) ** 0.5
-        return self._whole(height), self._whole(height * aspect)
+        return near_area(size, self.pixels, self.stride)
 
     def initial_state(self, size: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
         """Nobody was there: zeros (1, 1, h, w)."""
@@ -70,9 +69,6 @@ class NetworkShape:
     def resized(self, state: dict[str, NDArray[np.float32]], size: tuple[int, int]) -> State:
         """The memory for network pictures of another size (h, w)."""
         return {name: scaled_plane(memory[0, 0], size)[None, None] for name, memory in state.items()}
-
-    def _whole(self, side: float) -> int:
-        return max(1, round(side / self.stride)) * self.stride
 
 
 def scaled_plane(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from koutu.types import ModelError, Rgb
 
-SIGNS = ("doubt", "gathered", "boundary")  # what NAME-low.onnx says of a frame, see koutu.export.parts
+SIGNS = ("doubt", "gathered", "boundary")  # what NAME-low.onnx says of a frame, see koutu.export.early_exit.parts
 FLOOR = 0.5  # thousandths of alpha added to a gap before its logarithm: differences below are all alike
 DOWN = 0.85  # of the threshold: what a gap must stay below before the cheap part is trusted
 QUIET = 10  # frames in a row that it must
@@ -41,6 +41,9 @@ class Gate:
     def foretold(self, signs: NDArray[Any]) -> float:
         """log(gap + FLOOR) of a frame with these signs (K,)."""
         return float(terms(signs) @ np.asarray(self.weights)) + self.bias
+
+
+UNTRIED = Gate((0.0,) * (len(SIGNS) + 1), 0.0, 0.0)  # trusts nothing: both parts run in every frame
 
 
 @dataclass(frozen=True)

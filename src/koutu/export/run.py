@@ -11,23 +11,21 @@ from typing import Any
 
 from koutu.engines.exported.backend import ExportedBackend
 from koutu.engines.exported.card import ANY
-from koutu.export import card, to_onnx
+from koutu.export import card
 from koutu.export.clips import Sources
 from koutu.export.deployed import Deployed
-from koutu.export.eight import Eight, quality, to_bytes
-from koutu.export.geometry import Size, geometry, near
+from koutu.export.geometry import Size, geometry
+from koutu.export.int8.convert import Eight, quality, to_bytes
 from koutu.export.job import Converted, Job, Watch
 from koutu.export.parity import BOUNDS, FRAMES, Bounds, Figures, figures, require_parity
 from koutu.export.places import aside, place, put
 from koutu.export.subject import Subject, reduces_itself
-from koutu.export.targets import Target, choose, converter_of, require_tools, target_of
-from koutu.export.to_device import check_told
+from koutu.export.targets import onnx as to_onnx
+from koutu.export.targets.table import Target, check_told, choose, converter_of, require_tools, target_of
 from koutu.media.reader import open_video
 from koutu.types import InputError, OutputError
 from koutu.zoo import SAMPLE
 
-WIDE = (720, 1280)  # pictures that a fixed size is for where none is asked for
-SQUARE = (640, 640)  # the view of a skill, if nothing else is asked for
 TOLERANCE = 0.5  # thousandths of alpha that int8 may cost
 
 
@@ -51,7 +49,9 @@ class Request:
     frames: int = FRAMES
     tolerance: float = TOLERANCE
     bounds: Bounds | None = None
-    device: Mapping[str, Any] = field(default_factory=dict)  # what ascend and hilens are told: koutu.export.to_device
+    device: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what ascend and hilens are told: koutu.export.targets.table.FLAGS
     command: str = ""
 
 
@@ -127,23 +127,15 @@ def checked(request: Request, target: Target, subject: Subject) -> Request:
         raise InputError(f"expected no --ratio for {name}, got {request.ratio}: the camera's picture is scaled before")
     check_told(name, request.device)
     size = request.size
-    any_size = target.any_size and subject.any_size
+    any_size = target.any_size and subject.network.any_size
     if size == ANY and not any_size:
         what = f"a file for {name}" if not target.any_size else f"the graph of {subject.kind}"
         raise InputError(f"{what} is of one size; give --size WIDTHxHEIGHT")
     if size is None:
-        fixed = request.refine and request.ratio is None
-        size = ANY if any_size and not fixed else WIDE if fixed or request.ratio else _natural(subject, name)
+        fixed, view = request.refine and request.ratio is None, target.view
+        size = ANY if any_size and not fixed else view if fixed or request.ratio else subject.natural_size(view)
     clips = request.clips or (SAMPLE / "talk.mp4",)
     return replace(request, precision=precision, preprocess=preprocess, size=size, clips=clips)
-
-
-def _natural(subject: Subject, target: str) -> Size:
-    """The size that the network is shown of wide pictures, or of a skill's square view."""
-    view = SQUARE if target == "hilens" else WIDE
-    if subject.kind in ("tmodnet", "modnet"):
-        return near(view, subject.pixels, subject.network.stride)
-    return subject.network.network_size(view)
 
 
 def _module(request: Request, target: Target, subject: Subject) -> Deployed:
@@ -175,5 +167,7 @@ def _proof(
     backend = ExportedBackend(draft, threads=1)  # one thread: the same figures on every machine of a kind
     rows = quality(eight, backend, watch) if eight else []
     found = figures(backend, job.module, request.clips, request.frames, watch)
-    require_parity(found, bounds, f"{subject.name} for {request.target}", job.precision)
+    what = f"{subject.name} for {request.target} in {job.precision}"
+    remedy = "Take a finer --precision, or wider bounds by --allow LARGEST,MEAN,DTSSD"
+    require_parity(found, bounds, what, "torch", remedy)
     return card.Proof(found, bounds, backend.engine, quality=rows, eight=eight.summary() if eight else {})

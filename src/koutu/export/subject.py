@@ -8,6 +8,7 @@ from typing import Any
 
 from koutu.engines.exported.card import sha256_of
 from koutu.models import MODELS as NETWORKS
+from koutu.sizes import near_area
 from koutu.types import InputError, ModelError
 from koutu.zoo import MODELS as PACKAGED
 from koutu.zoo import WEIGHTS, packaged
@@ -28,10 +29,11 @@ class Subject:
     checkpoint: str = ""
     sha256: str = ""
 
-    @property
-    def any_size(self) -> bool:
-        """Whether one graph serves pictures of any size: nothing in it is worked out from a size when it is traced."""
-        return self.kind in ("tmodnet", "modnet", "u2net")
+    def natural_size(self, view: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) that it is shown of pictures of (H, W): `pixels` where it remembers alpha, else its authors' size."""
+        if self.network.remembers_alpha:
+            return near_area(view, self.pixels, self.network.stride)
+        return self.network.network_size(view)
 
     def at_ratio(self, ratio: Fraction | None) -> "Subject":
         """The same with a ratio of its own (RVM's) set, for networks that reduce and refine by themselves."""

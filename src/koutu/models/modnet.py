@@ -177,6 +177,8 @@ class Trimapless(nn.Module):
     """
 
     needs: tuple[str, ...] = ()
+    remembers_alpha = True  # its only memory is the previous pha
+    any_size = True  # one exported graph serves pictures of any size
     stride = 32
     cfg: Any
 

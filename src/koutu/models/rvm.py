@@ -147,6 +147,8 @@ class RVM(nn.Module):
     """
 
     needs: tuple[str, ...] = ()
+    remembers_alpha = False  # its only memory is the previous pha
+    any_size = False  # one exported graph serves pictures of any size
     stride = 1
 
     def __init__(self, cfg: Config | None = None):

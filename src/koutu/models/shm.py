@@ -118,6 +118,8 @@ class SHM(nn.Module):
     """src: (N, 3, H, W) RGB in [0, 1] of any size → fgr, which is src, and pha (N, 1, H, W). No memory, no hints."""
 
     needs: tuple[str, ...] = ()
+    remembers_alpha = False  # its only memory is the previous pha
+    any_size = False  # one exported graph serves pictures of any size
     stride = 1
 
     def __init__(self, cfg: Config | None = None):

@@ -87,6 +87,8 @@ class U2Net(nn.Module):
     """src: (N, 3, H, W) RGB in [0, 1] of any size → fgr, which is src, and pha (N, 1, H, W). No memory, no hints."""
 
     needs: tuple[str, ...] = ()
+    remembers_alpha = False  # its only memory is the previous pha
+    any_size = True  # one exported graph serves pictures of any size
     stride = 1
 
     def __init__(self, cfg: Config | None = None):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from koutu.engines.ascend.aipp import Aipp
 from koutu.engines.ascend.backend import AscendBackend
 from koutu.engines.graph import open_graph
-from koutu.export.parity import FRAMES, Bounds, Figures, ParityError, compared, pictures, rolled_out
+from koutu.export.parity import FRAMES, Bounds, Figures, compared, pictures, require_parity, rolled_out
 from koutu.types import Rgb
 from koutu.zoo import SAMPLE
 
@@ -63,9 +63,4 @@ def difference(card: Path, exact: Exact, clip: Path | None = None) -> Figures:
 
 def require(found: Figures, bounds: Bounds = BOUNDS) -> None:
     """Raise ParityError where a package is beyond its bounds."""
-    if not found.within(bounds):
-        raise ParityError(
-            f"expected the package within {bounds.largest:g} (largest), {bounds.mean:g} (mean) and {bounds.dtssd:g} "
-            f"(dtSSD × 100) of its network, got {found.largest:.2g}, {found.mean:.2g} and {found.dtssd:.2g} on "
-            f"{found.frames} frames of {found.clip}; nothing was written. Half floats may not do for it"
-        )
+    require_parity([found], bounds, "the package", "its network", "Half floats may not do for it")

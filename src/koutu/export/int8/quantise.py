@@ -13,7 +13,7 @@ from pathlib import Path
 from koutu.engines.early_exit import parts_of
 from koutu.engines.onnxruntime import OnnxBackend
 from koutu.export.clips import Clip, Watch
-from koutu.export.trial import Feeds, Trial
+from koutu.export.int8.trial import Feeds, Trial
 from koutu.files import whole_file
 from koutu.types import InputError, ModelError
 

@@ -1,6 +1,5 @@
 """An export in eight bits: scales from real frames, and what they cost on every clip, before and after."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -11,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.engines.exported.backend import ExportedBackend
-from koutu.export import card, to_onnx
+from koutu.export import card
 from koutu.export.clips import Clip, Sources, filmed, halves
 from koutu.export.clips import made as made_scenes
+from koutu.export.int8.quantise import STEP, Quantised, quantised
+from koutu.export.int8.trial import Feeds
 from koutu.export.job import Converted, Job, Watch
 from koutu.export.parity import compared, rolled_out
-from koutu.export.quantise import STEP, Quantised, quantised
 from koutu.export.subject import Subject
-from koutu.export.trial import Feeds
+from koutu.export.targets import onnx as to_onnx
+from koutu.export.trace import write_described
 from koutu.metrics.video import PRINTED, dtssd
 
 
@@ -114,12 +115,7 @@ def _recorded(backend: ExportedBackend, clip: Clip) -> list[Feeds]:
 
 def _describe(job: Job, path: Path) -> None:
     """Metadata that the quantiser's reader asks every file for."""
-    import onnx
-
-    said = {"name": job.name, "pixels": job.pixels, "stride": 1, "states": dict(job.module.names.states)}
-    model = onnx.load(path)
-    onnx.helper.set_model_props(model, {"koutu": json.dumps(said)})
-    onnx.save(model, path)
+    write_described(path, path.read_bytes(), job.module.card(job.name, job.pixels) | {"stride": 1})
 
 
 def _finish(job: Job) -> None:
