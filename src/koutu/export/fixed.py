@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from koutu.files import whole_file
 from koutu.models.modnet import Trimapless
+from koutu.models.network import Network
 from koutu.types import InputError, ModelError
 
 OPSET = 17
@@ -40,7 +41,7 @@ class Plain(nn.Module):
 
 
 def fixed_onnx(
-    network: nn.Module, path: Path, size: tuple[int, int], *, src: str = "src", prev: str = "prev", pha: str = "pha"
+    network: Network, path: Path, size: tuple[int, int], *, src: str = "src", prev: str = "prev", pha: str = "pha"
 ) -> Layout:
     """Write `network` for pictures of `size` (H, W) to `path`: float32, NCHW, opset 17, constants folded.
 
@@ -50,14 +51,14 @@ def fixed_onnx(
     without onnx or onnxslim. The file appears whole or not at all.
     """
     height, width = size
-    if needs := getattr(network, "needs", ()):
+    if needs := network.needs:
         raise ModelError(f"expected a network that needs a picture alone, got one that needs {', '.join(needs)}")
-    stride = int(getattr(network, "stride", 1))
+    stride = network.stride
     if height < 1 or width < 1 or height % stride or width % stride:
         raise InputError(f"expected sides that are multiples of {stride}, got {height}×{width}; round them")
     module = Plain(network).eval()
     picture = torch.zeros(1, 3, height, width)
-    memory: list[Tensor] = network.initial_state(picture)  # type: ignore[operator]  (of the contract)
+    memory: list[Tensor] = network.initial_state(picture)
     alone = module.alpha_is_memory
     states = {prev: pha} if alone and memory else {f"r{i}i": f"r{i}o" for i in range(1, len(memory) + 1)}
     inputs = {src: picture} | dict(zip(states, memory, strict=True))

@@ -43,7 +43,7 @@ class Subject:
 
 def reduces_itself(network: Any) -> bool:
     """Whether the network has a ratio and a refinement of its own."""
-    return hasattr(network.cfg, "downsample_ratio")
+    return network.reduces_itself
 
 
 def subject(model: str, weights: str | Path | None = None, options: Mapping[str, Any] | None = None) -> Subject:
