@@ -22,6 +22,7 @@ pytest.importorskip("onnxslim")
 from support.exporting import SIZE, checkpoint, run, small_network  # noqa: E402
 
 from koutu.export.parity import BOUNDS, Bounds, ParityError  # noqa: E402
+from koutu.models.network import Network  # noqa: E402
 
 CAFFE = pytest.mark.skipif(not os.environ.get("KOUTU_OPENCV4"), reason="KOUTU_OPENCV4 names no OpenCV 4")
 NCNN = pytest.mark.skipif(not (find_spec("ncnn") and find_spec("pnnx")), reason="ncnn and pnnx are not installed")
@@ -363,17 +364,14 @@ def test_rvm_is_of_one_size_and_refines_by_itself(tmp_path):
         run(tmp_path, "onnx", "out", "rvm", size=(64, 64), refine=True, weights="random")
 
 
-class Odd(torch.nn.Module):
+class Odd(Network):
     """A network with an operator that few targets have."""
 
-    needs, stride, cfg, remembers_alpha, any_size = (), 1, None, False, True
+    cfg = None
 
     def __init__(self, function: Any):
         super().__init__()
         self.conv, self.function = torch.nn.Conv2d(3, 1, 3, padding=1), function
-
-    def initial_state(self, src: Any) -> list[Any]:
-        return []
 
     def forward(self, src: Any) -> tuple[Any, ...]:
         return src, torch.sigmoid(self.function(self.conv(src)))

@@ -204,16 +204,13 @@ def test_weights_and_options_must_fit():
 
 def test_only_the_largest_part_stays_where_the_published_code_does_so():
     torch = pytest.importorskip("torch")
+    from koutu.models.network import Network
 
-    class TwoParts(torch.nn.Module):
-        needs: tuple[str, ...] = ()
+    class TwoParts(Network):
         largest_above = 0.05
 
         def network_size(self, size):
             return size
-
-        def initial_state(self, src):
-            return []
 
         def forward(self, src):
             pha = torch.zeros_like(src[:, :1])

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from koutu.export.geometry import Geometry, Size
 from koutu.export.refined import refined, shrunk
 from koutu.export.trace import Axes
+from koutu.models.network import Network
 from koutu.models.tmodnet import TMODNet
 
 
@@ -36,12 +37,14 @@ class Deployed(nn.Module):
     the picture, alpha follows the picture's edges, or else it is enlarged bilinearly. colours: fgr is wanted.
     """
 
-    def __init__(self, network: Any, geometry: Geometry, *, inside: bool, refine: bool = False, colours: bool = True):
+    def __init__(
+        self, network: Network, geometry: Geometry, *, inside: bool, refine: bool = False, colours: bool = True
+    ):
         super().__init__()
         self.network, self.geometry, self.inside, self.refine = network, geometry, inside, refine
         self.colours = colours and not geometry.reduces
         self.eval()  # the whole: exporters put every part back into the mode that they found the whole in
-        self.remembers_alpha: bool = network.remembers_alpha
+        self.remembers_alpha = network.remembers_alpha
         self.one_by_one = False  # for converters that know no batches: a picture and its mirror image in turn
         self.names = self._names()
 
@@ -126,7 +129,7 @@ class Deployed(nn.Module):
         return Names(source, states, ("pha", *(["fgr"] if gives else []), *memory))
 
 
-def of_any_size(network: Any) -> Deployed:
+def of_any_size(network: Network) -> Deployed:
     """The network as koutu's own ONNX files hold it: rgb (1, H, W, 3) uint8 of any size, and the whole of it seen."""
     return Deployed(network, Geometry(network.stride, None, None), inside=True)
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from koutu.export.deployed import Deployed
 from koutu.export.geometry import geometry
 from koutu.export.trace import slimmed, traced
 from koutu.files import whole_file
+from koutu.models.network import Network
 from koutu.types import ModelError
 
 Shapes = dict[str, tuple[int, ...]]
@@ -23,7 +23,7 @@ class Layout:
 
 
 def fixed_onnx(
-    network: Any, path: Path, size: tuple[int, int], *, src: str = "src", prev: str = "prev", pha: str = "pha"
+    network: Network, path: Path, size: tuple[int, int], *, src: str = "src", prev: str = "prev", pha: str = "pha"
 ) -> Layout:
     """Write `network` for pictures of `size` (H, W) to `path`: float32, NCHW, opset 17, constants folded.
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from koutu.engines.exported.card import ratio_of
+from koutu.models.network import Network
 from koutu.sizes import near_area, whole
 from koutu.types import InputError
 
@@ -46,7 +46,7 @@ class Geometry:
         return count
 
 
-def geometry(network: Any, size: Size | None, ratio: Fraction | None, *, pixels: int, refine: bool) -> Geometry:
+def geometry(network: Network, size: Size | None, ratio: Fraction | None, *, pixels: int, refine: bool) -> Geometry:
     """What is asked for, checked. pixels: that the network is shown of large pictures.
 
     Without a ratio the network sees the whole picture, or with `refine` about so many pixels. Raises InputError for

@@ -19,7 +19,7 @@ from koutu.export.int8.convert import Eight, quality, to_bytes
 from koutu.export.job import Converted, Job, Watch
 from koutu.export.parity import BOUNDS, FRAMES, Bounds, Figures, figures, require_parity
 from koutu.export.places import aside, place, put
-from koutu.export.subject import Subject, reduces_itself
+from koutu.export.subject import Subject
 from koutu.export.targets import onnx as to_onnx
 from koutu.export.targets.table import Target, check_told, choose, converter_of, require_tools, target_of
 from koutu.media.reader import open_video
@@ -119,7 +119,7 @@ def checked(request: Request, target: Target, subject: Subject) -> Request:
     preprocess = choose(name, "preprocess", request.preprocess, target.preprocess)
     if request.frames < FRAMES:
         raise InputError(f"expected {FRAMES} frames or more for the parity gate, got {request.frames}; ask for more")
-    if request.refine and reduces_itself(subject.network):
+    if request.refine and subject.network.reduces_itself:
         raise InputError(f"{subject.name} refines by itself: leave --refine out; --ratio sets what it sees")
     if request.refine and not target.refines:
         raise InputError(f"expected a target that can hold the refinement, got {name}; --to onnx, openvino or tflite")
@@ -140,7 +140,7 @@ def checked(request: Request, target: Target, subject: Subject) -> Request:
 
 def _module(request: Request, target: Target, subject: Subject) -> Deployed:
     size = None if request.size == ANY or isinstance(request.size, str) else request.size
-    own = reduces_itself(subject.network)
+    own = subject.network.reduces_itself
     subject = subject.at_ratio(request.ratio)
     ratio = None if own else request.ratio
     found = geometry(subject.network, size, ratio, pixels=subject.pixels, refine=request.refine)

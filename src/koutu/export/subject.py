@@ -37,15 +37,10 @@ class Subject:
 
     def at_ratio(self, ratio: Fraction | None) -> "Subject":
         """The same with a ratio of its own (RVM's) set, for networks that reduce and refine by themselves."""
-        if ratio is None or not reduces_itself(self.network):
+        if ratio is None or not self.network.reduces_itself:
             return self
         self.network.cfg = replace(self.network.cfg, downsample_ratio=float(ratio))
         return self
-
-
-def reduces_itself(network: Any) -> bool:
-    """Whether the network has a ratio and a refinement of its own."""
-    return hasattr(network.cfg, "downsample_ratio")
 
 
 def subject(model: str, weights: str | Path | None = None, options: Mapping[str, Any] | None = None) -> Subject:

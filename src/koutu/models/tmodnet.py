@@ -120,6 +120,7 @@ class TMODNet(Trimapless):
     """
 
     stride = 8
+    begins_from_onnx = True
 
     def __init__(self, cfg: Config | None = None):
         super().__init__()

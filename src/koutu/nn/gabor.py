@@ -22,5 +22,5 @@ def gabor_kernel(
 
 
 def gabor_bank(directions: int = 16, step: float = math.pi / 8) -> Tensor:
-    """(directions, 1, 5, 5) for `koutu.losses.guided.igf_gabor`; the second half of the published 16 are the first turned around."""
+    """(directions, 1, 5, 5) for `losses.igf_gabor`; the second half of the published 16 are the first turned around."""
     return torch.stack([gabor_kernel(theta=k * step) for k in range(directions)])[:, None].float()

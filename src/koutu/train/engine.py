@@ -16,6 +16,7 @@ from torch import nn
 
 from koutu.data.packs.pack import Pack, split
 from koutu.models import build, load_checkpoint
+from koutu.models.network import Network
 from koutu.train.batch import Batch
 from koutu.train.checkpoint import Checkpoint, Journal
 from koutu.train.footage import Clips, footage_pack
@@ -29,8 +30,6 @@ from koutu.train.validate import Validation
 from koutu.types import InputError
 
 __all__ = ["Interrupted", "Progress", "Run", "TrainError", "train"]
-
-FORWARDS = ("training_outputs", "trimap", "fused")  # methods that objectives call; DDP must know them
 
 
 @dataclass
@@ -131,9 +130,8 @@ class Run:
         optimiser = make_optimiser(self.network, stage)
         critics = [c for task in tasks if (c := task.objective.critic) is not None]
         network, optimiser = self.fabric.setup(self.network, optimiser)
-        for method in FORWARDS:
-            if hasattr(self.network, method):
-                network.mark_forward_method(method)
+        for method in self.network.forwards:  # DDP must know them
+            network.mark_forward_method(method)
         critic_optimiser = (
             torch.optim.Adam([p for c in critics for p in c.parameters()], stage.critic_lr) if critics else None
         )
@@ -236,13 +234,13 @@ class Run:
             self.journal(stage, step, values)
 
 
-def _begun(recipe: Recipe) -> nn.Module:
+def _begun(recipe: Recipe) -> Network:
     """The recipe's network with random weights, those of a checkpoint, or another network's where it can begin so."""
     if recipe.init and not recipe.init.endswith(".onnx"):
         return load_checkpoint(recipe.init, recipe.network, **recipe.options)
     network = build(recipe.network, **recipe.options)
     if recipe.init:
-        if not hasattr(network, "begin_from"):
+        if not network.begins_from_onnx:
             raise InputError(f"expected a checkpoint to begin from, got {recipe.init}; {recipe.network} reads no ONNX")
         network.begin_from(Path(recipe.init))
     return network
