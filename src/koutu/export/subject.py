@@ -50,9 +50,10 @@ def subject(model: str, weights: str | Path | None = None, options: Mapping[str,
     """
     found = _subject(model, weights, dict(options or {}))
     if found.network.needs:
+        *others, last = (kind for kind, card in NETWORKS.items() if not card.needs)
         raise ModelError(
             f"expected a network that takes pictures alone, got {found.kind}, which also needs "
-            f"{' and '.join(found.network.needs)}; export tmodnet, modnet, rvm, shm or u2net"
+            f"{' and '.join(found.network.needs)}; export {', '.join(others)} or {last}"
         )
     return found
 
