@@ -47,7 +47,7 @@ def export(
     backgrounds: Annotated[Path | None, typer.Option(readable=False, help="Pack of places, with --people.")] = None,
     scenes: Annotated[int, typer.Option(min=2, help="Made of the packs.")] = 8,
     frames: Annotated[
-        int, typer.Option(min=60, help="Of each clip for the parity gate; shorter ones are looped.")
+        int, typer.Option(min=60, help="Of each clip for the parity check; shorter ones are looped.")
     ] = 60,
     tolerance: Annotated[float, typer.Option(min=0.0, help="Thousandths of alpha that int8 may cost.")] = 0.5,
     allow: Annotated[

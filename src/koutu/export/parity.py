@@ -1,4 +1,4 @@
-"""The gate that every export passes: a real clip rolled out by the file and by torch, each with its own memory."""
+"""The check that every export passes: a real clip rolled out by the file and by torch, each with its own memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -57,7 +57,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written. figures: of the gate, empty where the file cannot run here. content: the card's."""
+    """What was written. figures: of the parity check, empty where the file cannot run here. content: the card's."""
 
     card: Path
     files: tuple[Path, ...]
@@ -67,7 +67,7 @@ class Exported:
 
 
 def export(request: Request, subject: Subject, watch: Watch = lambda *_: None) -> Exported:
-    """Write `subject` for a target, with its card; nothing is written unless it passes the parity gate.
+    """Write `subject` for a target, with its card; nothing is written unless it passes the parity check.
 
     Raises InputError for a wish that the target or the network cannot fulfil, ModelError for a missing tool or an
     operator that the target lacks, ParityError for a file that differs too much, OutputError if it cannot be written.
@@ -98,7 +98,7 @@ def export(request: Request, subject: Subject, watch: Watch = lambda *_: None) -
 
 
 def _folder(request: Request, target: Target, subject: Subject, module: Deployed, watch: Watch) -> Exported:
-    """What a target writes as a folder: from an ONNX file that has passed the gate, so that two gates lead to torch."""
+    """What a target writes as a folder: from an ONNX file that has passed the check, so that two checks lead to torch."""
     if request.out.exists() and (not request.out.is_dir() or any(request.out.iterdir())):
         raise OutputError(f"{request.out}: expected a new or empty folder, got one that holds something; name another")
     with tempfile.TemporaryDirectory() as work:
@@ -118,7 +118,7 @@ def checked(request: Request, target: Target, subject: Subject) -> Request:
     precision = choose(name, "precision", request.precision, target.precisions, target.why)
     preprocess = choose(name, "preprocess", request.preprocess, target.preprocess)
     if request.frames < FRAMES:
-        raise InputError(f"expected {FRAMES} frames or more for the parity gate, got {request.frames}; ask for more")
+        raise InputError(f"expected {FRAMES} frames or more for the parity check, got {request.frames}; ask for more")
     if request.refine and subject.network.reduces_itself:
         raise InputError(f"{subject.name} refines by itself: leave --refine out; --ratio sets what it sees")
     if request.refine and not target.refines:
@@ -157,7 +157,7 @@ def _converted(job: Job, target: Target, eight: Eight | None) -> Converted:
 def _proof(
     request: Request, subject: Subject, job: Job, made: Converted, eight: Eight | None, watch: Watch
 ) -> card.Proof:
-    """The gate: what the file differs by; raises ParityError if that is too much."""
+    """The parity check: what the file differs by; raises ParityError if that is too much."""
     if request.target == "coreml" and platform.system() != "Darwin":
         return card.Proof(why_not=made.notes[0])
     draft = job.folder / "draft.json"
