@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.engines.backend import NetworkShape, State, open_model, require_engine, run_engine
+from koutu.engines.backend import Backend, NetworkShape, State, open_model, require_engine, run_engine
 from koutu.types import ModelError, Rgb
 
 
-class OnnxBackend(NetworkShape):
+class OnnxBackend(NetworkShape, Backend):
     """A koutu ONNX file on ONNX Runtime; device "cpu" or "cuda"."""
 
     def __init__(self, path: Path, *, device: str = "cpu", threads: int = 0):
