@@ -203,7 +203,7 @@ def test_weights_and_options_must_fit():
 
 def test_only_the_largest_part_stays_where_the_published_code_does_so():
     torch = pytest.importorskip("torch")
-    from koutu.models.network import Network
+    from koutu.models.base import Network
 
     class TwoParts(Network):
         largest_above = 0.05

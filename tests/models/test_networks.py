@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor  # noqa: E402
 
 from koutu.models import MODELS, build, load_checkpoint, network, variants  # noqa: E402
-from koutu.models.network import Network  # noqa: E402
+from koutu.models.base import Network  # noqa: E402
 from koutu.types import ModelError  # noqa: E402
 
 SMALL_NET = {"depths": (1, 1, 1, 1)}

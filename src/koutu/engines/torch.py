@@ -10,7 +10,7 @@ from koutu.engines.backend import Backend
 from koutu.types import ModelError, Rgb
 
 if TYPE_CHECKING:  # what runs a network of another engine imports no PyTorch
-    from koutu.models.network import Network
+    from koutu.models.base import Network
 
 
 class TorchBackend(Backend):

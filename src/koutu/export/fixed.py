@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from koutu.files import whole_file
+from koutu.models.base import Network
 from koutu.models.modnet import Trimapless
-from koutu.models.network import Network
 from koutu.types import InputError, ModelError
 
 OPSET = 17
