@@ -25,7 +25,7 @@ GATE = Gate((1.0, 0.0, 0.0, 0.0), 0.0, 4.0)  # foretells what the stub's first s
 class Part:
     """An engine of one part: its alpha is a constant, and its sign the gap that it was told to foretell."""
 
-    states = {"prev": "pha"}  # noqa: RUF012
+    states, stride = {"prev": "pha"}, 8
 
     def __init__(self, part: str):
         self.card, self.name, self.runs, self.alpha, self.gap = {"part": part}, part, 0, 0.5, 1.0
@@ -35,6 +35,9 @@ class Part:
 
     def initial_state(self, size):
         return {"prev": np.zeros((1, 1, *size), np.float32)}
+
+    def resized(self, state, size):
+        return self.initial_state(size)
 
     def run(self, feeds):
         self.runs += 1

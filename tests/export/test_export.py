@@ -22,7 +22,7 @@ pytest.importorskip("onnxslim")
 from support.exporting import SIZE, checkpoint, run, small_network  # noqa: E402
 
 from koutu.export.parity import BOUNDS, Bounds, ParityError  # noqa: E402
-from koutu.models.network import Network  # noqa: E402
+from koutu.models.base import Network  # noqa: E402
 
 CAFFE = pytest.mark.skipif(not os.environ.get("KOUTU_OPENCV4"), reason="KOUTU_OPENCV4 names no OpenCV 4")
 NCNN = pytest.mark.skipif(not (find_spec("ncnn") and find_spec("pnnx")), reason="ncnn and pnnx are not installed")

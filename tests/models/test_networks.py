@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor  # noqa: E402
 
 from koutu.models import MODELS, build, load_checkpoint, network, variants  # noqa: E402
-from koutu.models.network import Network  # noqa: E402
+from koutu.models.base import Network  # noqa: E402
 from koutu.types import ModelError  # noqa: E402
 
 SMALL_NET = {"depths": (1, 1, 1, 1)}
@@ -111,7 +111,7 @@ def test_sizes_and_ranges(name, size):
     assert pha.shape == (1, 1, *size) and fgr.shape == src.shape and pha.isfinite().all()
     assert pha.min() >= 0 and pha.max() <= 1 and fgr.min() >= 0 and fgr.max() <= 1
     assert [s.shape for s in state] == [s.shape for s in model.initial_state(src)]
-    assert not model.remembers_alpha or len(state) <= 1 and all(torch.equal(memory, pha) for memory in state)
+    assert not model.remembers_alpha or (len(state) <= 1 and all(torch.equal(memory, pha) for memory in state))
 
 
 @every_network

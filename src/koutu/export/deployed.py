@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from koutu.export.geometry import Geometry, Size
 from koutu.export.refined import refined, shrunk
 from koutu.export.trace import Axes
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.models.tmodnet import TMODNet
 
 

@@ -7,7 +7,7 @@ from koutu.export.deployed import Deployed
 from koutu.export.geometry import geometry
 from koutu.export.trace import slimmed, traced
 from koutu.files import whole_file
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.types import ModelError
 
 Shapes = dict[str, tuple[int, ...]]

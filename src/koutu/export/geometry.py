@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from koutu.engines.exported.card import ratio_of
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.sizes import near_area, whole
 from koutu.types import InputError
 

@@ -98,7 +98,7 @@ def export(request: Request, subject: Subject, watch: Watch = lambda *_: None) -
 
 
 def _folder(request: Request, target: Target, subject: Subject, module: Deployed, watch: Watch) -> Exported:
-    """What a target writes as a folder: from an ONNX file that has passed the check, so that two checks lead to torch."""
+    """What a target writes as a folder: from an ONNX file that has passed the check, so that two lead to torch."""
     if request.out.exists() and (not request.out.is_dir() or any(request.out.iterdir())):
         raise OutputError(f"{request.out}: expected a new or empty folder, got one that holds something; name another")
     with tempfile.TemporaryDirectory() as work:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.nn.pixels import at_most, check
 
 _GREY = (0.299, 0.587, 0.114)

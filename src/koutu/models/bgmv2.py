@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.nn import patches
 from koutu.nn.aspp import ASPP
 from koutu.nn.mobilenetv2 import MobileNetV2

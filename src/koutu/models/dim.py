@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.nn.pixels import at_most, check, imagenet, pad_to
 from koutu.nn.vgg import VGG16, layer_names, pool, unpool
 

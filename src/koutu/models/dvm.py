@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.nn.deform import ModulatedDeformConv
 from koutu.nn.pixels import at_most, check, imagenet, pad_to
 from koutu.nn.resnet import RESNET50, bottlenecks

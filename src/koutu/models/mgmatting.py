@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.nn.pixels import check, imagenet, pad_to, resize
 from koutu.nn.spectral import DownBlock, SpectralConv2d, UpBlock
 

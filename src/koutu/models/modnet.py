@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.nn.mobilenetv2 import MobileNetV2
 from koutu.nn.pixels import check, short_side
 from koutu.nn.resnet import ResNet

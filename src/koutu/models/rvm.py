@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.nn.gru import ConvGRU
 from koutu.nn.guided import DeepGuidedFilter, fast_guided_filter
 from koutu.nn.lraspp import LRASPP

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.nn.aspp import ASPP
 from koutu.nn.distance import click_maps
 from koutu.nn.pixels import check, imagenet, resize

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.models.sim import SIM, mirrored
 from koutu.nn.pixels import check, imagenet, resize
 from koutu.nn.resnet import RESNET50, BottleneckResNet

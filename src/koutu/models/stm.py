@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.nn.memory import read, write
 from koutu.nn.pixels import check, imagenet
 from koutu.nn.resnet import bottlenecks

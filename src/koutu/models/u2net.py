@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.nn.pixels import check, imagenet, resize
 
 _LEVELS = (7, 6, 5, 4, 4, 4)  # of the stages' own U-nets; the last two dilate instead of pooling

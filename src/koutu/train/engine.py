@@ -16,7 +16,7 @@ from torch import nn
 
 from koutu.data.packs.pack import Pack, split
 from koutu.models import build, load_checkpoint
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.train.batch import Batch
 from koutu.train.checkpoint import Checkpoint, Journal
 from koutu.train.footage import Clips, footage_pack

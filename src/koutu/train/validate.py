@@ -10,7 +10,7 @@ from torch import Tensor
 
 from koutu.data.packs.pack import Pack
 from koutu.data.scenes.sample import Scenes
-from koutu.models.network import Network
+from koutu.models.base import Network
 from koutu.train.batch import Batch, Samples, collate
 from koutu.train.recipe import Pass, Recipe
 

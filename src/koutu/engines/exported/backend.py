@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.engines.backend import Backend
 from koutu.engines.exported.card import Card, Size, Tensor, is_card, read_card
 from koutu.engines.exported.graphs import ENGINES, open_exported
 from koutu.sizes import near_area
@@ -41,15 +42,12 @@ def _names(card: Path, file: str) -> bool:
     return file in read_card(card, check_files=False).files
 
 
-class ExportedBackend:
+class ExportedBackend(Backend):
     """The export that the card at `path` is about; device: what its engine offers, threads: 0 for its choice.
 
     engine: one of those that run the card's target, the first if None. Raises ModelError where the card and its files
     do not go together, or the engine is not here.
     """
-
-    needs: tuple[str, ...] = ()
-    propagates = False
 
     def __init__(self, path: Path, *, engine: str | None = None, device: str = "cpu", threads: int = 0):
         self.card: Card = read_card(path)

@@ -13,8 +13,7 @@ from koutu.engines.exported.backend import ExportedBackend
 from koutu.export import card
 from koutu.export.clips import Clip, Sources, filmed, halves
 from koutu.export.clips import made as made_scenes
-from koutu.export.int8.quantise import STEP, Quantised, quantised
-from koutu.export.int8.trial import Feeds
+from koutu.export.int8.quantise import Quantised, quantised, recorded
 from koutu.export.job import Converted, Job, Watch
 from koutu.export.parity import compared, rolled_out
 from koutu.export.subject import Subject
@@ -62,7 +61,7 @@ def to_bytes(
         composed = list(made_scenes(scenes, backend.network_size, watch))
         calibration += composed
         clips |= {f"scene {i + 1}": scene for i, scene in enumerate(composed)}
-    recordings = [_recorded(backend, clip) for clip in calibration]
+    recordings = [recorded(backend, clip) for clip in calibration]
     found = quantised(made.main, job.path(".onnx"), recordings, tolerance, watch)
     _finish(job)
     tools = (*made.tools, "onnxruntime")
@@ -100,17 +99,6 @@ def _off(found: Sequence[NDArray[np.float32]], true: NDArray[Any]) -> tuple[floa
     mad = 1000 * float(np.mean([np.abs(a - b).mean() for a, b in zip(given, truth, strict=True)]))
     steps = [dtssd(a, b, c, d) for (a, c), (b, d) in zip(pairwise(given), pairwise(truth), strict=True)]
     return mad, PRINTED["dtssd"] * float(np.mean(steps)) if steps else 0.0
-
-
-def _recorded(backend: ExportedBackend, clip: Clip) -> list[Feeds]:
-    """Inputs of every `STEP`-th frame, with the memory that the network has by then."""
-    feeds: list[Feeds] = []
-    state = backend.initial_state((clip.src.shape[1], clip.src.shape[2]))
-    for t, rgb in enumerate((clip.src[0], *clip.src)):
-        if t % STEP == 0:
-            feeds.append(backend.feeds(rgb, state))
-        state = backend(rgb, state)[2]
-    return feeds
 
 
 def _describe(job: Job, path: Path) -> None:
