@@ -33,9 +33,9 @@ from koutu.engines.backend import Backend
 from koutu.evaluation.recoveries import recovered
 from koutu.evaluation.recovery import KINDS, LENGTH, Steady, trials
 from koutu.export.clips import Clip
-from koutu.export.gate import calibrate
+from koutu.export.early_exit.calibrate import calibrate
+from koutu.export.early_exit.parts import export_parts
 from koutu.export.onnx import export_onnx
-from koutu.export.parts import export_parts
 from koutu.models import load_checkpoint
 from koutu.models.tmodnet import TMODNet
 from koutu.train.engine import Interrupted, Run

@@ -23,7 +23,7 @@ from koutu.bench.run import about_run, save
 from koutu.engines.backend import Backend
 from koutu.engines.table import ENGINES
 from koutu.export.clips import filmed, halves
-from koutu.export.quantise import quantise
+from koutu.export.int8.quantise import quantise
 from koutu.machine import load_average
 from koutu.zoo import SAMPLE, load, packaged
 

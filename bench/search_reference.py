@@ -17,9 +17,9 @@ from koutu.bench.run import about_run, save
 from koutu.data.packs.pack import Pack, split
 from koutu.models import load_checkpoint
 from koutu.models.space import Choice, Space
-from koutu.nn.pixels import near_area
 from koutu.search.judge import Judge, mean_error
 from koutu.search.latency import ASPECT, engine_clock, whole_network
+from koutu.sizes import near_area
 from koutu.train.recipe import read_recipe
 
 PIXELS = (192 * 192, 256 * 256, 512 * 288)

@@ -27,7 +27,7 @@ LADDER = (
     ("foreground",                                                                               ),
     ("composite", "classical", "third_party",                 "models", "metrics",               ),
     ("color", "trimap", "files", "machine",                   "nn", "losses",                    ),
-    ("types", "defaults",                                                                        ),
+    ("types", "defaults", "sizes",                                                                ),
 )  # fmt: skip
 HEIGHT = {room: len(LADDER) - rung for rung, rooms in enumerate(LADDER) for room in rooms}
 ENTRANCES = ("koutu", "koutu.__main__")  # which name the rest for users

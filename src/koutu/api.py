@@ -20,7 +20,7 @@ from koutu.media.image import Format, Source, read_image, write_image
 from koutu.media.writer import EncodeOptions
 from koutu.pipeline.convert import Observe, Outputs, Progress, Report, convert_video
 from koutu.pipeline.look import Look
-from koutu.types import Alpha, Frame, Matte, ModelError, OutputError, Rgb
+from koutu.types import Alpha, Frame, Matte, OutputError, Rgb
 from koutu.zoo import DEFAULT, load
 
 PathLike = str | os.PathLike[str]
@@ -125,11 +125,8 @@ def make_trimap(
     without either, of the packaged network's matte.
     """
     rgb = _rgb(source)
-    maker = getattr(backend, "trimap", None)
-    if backend is not None and maker is None:
-        raise ModelError(f"expected a network that makes trimaps (shm), got {backend.name}; use it, or a mask")
-    if maker is not None:
-        trimap = maker(rgb)
+    if backend is not None:
+        trimap = backend.trimap(rgb)
     else:
         trimap = (hints or Hints(mask="auto", guess=Matter(load())))(Frame(rgb), ("trimap",))["trimap"]
     write_image(target, np.repeat(trimap[..., None], 3, axis=2), format=format)

@@ -20,7 +20,7 @@ from koutu.bench import target_text  # noqa: E402
 from koutu.bench.target import predict  # noqa: E402
 from koutu.bench.target_chips import CHIPS, chip  # noqa: E402
 from koutu.bench.target_layers import layers  # noqa: E402
-from koutu.export.ascend.graph import load  # noqa: E402
+from koutu.export.onnx_graph import load  # noqa: E402
 
 CONV = network((1, 20, 8, 10), [("Conv", ["w"], {"pads": [1] * 4}), ("Relu", [], {})], {"w": f32(40, 20, 3, 3)})
 

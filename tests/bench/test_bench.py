@@ -17,6 +17,7 @@ from koutu.bench.cases import Case, cases, parse_size
 from koutu.bench.plan import Plan
 from koutu.bench.rounds import Clip, Result, Turn
 from koutu.cli.bench import bench as command
+from koutu.engines.backend import Backend
 from koutu.types import InputError, ModelError, OutputError
 from koutu.zoo import packaged
 
@@ -24,11 +25,8 @@ ROOT = Path(__file__).parent.parent.parent
 TINY = (36, 64)
 
 
-class Fake:
+class Fake(Backend):
     """A network that gives one value, tells when it was called, and breaks at a call if it is to."""
-
-    needs: tuple[str, ...] = ()
-    propagates = False
 
     def __init__(self, name: str, log: list[str], breaks_at: int = -1, error: BaseException | None = None):
         self.name, self.log, self.breaks_at, self.calls = name, log, breaks_at, 0

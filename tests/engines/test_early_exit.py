@@ -25,7 +25,7 @@ GATE = Gate((1.0, 0.0, 0.0, 0.0), 0.0, 4.0)  # foretells what the stub's first s
 class Part:
     """An engine of one part: its alpha is a constant, and its sign the gap that it was told to foretell."""
 
-    states = {"prev": "pha"}  # noqa: RUF012
+    states, stride = {"prev": "pha"}, 8
 
     def __init__(self, part: str):
         self.card, self.name, self.runs, self.alpha, self.gap = {"part": part}, part, 0, 0.5, 1.0
@@ -35,6 +35,9 @@ class Part:
 
     def initial_state(self, size):
         return {"prev": np.zeros((1, 1, *size), np.float32)}
+
+    def resized(self, state, size):
+        return self.initial_state(size)
 
     def run(self, feeds):
         self.runs += 1
@@ -200,7 +203,7 @@ def network():
 @pytest.fixture(scope="module")
 def exported(network, tiny_onnx, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its two parts, beside some NAME.onnx."""
-    from koutu.export.parts import export_parts
+    from koutu.export.early_exit.parts import export_parts
 
     path = tmp_path_factory.mktemp("gate") / "tiny.onnx"
     shutil.copy(tiny_onnx, path)
@@ -246,7 +249,7 @@ def _begun(engine, exported):
 
 def test_the_signs_tell_plain_scenes_from_doubtful_ones():
     torch = pytest.importorskip("torch")
-    from koutu.export.parts import signs
+    from koutu.export.early_exit.parts import signs
 
     outline = torch.full((1, 1, 64, 64), -9.0)
     outline[..., 16:48, 16:48] = 9
@@ -261,7 +264,7 @@ def test_the_signs_tell_plain_scenes_from_doubtful_ones():
 
 
 def test_calibration_foretells_gaps_and_is_written(exported, tmp_path):
-    from koutu.export.gate import Clip, Rows, calibrate, fit
+    from koutu.export.early_exit.calibrate import Clip, Rows, calibrate, fit
     from koutu.zoo import load
 
     rng = np.random.default_rng(0)
@@ -288,7 +291,7 @@ def test_calibration_foretells_gaps_and_is_written(exported, tmp_path):
 
 
 def test_a_threshold_on_tiny_gaps_pays_what_it_says():
-    from koutu.export.gate_sweep import Remembering, choose, sweep
+    from koutu.export.early_exit.sweep import Remembering, choose, sweep
 
     low, rest = Part("low"), Part("rest")
     rest.alpha = 0.502
@@ -313,7 +316,7 @@ def test_a_threshold_on_tiny_gaps_pays_what_it_says():
 
 
 def test_clips_without_truth_need_a_threshold(exported):
-    from koutu.export.gate import Clip, calibrate
+    from koutu.export.early_exit.calibrate import Clip, calibrate
 
     with pytest.raises(InputError, match="threshold"):
         calibrate(exported, [Clip(clip()), Clip(clip())])

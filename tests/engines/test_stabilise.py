@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from koutu.engines.backend import Backend
 from koutu.engines.early_exit import GateState
 from koutu.engines.onnxruntime import OnnxBackend
 from koutu.engines.stabilise import SteadyBackend, held_steady, steadied
@@ -13,10 +14,10 @@ from koutu.types import ModelError
 SIZE = (192, 320)
 
 
-class Noisy:
+class Noisy(Backend):
     """A network whose alpha is the brightness of the picture's red, with noise, and that keeps what it is given."""
 
-    name, states, needs, propagates = "noisy", {"prev": "pha"}, (), False
+    name, states = "noisy", {"prev": "pha"}
 
     def __init__(self, noise: float = 0.0):
         self.noise, self.rng, self.seen = noise, np.random.default_rng(0), []
@@ -118,7 +119,7 @@ def test_the_mixture():
 def test_only_networks_that_remember_alpha_alone_are_held(tiny_onnx):
     from koutu.zoo import load
 
-    class Recurrent:
+    class Recurrent(Noisy):
         states = {"r1": "r1o", "prev": "pha"}  # noqa: RUF012
 
     other = Recurrent()
@@ -133,11 +134,10 @@ def test_only_networks_that_remember_alpha_alone_are_held(tiny_onnx):
 def test_the_gate_goes_on_counting():
     network = Noisy()
 
-    class Half:
+    class Half(Noisy):
         """Behind a gate that leaves all to the cheap part."""
 
-        name, states, needs, propagates = "half", network.states, (), False
-        network_size = network.network_size
+        gated = True
 
         def initial_state(self, size):
             return GateState(network.initial_state(size))
@@ -145,6 +145,9 @@ def test_the_gate_goes_on_counting():
         def __call__(self, rgb, state, **hints):
             _, pha, memory = network(rgb, state.memory)
             return None, pha, GateState(memory, low=True)
+
+        def low(self, state):
+            return state.low
 
     matter = Matter(SteadyBackend(Half()))
     assert all(matter(grain(picture(), seed)).low for seed in range(3))

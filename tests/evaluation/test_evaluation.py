@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from koutu import metrics
 from koutu.cli import app
 from koutu.data.sets.open import Example, open_dataset
+from koutu.engines.backend import Backend
 from koutu.evaluation.measure import Scorer
 from koutu.evaluation.report import page
 from koutu.evaluation.run import ROWS, evaluate
@@ -21,11 +22,10 @@ from koutu.matting.refine import quantise
 from koutu.types import InputError, OutputError
 
 
-class Says:
+class Says(Backend):
     """A backend that answers with the picture's red channel, moved by `wrong`; fails on pictures that are all black."""
 
-    needs: tuple[str, ...] = ()
-    propagates, refines, warms_up = False, False, False
+    refines = warms_up = False
 
     def __init__(self, name, wrong=0.0, needs=()):
         self.name, self.wrong, self.needs, self.seen = name, wrong, needs, []

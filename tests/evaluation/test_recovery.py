@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from koutu import zoo
 from koutu.cli import app
 from koutu.data.sets.open import Broken, Example, open_dataset
+from koutu.engines.backend import Backend
 from koutu.evaluation.recoveries import recovered, recoveries
 from koutu.evaluation.recovery import AFTER, BEFORE, KINDS, LENGTH, trials
 from koutu.evaluation.remembered import forced
@@ -25,10 +26,10 @@ from koutu.types import InputError, ModelError
 SIZE = (24, 32)
 
 
-class Fades:
+class Fades(Backend):
     """Alpha is the red channel, mixed with so much of the alpha before: `share`, or the larger of both if it clings."""
 
-    name, needs, propagates, refines = "fades", (), False, False
+    name, refines = "fades", False
 
     def __init__(self, share=0.5, *, clings=False, warms_up=True, hidden=False, memory=True):
         self.share, self.clings, self.warms_up = share, clings, warms_up

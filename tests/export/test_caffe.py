@@ -17,9 +17,10 @@ pytest.importorskip("onnxslim")
 
 from support import caffe_reader  # noqa: E402
 from support.caffe_cases import CASES, TEXTS, Case, X, feeds_for, floats, weight, write, write_together  # noqa: E402
+from support.caffe_check import by_onnx, by_opencv, difference  # noqa: E402
 
+from koutu.engines.exported.caffe import FOLDER  # noqa: E402
 from koutu.export.caffe import write_caffe  # noqa: E402
-from koutu.export.caffe.check import FOLDER, by_onnx, by_opencv, difference  # noqa: E402
 from koutu.export.caffe.linear import bilinear  # noqa: E402
 from koutu.types import InputError, ModelError, OutputError  # noqa: E402
 

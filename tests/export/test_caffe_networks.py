@@ -13,9 +13,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnxslim")
 
 from support import caffe_reader  # noqa: E402
+from support.caffe_check import by_onnx, by_opencv  # noqa: E402
 
+from koutu.engines.exported.caffe import FOLDER  # noqa: E402
 from koutu.export.caffe import write_caffe  # noqa: E402
-from koutu.export.caffe.check import FOLDER, by_onnx, by_opencv  # noqa: E402
 from koutu.export.fixed import Layout, fixed_onnx  # noqa: E402
 from koutu.models import build, load_checkpoint  # noqa: E402
 from koutu.types import InputError, ModelError  # noqa: E402

@@ -22,6 +22,7 @@ pytest.importorskip("onnxslim")
 from support.exporting import SIZE, checkpoint, run, small_network  # noqa: E402
 
 from koutu.export.parity import BOUNDS, Bounds, ParityError  # noqa: E402
+from koutu.models.base import Network  # noqa: E402
 
 CAFFE = pytest.mark.skipif(not os.environ.get("KOUTU_OPENCV4"), reason="KOUTU_OPENCV4 names no OpenCV 4")
 NCNN = pytest.mark.skipif(not (find_spec("ncnn") and find_spec("pnnx")), reason="ncnn and pnnx are not installed")
@@ -364,17 +365,14 @@ def test_rvm_is_of_one_size_and_refines_by_itself(tmp_path):
         run(tmp_path, "onnx", "out", "rvm", size=(64, 64), refine=True, weights="random")
 
 
-class Odd(torch.nn.Module):
+class Odd(Network):
     """A network with an operator that few targets have."""
 
-    needs, stride, cfg = (), 1, None
+    cfg = None
 
     def __init__(self, function: Any):
         super().__init__()
         self.conv, self.function = torch.nn.Conv2d(3, 1, 3, padding=1), function
-
-    def initial_state(self, src: Any) -> list[Any]:
-        return []
 
     def forward(self, src: Any) -> tuple[Any, ...]:
         return src, torch.sigmoid(self.function(self.conv(src)))
@@ -383,7 +381,7 @@ class Odd(torch.nn.Module):
 def test_an_operator_that_a_target_lacks_is_named(tmp_path):
     from koutu.export.run import Request, export
     from koutu.export.subject import Subject
-    from koutu.export.to_ncnn import require_layers
+    from koutu.export.targets.ncnn import require_layers
 
     param = tmp_path / "net.param"
     param.write_text("7767517\n2 2\nInput in0 0 1 in0\nF.max_unpool2d u0 1 1 in0 out0\n")
@@ -399,7 +397,7 @@ def test_an_operator_that_a_target_lacks_is_named(tmp_path):
 
 
 def test_a_missing_tool_is_named_with_its_remedy(model, tmp_path, monkeypatch):
-    monkeypatch.setattr("koutu.export.targets.find_spec", lambda name: None)
+    monkeypatch.setattr("koutu.export.targets.table.find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"torch, which is not installed; pip install"):
         run(tmp_path, "onnx", "out", model)
     monkeypatch.undo()

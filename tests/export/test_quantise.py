@@ -20,8 +20,8 @@ onnx = pytest.importorskip("onnx")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small tmodnet of random weights with its parts."""
     torch = pytest.importorskip("torch")
+    from koutu.export.early_exit.parts import export_parts
     from koutu.export.onnx import export_onnx
-    from koutu.export.parts import export_parts
     from koutu.models.tmodnet import Config, TMODNet
 
     torch.manual_seed(0)
@@ -44,7 +44,7 @@ def clips(count: int = 4, frames: int = 5) -> list:
 @pytest.fixture(scope="module")
 def whole(exported, tmp_path_factory):
     """All layers in eight bits."""
-    from koutu.export.quantise import quantise
+    from koutu.export.int8.quantise import quantise
 
     return quantise(exported, tmp_path_factory.mktemp("int8") / "int8.onnx", clips(), tolerance=1000)
 
@@ -79,7 +79,7 @@ def test_it_says_what_it_differs_by(exported, whole):
 
 
 def test_sensitive_layers_stay_float(exported, whole, tmp_path):
-    from koutu.export.quantise import quantise
+    from koutu.export.int8.quantise import quantise
 
     found = quantise(exported, tmp_path / "some.onnx", clips(), tolerance=whole.whole / 2)
     assert 0 < len(found.kept) < found.layers == len(found.sensitivity)
@@ -116,7 +116,7 @@ def _alpha(engine: str, path: Path) -> np.ndarray:
 
 
 def test_what_cannot_be_quantised_is_refused_and_nothing_written(exported, whole, tmp_path):
-    from koutu.export.quantise import quantise
+    from koutu.export.int8.quantise import quantise
 
     with pytest.raises(InputError, match="two clips"):
         quantise(exported, tmp_path / "a.onnx", clips(1))

@@ -17,6 +17,7 @@ import pytest
 from support.python37 import problems
 
 from koutu.composite import replace, solid
+from koutu.engines.backend import Backend
 from koutu.export.hilens.card import SkillCard
 from koutu.export.hilens.package import PROGRAM, Skill, write_skill
 from koutu.hilens_simulator import Session, simulate
@@ -138,10 +139,10 @@ def test_a_run_is_what_koutu_makes_of_the_same_frames(tmp_path: Path, clip: Path
             assert 10 * np.log10(255**2 / max(error, 1e-9)) >= 40
 
 
-class Fixed:
+class Fixed(Backend):
     """The tiny network behind koutu's own contract."""
 
-    name, needs, propagates = "tiny", (), False
+    name = "tiny"
 
     def __init__(self, path: Path):
         import onnxruntime as ort

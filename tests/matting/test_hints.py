@@ -6,7 +6,9 @@ import pytest
 from support.media import make_clip
 
 from koutu.api import convert, convert_image, make_trimap
+from koutu.engines.backend import Backend
 from koutu.engines.torch import TorchBackend
+from koutu.engines.wrapped import WrappedBackend
 from koutu.matting.clicks import Click, mask_from_clicks, parse_clicks
 from koutu.matting.hints import Hints
 from koutu.matting.matter import Matter
@@ -134,18 +136,15 @@ def test_a_mask_on_the_first_frame_belongs_to_the_whole_video(tmp_path):
     seen = []
     backend = load("stm", weights="random", options={"width": 4})
 
-    class Watched:
-        name, needs, propagates = backend.name, backend.needs, backend.propagates
-        network_size, initial_state = backend.network_size, backend.initial_state
-
+    class Watched(WrappedBackend):
         def __call__(self, rgb, state, **hints):
             seen.append(sorted(hints))
-            return backend(rgb, state, **hints)
+            return self.inner(rgb, state, **hints)
 
     clip = make_clip(tmp_path / "clip.mp4", frames=6)
     mask = np.zeros((8, 8), np.uint8)
     mask[2:6, 2:6] = 255
-    report = convert(clip, tmp_path / "out.mp4", model=Watched(), hints=Hints(mask=mask))  # type: ignore[arg-type]
+    report = convert(clip, tmp_path / "out.mp4", model=Watched(backend), hints=Hints(mask=mask))
     assert report.frames == 6 and seen == [["mask"]] + [[]] * 5
 
 
@@ -204,16 +203,13 @@ def test_weights_and_options_must_fit():
 
 def test_only_the_largest_part_stays_where_the_published_code_does_so():
     torch = pytest.importorskip("torch")
+    from koutu.models.base import Network
 
-    class TwoParts(torch.nn.Module):
-        needs: tuple[str, ...] = ()
+    class TwoParts(Network):
         largest_above = 0.05
 
         def network_size(self, size):
             return size
-
-        def initial_state(self, src):
-            return []
 
         def forward(self, src):
             pha = torch.zeros_like(src[:, :1])
@@ -233,8 +229,8 @@ def test_a_hint_on_the_first_frame_is_carried_on_for_another_network(tmp_path, k
     given = Hints(mask=truth) if kind == "mask" else Hints(trimap=trimap_from_mask(truth, 4))
     seen = []
 
-    class Watched:
-        name, needs, propagates = "watched", (kind,), False
+    class Watched(Backend):
+        name, needs = "watched", (kind,)
 
         def network_size(self, size):
             return size
@@ -248,7 +244,7 @@ def test_a_hint_on_the_first_frame_is_carried_on_for_another_network(tmp_path, k
 
     guess = Matter(carrier, hints=given)
     hints = Hints(guess=guess, mask="auto") if kind == "mask" else Hints(guess=guess, trimap="auto")
-    matter = Matter(Watched(), hints=hints)  # type: ignore[arg-type]
+    matter = Matter(Watched(), hints=hints)
     for _ in range(3):
         matter(rgb)
     assert len(seen) == 3 and float(guess.state[-1]) == 3  # pyright: ignore[reportOptionalSubscript, reportArgumentType]

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from koutu.color import rgb_to_yuv
+from koutu.engines.backend import Backend
 from koutu.matting.matter import Matter
 from koutu.matting.one_frame_delay import one_frame_delay, smooth_middle
 from koutu.matting.refine import guided_upsample, quantise
 from koutu.types import Frame, InputError, Matte
 
 
-class Counting:
+class Counting(Backend):
     """A backend whose alpha is brightness and whose state counts the frames since it was made."""
 
     name = "counting"
-    needs, propagates = (), False
 
     def network_size(self, size):
         return 32, 64

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from support.hashed import assert_equals, fill, signature, uniform  # noqa: E402
 
-from koutu import losses  # noqa: E402
+from koutu.losses.guided import mgmatting  # noqa: E402
 from koutu.models.mgmatting import Config, MGMatting, refined, uncertain  # noqa: E402
 from koutu.nn.spectral import SpectralConv2d, SpectralWeight  # noqa: E402
 
@@ -146,7 +146,7 @@ def test_every_parameter_learns():
     out = model.training_outputs(src, true)
     os4, at4 = refined(out.os8, out.os4, 9)
     os1, at1 = refined(out.os4, out.os1, 5)
-    losses.mgmatting([os1, os4, out.os8], true, [at1, at4, one], src, src, src).backward()
+    mgmatting([os1, os4, out.os8], true, [at1, at4, one], src, src, src).backward()
     learning = [p for p in model.parameters() if p.requires_grad]
     assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.abs().sum() > 0 for p in learning)
 

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor  # noqa: E402
 
 from koutu.models import MODELS, build, load_checkpoint, network, variants  # noqa: E402
+from koutu.models.base import Network  # noqa: E402
 from koutu.types import ModelError  # noqa: E402
 
 SMALL_NET = {"depths": (1, 1, 1, 1)}
@@ -63,7 +64,7 @@ def scene(model: Any, frames: int = 1, size: tuple[int, int] = (64, 96)) -> tupl
     hints = {need: torch.rand(frames, CHANNELS[need], *size) for need in model.needs}
     if "trimap" in hints:
         hints["trimap"] = (3 * hints["trimap"]).floor().clamp(max=2) / 2
-    if getattr(model, "propagates", False):
+    if model.propagates:
         for hint in hints.values():
             hint[1:] = -1
     return torch.rand(frames, 3, *size), hints
@@ -77,6 +78,8 @@ def test_the_table_says_what_the_networks_are():
         assert sum(p.numel() for p in model.parameters()) == card.params, name
         assert model.needs == card.needs, name
         assert network(name)[0].__doc__ and variants(name)
+        assert isinstance(model, Network) and model.makes_trimaps == (name == "shm")
+        assert all(callable(getattr(model, method)) for method in model.forwards)
 
 
 @pytest.mark.parametrize("name", sorted(set(MODELS) - {"bgmv2"}))  # its patches cannot be counted without pixels
@@ -108,6 +111,7 @@ def test_sizes_and_ranges(name, size):
     assert pha.shape == (1, 1, *size) and fgr.shape == src.shape and pha.isfinite().all()
     assert pha.min() >= 0 and pha.max() <= 1 and fgr.min() >= 0 and fgr.max() <= 1
     assert [s.shape for s in state] == [s.shape for s in model.initial_state(src)]
+    assert not model.remembers_alpha or (len(state) <= 1 and all(torch.equal(memory, pha) for memory in state))
 
 
 @every_network
@@ -128,7 +132,7 @@ def tensors_of(out: Any) -> list[Tensor]:
 def test_every_trainable_parameter_learns(name):
     model = tiny(name).train()
     src, hints = scene(model, 2)
-    if getattr(model, "propagates", False):
+    if model.propagates:
         objects = model.cfg.objects
         state = model.training_outputs(
             src[:1], *model.initial_state(src[:1]), annotation=torch.rand(1, objects, 64, 96)
@@ -174,7 +178,7 @@ def test_memory_matters_and_is_forgotten_on_reset(name):
     later = model(clip, *model.initial_state(clip[:1]), **hints)[2:]
     again = model(clip[:1], *model.initial_state(clip[:1]), **first)
     assert all(torch.equal(a, b) for a, b in zip(fresh, again, strict=True))
-    absent = {k: (v if not getattr(model, "propagates", False) else v * 0 - 1) for k, v in first.items()}
+    absent = {k: (v if not model.propagates else v * 0 - 1) for k, v in first.items()}
     with_past = model(clip[:1], *later, **absent)
     without = model(clip[:1], *model.initial_state(clip[:1]), **absent)
     assert any(not torch.equal(a, b) for a, b in zip(with_past[1:-1], without[1:-1], strict=True)) or not torch.equal(

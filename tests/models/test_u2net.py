@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from support.hashed import fill, samples, uniform  # noqa: E402
 
-from koutu import losses  # noqa: E402
+from koutu.losses.portrait import u2net  # noqa: E402
 from koutu.models.u2net import SMALL, Config, U2Net  # noqa: E402
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "u2net.json").read_text())
@@ -66,7 +66,7 @@ def test_brightness_is_divided_out_and_the_result_stretched_when_asked():
 def test_every_parameter_learns():
     model, true = U2Net(TINY), (torch.rand(2, 1, 48, 48) > 0.5).float()
     out = model.training_outputs(torch.rand(2, 3, 48, 48))
-    loss = losses.u2net((out.fused, *out.sides), true)
+    loss = u2net((out.fused, *out.sides), true)
     loss.backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
     probabilities = [x.sigmoid() for x in (out.fused, *out.sides)]

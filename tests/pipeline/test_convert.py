@@ -14,6 +14,7 @@ from support.media import frame_times, make_clip, sound_packets
 import koutu
 from koutu.api import convert_image
 from koutu.color import to_rgb
+from koutu.engines.backend import Backend
 from koutu.media.reader import open_video
 from koutu.media.writer import EncodeOptions
 from koutu.types import InputError, OutputError, Yuv420
@@ -25,11 +26,10 @@ LOSSLESS = EncodeOptions(crf=0, preset="ultrafast")
 FAST = EncodeOptions(preset="ultrafast")
 
 
-class Stripe:
+class Stripe(Backend):
     """A backend that sees a person in the middle third, with soft sides."""
 
     name = "stripe"
-    needs, propagates = (), False
 
     def network_size(self, size):
         return size

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from koutu.cli.review import review as command
 from koutu.composite import matte_picture
+from koutu.engines.backend import Backend
 from koutu.matting.matter import Matter
 from koutu.media.alpha_track import AlphaReader, CutOutReader, has_alpha
 from koutu.media.reader import open_video
@@ -355,10 +356,10 @@ def test_the_ways_to_give_alpha(tmp_path):
         assert np.abs(found.measures["area"] - areas).max() < 0.02
 
 
-class Half:
+class Half(Backend):
     """A network that takes the left half for the person."""
 
-    name, needs, propagates = "half", (), False
+    name = "half"
 
     def network_size(self, size):
         return size
@@ -375,7 +376,7 @@ class Half:
 def test_what_has_no_alpha_is_matted_here_and_that_is_said(tmp_path):
     seen = []
     clip = make_clip(tmp_path / "clip.mp4")
-    found = review(clip, matter=Matter(Half()), progress=lambda count, _: seen.append(count))  # type: ignore[arg-type]
+    found = review(clip, matter=Matter(Half()), progress=lambda count, _: seen.append(count))
     assert found.alpha == "found here, by half" and any("matted here" in note for note in found.notes)
     assert seen == list(range(1, 9)) and not any("composite" in note for note in found.notes)
     clip = tmp_path / "clip.mp4"
@@ -402,7 +403,7 @@ def test_a_truncated_video_is_reviewed_and_told(tmp_path):
     clip = make_clip(tmp_path / "clip.mkv", frames=60)
     data = clip.read_bytes()
     clip.write_bytes(data[: len(data) * 2 // 3])
-    found = review(clip, matter=Matter(Half()))  # type: ignore[arg-type]
+    found = review(clip, matter=Matter(Half()))
     assert 5 < found.frames < 60 and "clip.mkv" in found.lost and any("lost" in line for line in found.summary())
 
 

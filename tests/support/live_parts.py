@@ -9,6 +9,7 @@ from typing import Any
 import av
 import numpy as np
 
+from koutu.engines.backend import Backend
 from koutu.live.controls import Desk, Settings
 from koutu.live.flow import Shot, Shown, Sound
 from koutu.live.options import Options, Quality
@@ -65,11 +66,11 @@ def numbered_clip(path: Path, frames: int = RATE, *, beep: tuple[float, float] |
     return path
 
 
-class Reader:
+class Reader(Backend):
     """A backend whose alpha everywhere is the grey of the picture that it saw; `before`: called with each count."""
 
     name = "reader"
-    needs, propagates, warms_up, refines = (), False, False, False
+    warms_up = refines = False
 
     def __init__(self, before: Callable[[int], None] = lambda count: None):
         self.before, self.count = before, 0
@@ -89,7 +90,7 @@ class Reader:
 class Elastic(Reader):
     """A backend that remembers alpha and takes any multiple of 8, as koutu's own do; `sizes`: that it was shown."""
 
-    name, stride = "elastic", 8
+    name, stride, can_resize = "elastic", 8, True
 
     def __init__(self, pixels: int = 64 * 96):
         super().__init__()

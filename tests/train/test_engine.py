@@ -206,7 +206,9 @@ def test_a_run_of_another_recipe_is_refused(recipe, tmp_path):
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(recipe, tmp_path, monkeypatch):
     Run(recipe, tmp_path).train(stop_at=1)
     before = (tmp_path / "last.pt").read_bytes()
-    monkeypatch.setattr("koutu.losses.igf_alpha", lambda *_: torch.tensor(float("nan"), requires_grad=True))
+    monkeypatch.setattr(
+        "koutu.train.objectives.guided.igf_alpha", lambda *_: torch.tensor(float("nan"), requires_grad=True)
+    )
     with pytest.raises(TrainError, match=r"step 1: the loss is nan.*is kept"):
         train(recipe, tmp_path)
     assert (tmp_path / "last.pt").read_bytes() == before

@@ -18,8 +18,8 @@ from koutu.engines.described.description import GREY, PictureInput, read_descrip
 from koutu.engines.exported.backend import ExportedBackend, card_of
 from koutu.engines.exported.card import Card, read_card
 from koutu.engines.exported.graphs import ENGINES as EXPORTED
-from koutu.engines.stabilise import unsteadied
 from koutu.engines.table import ENGINES
+from koutu.engines.wrapped import unwrapped
 from koutu.models import MODELS as NETWORKS
 from koutu.types import InputError, ModelError
 from koutu.zoo import DEFAULT_ENGINE, MODELS, WEIGHTS, load_named
@@ -168,7 +168,7 @@ def _card(name: str) -> Card | None:
 
 def _input_shapes(backend: Backend, seen: Size) -> dict[str | int, Shape]:
     """Shapes of the inputs by name or place, for the sides that a graph leaves open."""
-    backend = unsteadied(backend)
+    backend = unwrapped(backend)
     if isinstance(backend, ExportedBackend):
         feeds = backend.feeds(np.zeros((*seen, 3), np.uint8), backend.initial_state(seen))
         return {name: tensor.shape for name, tensor in feeds.items()}

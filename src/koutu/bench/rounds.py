@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,12 +13,13 @@ from koutu.bench.cases import Case, Size
 from koutu.bench.cost import Cost
 from koutu.bench.energy import Meter
 from koutu.color import rgb_to_yuv, to_rgb
-from koutu.engines.backend import Backend
+from koutu.engines.backend import Backend, State
+from koutu.engines.wrapped import WrappedBackend
 from koutu.matting.hints import AUTO, Hints
 from koutu.matting.matter import Matter
 from koutu.media.image import read_image
 from koutu.media.reader import open_video
-from koutu.types import Frame, ModelError, Picture, picture_size
+from koutu.types import Frame, ModelError, Picture, Rgb, picture_size
 from koutu.zoo import SAMPLE, load
 
 PICTURES = 24  # different ones; shown back and forth
@@ -91,7 +92,7 @@ class Runner:
     def __init__(self, case: Case, clip: Clip, backend: Backend):
         self.clip, self.threads, self.engine = clip, case.threads, case.engine
         self._network = _Timed(backend)
-        self._matter = Matter(cast("Backend", self._network))
+        self._matter = Matter(self._network)
 
     def warm(self) -> None:
         """Compile and allocate what a first frame makes an engine compile and allocate."""
@@ -118,9 +119,8 @@ class Runner:
 
     def _time(self, index: int) -> tuple[float, float]:
         """Milliseconds of a frame, and of the network in them."""
-        network = cast("Backend", self._network)
-        carries = network.propagates and index > 0
-        frame, hints = self.clip[index], {} if carries else self.clip.hints(network.needs, index)
+        carries = self._network.propagates and index > 0
+        frame, hints = self.clip[index], {} if carries else self.clip.hints(self._network.needs, index)
         self._network.seconds, started = 0.0, perf_counter()
         self._matter(frame, **hints)
         return 1000 * (perf_counter() - started), 1000 * self._network.seconds
@@ -160,19 +160,17 @@ def _fail(result: Result, error: Exception) -> None:
     result.error, result.turns = ": ".join(part for part in (kind, str(error)) if part), []
 
 
-class _Timed:
+class _Timed(WrappedBackend):
     """A backend that counts the seconds spent in it."""
 
     def __init__(self, backend: Backend):
-        self._backend, self.seconds = backend, 0.0
+        super().__init__(backend)
+        self.seconds = 0.0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._backend, name)
-
-    def __call__(self, *arguments: Any, **hints: Any) -> Any:
+    def __call__(self, rgb: Rgb, state: State, **hints: NDArray[Any]) -> Any:
         started = perf_counter()
         try:
-            return self._backend(*arguments, **hints)
+            return self.inner(rgb, state, **hints)
         finally:
             self.seconds += perf_counter() - started
 

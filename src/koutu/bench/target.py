@@ -5,16 +5,16 @@ and bytes to and from memory. Not counted: starting each kernel (no figure is pu
 """
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from koutu.bench.target_chips import Chip, chip
 from koutu.bench.target_layers import Layer, layers
-from koutu.export.ascend.graph import load
 from koutu.export.ascend.rewrite import rewrite
+from koutu.export.onnx_graph import load
 from koutu.models import MODELS as NETWORKS
+from koutu.sizes import near_area
 from koutu.types import InputError, ModelError
 from koutu.zoo import MODELS, WEIGHTS
 
@@ -94,7 +94,7 @@ def fixed_file(spec: str, size: Size, path: Path) -> Size:
 
     network = _network(name, weights)
     pixels = MODELS[name].pixels if name in MODELS else 0
-    seen = _near(size, pixels, network.stride) if pixels else tuple(network.network_size(size))
+    seen = near_area(size, pixels, network.stride) if pixels else tuple(network.network_size(size))
     fixed_onnx(network, path, seen)
     return seen
 
@@ -131,9 +131,3 @@ def _of_file(source: Path, size: Size, path: Path) -> Size:
     shapes = [f"{first}:1,{seen[0]},{seen[1]},3", *(f"{state}:1,1,{seen[0]},{seen[1]}" for state in about.states)]
     path.write_bytes(onnxslim.slim(str(source), input_shapes=shapes).SerializeToString())  # type: ignore[union-attr]
     return seen
-
-
-def _near(size: Sequence[int], pixels: int, stride: int) -> Size:
-    aspect = min(4.0, max(0.25, size[1] / size[0]))
-    height = (pixels / aspect) ** 0.5
-    return max(1, round(height / stride)) * stride, max(1, round(height * aspect / stride)) * stride

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from koutu.export.ascend.graph import Graph, Shape, attributes, label
+from koutu.export.onnx_graph import Graph, Shape, attributes, label
 
 BLOCK = 16
 BYTES = 2  # half floats

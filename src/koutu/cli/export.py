@@ -65,7 +65,7 @@ def export(
     scenes: options.Scenes = 8,
     frames: Annotated[
         int,
-        typer.Option(min=FRAMES, help="Frames of each clip that parity is measured on; shorter clips are looped."),
+        typer.Option(min=FRAMES, help="Frames of each clip for the parity check; shorter clips are looped."),
     ] = FRAMES,
     tolerance: options.Tolerance = TOLERANCE,
     allow: Annotated[
@@ -112,7 +112,7 @@ def export(
     import shlex
     import sys
 
-    from koutu.export.targets import require_tools
+    from koutu.export.targets.table import require_tools
     from koutu.progress import Steps
 
     require_tools(to)

@@ -9,7 +9,7 @@ from koutu.cli import options
 from koutu.export.defaults import ALLOWED, Sources
 
 if TYPE_CHECKING:
-    from koutu.export.gate import Calibration
+    from koutu.export.early_exit.calibrate import Calibration
 
 
 def gate(
@@ -42,7 +42,7 @@ def gate(
     from koutu.engines.early_exit import parts_of
     from koutu.engines.onnxruntime import OnnxBackend
     from koutu.export.clips import Clip, filmed, made
-    from koutu.export.gate import calibrate
+    from koutu.export.early_exit.calibrate import calibrate
     from koutu.progress import Steps
 
     options.require_packs(people, backgrounds)

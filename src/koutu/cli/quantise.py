@@ -10,7 +10,7 @@ from koutu.cli.gate import require
 from koutu.export.defaults import TOLERANCE, Sources
 
 if TYPE_CHECKING:
-    from koutu.export.quantise import Quantised
+    from koutu.export.int8.quantise import Quantised
 
 
 def quantise(
@@ -37,7 +37,7 @@ def quantise(
     require("quantising", "onnx", "sympy")
     from koutu.engines.onnxruntime import OnnxBackend
     from koutu.export.clips import Clip, filmed, halves, made
-    from koutu.export.quantise import quantise as store
+    from koutu.export.int8.quantise import quantise as store
     from koutu.progress import Steps
     from koutu.zoo import packaged
 

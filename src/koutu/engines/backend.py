@@ -1,33 +1,43 @@
 """Inference engines behind one contract: a picture and the memory in, alpha and the new memory out."""
 
 import json
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.sizes import near_area
 from koutu.types import ModelError, Rgb
 
 State: TypeAlias = Any  # opaque: whatever the backend wants back with the next frame
 
 
-class Backend(Protocol):
+class Backend(ABC):
     """A network ready to run. It holds no memory of a stream, so one serves many streams."""
 
     name: str  # what runs, for reports: model, engine, device
-    needs: tuple[str, ...]  # hints it cannot do without: "trimap", "mask", "seg", "bgr"
-    propagates: bool  # its hints belong to a stream's first frame, and it carries them on
+    needs: tuple[str, ...] = ()  # hints it cannot do without: "trimap", "mask", "seg", "bgr"
+    propagates: bool = False  # its hints belong to a stream's first frame, and it carries them on
+    warms_up: bool = True  # a memory that begins is the better for a second look at the first frame
+    refines: bool = True  # its alpha may follow the edges of the full-size picture
+    states: Mapping[str, str] = {}  # memory that is the outputs of the frame before: input name → output name
+    stride: int = 0  # what the sides it is shown are multiples of; 0: they are not the caller's to choose
+    gated: bool = False  # it may leave a frame to the network's cheap part, which `low` tells
+    can_resize: bool = False  # it has `resized`; a memory that cannot be resized starts afresh
+    makes_trimaps: bool = False  # it has `trimap`
 
+    @abstractmethod
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) that the network wants for pictures of (H, W)."""
-        ...
 
+    @abstractmethod
     def initial_state(self, size: tuple[int, int]) -> State:
         """Empty memory for network pictures of (h, w); None or empty for a network without one."""
-        ...
 
+    @abstractmethod
     def __call__(
         self, rgb: Rgb, state: State, **hints: NDArray[Any]
     ) -> tuple[NDArray[Any] | None, NDArray[np.float32], State]:
@@ -35,14 +45,24 @@ class Backend(Protocol):
 
         hints: uint8 (h, w), "bgr" (h, w, 3).
         """
-        ...
+
+    def resized(self, state: State, size: tuple[int, int]) -> State:
+        """The memory for network pictures of another size (h, w). Raises ModelError without `can_resize`."""
+        raise ModelError(f"expected a memory that can be resized, got that of {self.name}; begin with initial_state")
+
+    def low(self, state: State) -> bool:
+        """Whether the network's cheap part alone made the frame that `state` came with."""
+        return False
+
+    def trimap(self, rgb: Rgb) -> NDArray[Any]:
+        """What it takes the pixels of (H, W, 3) for: 0, 128 and 255. Raises ModelError without `makes_trimaps`."""
+        raise ModelError(f"expected a network that makes trimaps (shm), got {self.name}; use it, or a mask")
 
 
 class NetworkShape:
     """What every koutu ONNX file says of itself in its metadata: the size it wants and the names of its memory."""
 
-    needs: tuple[str, ...] = ()
-    propagates = False
+    can_resize = True
 
     def __init__(self, path: Path, metadata: dict[str, str]):
         if "koutu" not in metadata:
@@ -55,13 +75,11 @@ class NetworkShape:
         self.title: str = card["name"]
         self.pixels: int = card["pixels"]
         self.stride: int = card["stride"]
-        self.states: dict[str, str] = card["states"]  # input name → output name
+        self.states: Mapping[str, str] = card["states"]  # input name → output name
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """About `pixels` pixels at the aspect of (H, W), in whole strides, neither side beyond 4 : 1."""
-        aspect = min(4.0, max(0.25, size[1] / size[0]))
-        height = (self.pixels / aspect) ** 0.5
-        return self._whole(height), self._whole(height * aspect)
+        return near_area(size, self.pixels, self.stride)
 
     def initial_state(self, size: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
         """Nobody was there: zeros (1, 1, h, w)."""
@@ -70,9 +88,6 @@ class NetworkShape:
     def resized(self, state: dict[str, NDArray[np.float32]], size: tuple[int, int]) -> State:
         """The memory for network pictures of another size (h, w)."""
         return {name: scaled_plane(memory[0, 0], size)[None, None] for name, memory in state.items()}
-
-    def _whole(self, side: float) -> int:
-        return max(1, round(side / self.stride)) * self.stride
 
 
 def scaled_plane(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:

@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import exp, log
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.engines.backend import Backend
 from koutu.types import ModelError, Rgb
 
-SIGNS = ("doubt", "gathered", "boundary")  # what NAME-low.onnx says of a frame, see koutu.export.parts
+SIGNS = ("doubt", "gathered", "boundary")  # what NAME-low.onnx says of a frame, see koutu.export.early_exit.parts
 FLOOR = 0.5  # thousandths of alpha added to a gap before its logarithm: differences below are all alike
 DOWN = 0.85  # of the threshold: what a gap must stay below before the cheap part is trusted
 QUIET = 10  # frames in a row that it must
@@ -43,6 +44,9 @@ class Gate:
         return float(terms(signs) @ np.asarray(self.weights)) + self.bias
 
 
+UNTRIED = Gate((0.0,) * (len(SIGNS) + 1), 0.0, 0.0)  # trusts nothing: both parts run in every frame
+
+
 @dataclass(frozen=True)
 class GateState:
     """A stream's memory. memory: the network's; share: of the whole network in the alpha shown, 0 … 1.
@@ -65,7 +69,24 @@ class GateState:
     unseen: int = 0
 
 
-class GatedBackend:
+class Part(Protocol):
+    """An engine that runs one part of a network, as those for koutu's ONNX files do."""
+
+    name: str
+    card: dict[str, Any]
+    states: Mapping[str, str]
+    stride: int
+
+    def network_size(self, size: tuple[int, int]) -> tuple[int, int]: ...
+
+    def initial_state(self, size: tuple[int, int]) -> Any: ...
+
+    def resized(self, state: Any, size: tuple[int, int]) -> Any: ...
+
+    def run(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]: ...
+
+
+class GatedBackend(Backend):
     """Both parts of one network as one backend, from `begin` and `rest`: engines that run NAME-low and NAME-rest.onnx.
 
     whole: one that runs NAME.onnx, which is quicker than both parts; where a scene stays hard it makes the frames, and
@@ -73,10 +94,9 @@ class GatedBackend:
     were never calibrated.
     """
 
-    needs: tuple[str, ...] = ()
-    propagates = False
+    gated = can_resize = True
 
-    def __init__(self, begin: Any, rest: Any, whole: Any = None, *, gate: Gate | None = None):
+    def __init__(self, begin: Part, rest: Part, whole: Callable[..., Any] | None = None, *, gate: Gate | None = None):
         self._begin, self._rest, self._whole = begin, rest, whole
         if (begin.card.get("part"), rest.card.get("part")) != ("low", "rest"):
             raise ModelError(
@@ -84,14 +104,9 @@ class GatedBackend:
                 "export them with `python -m koutu.export.onnx`"
             )
         self.gate = gate or gate_of(begin.card, begin.name)
-        self.states: Mapping[str, str] = begin.states
+        self.states, self.stride = begin.states, begin.stride
         self.warms_up = bool(self.states)
         self.name = f"{begin.name} · gate"
-
-    @property
-    def stride(self) -> int:
-        """What the sides of the network's input are multiples of."""
-        return self._begin.stride
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) that the network wants for pictures of (H, W)."""
@@ -123,6 +138,10 @@ class GatedBackend:
     def resized(self, state: GateState, size: tuple[int, int]) -> GateState:
         """The memory for network pictures of another size (h, w)."""
         return replace(state, memory=self._begin.resized(state.memory, size))
+
+    def low(self, state: GateState) -> bool:
+        """Whether the cheap part alone made the state's frame."""
+        return state.low
 
     def begin(
         self, rgb: Rgb, memory: Mapping[str, NDArray[np.float32]]

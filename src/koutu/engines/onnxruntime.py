@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.engines.backend import NetworkShape, State, open_model, require_engine, run_engine
+from koutu.engines.backend import Backend, NetworkShape, State, open_model, require_engine, run_engine
 from koutu.types import ModelError, Rgb
 
 
-class OnnxBackend(NetworkShape):
+class OnnxBackend(NetworkShape, Backend):
     """A koutu ONNX file on ONNX Runtime; device "cpu" or "cuda"."""
 
     def __init__(self, path: Path, *, device: str = "cpu", threads: int = 0):
@@ -37,8 +37,12 @@ class OnnxBackend(NetworkShape):
         self.name = f"{self.title} · onnxruntime {ort.__version__} · {device}"
 
     def __call__(self, rgb: Rgb, state: State, **hints: NDArray[Any]) -> tuple[None, NDArray[np.float32], State]:
-        out = self.run({"rgb": rgb[None], **state})
+        out = self.run(self.feeds(rgb, state))
         return None, out["pha"][0, 0], {name: out[o] for name, o in self.states.items()}
+
+    def feeds(self, rgb: Rgb, state: State) -> dict[str, NDArray[Any]]:
+        """All inputs of the file by name, for a picture (h, w, 3) uint8."""
+        return {"rgb": rgb[None], **state}
 
     def run(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Every output of the file by name, of a full set of inputs by name."""

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.engines.backend import NetworkShape, State, open_model, require_engine, run_engine
+from koutu.engines.backend import Backend, NetworkShape, State, open_model, require_engine, run_engine
 from koutu.types import ModelError, Rgb
 
 
-class OpenVinoBackend(NetworkShape):
+class OpenVinoBackend(NetworkShape, Backend):
     """A koutu ONNX file on OpenVINO in float32; device "cpu", "gpu" or "npu"."""
 
     def __init__(self, path: Path, *, device: str = "cpu", threads: int = 0):

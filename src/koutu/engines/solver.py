@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.classical import Method, solve_alpha
+from koutu.engines.backend import Backend
 from koutu.types import Rgb
 
 LONGEST = 800  # side of the picture that is solved; its alpha then follows the full-size edges
 
 
-class SolverBackend:
+class SolverBackend(Backend):
     """Closed-form or KNN matting; no memory, needs a trimap."""
 
     needs: tuple[str, ...] = ("trimap",)
-    propagates = False
 
     def __init__(self, method: Method):
         self.method: Method = method

@@ -7,7 +7,6 @@ contradict each other, the new one counts alone, so that no mistake is kept. Wha
 answer, not the steadied one: else what it doubts would be held down, seen as its past, and doubted again.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.engines.backend import Backend, State
+from koutu.engines.wrapped import WrappedBackend
 from koutu.types import Rgb
 
 SHARE = 0.85  # of the carried alpha, at most
@@ -27,32 +27,22 @@ _BLUR = 5  # cells over which that difference is averaged
 
 @dataclass(frozen=True)
 class SteadyState:
-    """memory: the network's; pha (h, w) and grey (h / CELL, w / CELL) uint8: of the last frame, None before the first.
-
-    low: whether the gate left the frame to the network's cheap part.
-    """
+    """memory: the network's; pha (h, w), grey (h / CELL, w / CELL) uint8: of the last frame, None before the first."""
 
     memory: State
     pha: NDArray[np.float32] | None = None
     grey: NDArray[Any] | None = None
-    low: bool = False
 
 
-class SteadyBackend:
+class SteadyBackend(WrappedBackend):
     """A network with its alphas held steady; it remembers its own."""
 
-    needs: tuple[str, ...] = ()
-    propagates = False
-
     def __init__(self, backend: Backend):
-        self.inner = backend
+        super().__init__(backend)
         self.name = f"{backend.name} · steady"
+        self.states, self.can_resize = {}, False  # a picture is remembered too
         # DIS of Kroeger et al., ECCV 2016. It has buffers of its own size, but no memory of pictures.
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-
-    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) that the network wants for pictures of (H, W)."""
-        return self.inner.network_size(size)
 
     def initial_state(self, size: tuple[int, int]) -> SteadyState:
         """Nobody was there, and no picture either."""
@@ -66,7 +56,11 @@ class SteadyBackend:
         # The very same picture is a second look at it, which is better than the first.
         if state.pha is not None and state.grey is not None and not np.array_equal(grey, state.grey):
             pha = steadied(pha, *self._carried(grey, state.grey, state.pha))
-        return fgr, pha, SteadyState(memory, pha, grey, getattr(memory, "low", False))
+        return fgr, pha, SteadyState(memory, pha, grey)
+
+    def low(self, state: SteadyState) -> bool:
+        """As of the network."""
+        return self.inner.low(state.memory)
 
     def _carried(
         self, grey: NDArray[Any], last: NDArray[Any], pha: NDArray[np.float32]
@@ -93,20 +87,14 @@ def steadied(pha: NDArray[np.float32], carried: NDArray[np.float32], trust: NDAr
     return np.asarray(pha + SHARE * trust * agreed * change, np.float32)
 
 
-def held_steady(backend: Any) -> Any:
+def held_steady(backend: Backend) -> Backend:
     """The backend, steadied if its only memory is its previous alpha, otherwise as it is."""
     return SteadyBackend(backend) if remembers_alpha(backend) else backend
 
 
-def unsteadied(backend: Any) -> Any:
-    """The network behind, without holding anything steady."""
-    return backend.inner if isinstance(backend, SteadyBackend) else backend
-
-
-def remembers_alpha(backend: Any) -> bool:
+def remembers_alpha(backend: Backend) -> bool:
     """Whether a backend can be steadied."""
-    states: Mapping[str, str] = getattr(backend, "states", {})
-    return bool(states) and set(states.values()) == {"pha"}
+    return set(backend.states.values()) == {"pha"}
 
 
 def _grey(rgb: Rgb) -> NDArray[Any]:

@@ -1,18 +1,22 @@
 """PyTorch behind the contract of the engines: any network of `koutu.models`, with whatever hints it needs."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.engines.backend import Backend
 from koutu.types import ModelError, Rgb
 
+if TYPE_CHECKING:  # what runs a network of another engine imports no PyTorch
+    from koutu.models.base import Network
 
-class TorchBackend:
+
+class TorchBackend(Backend):
     """A network of `koutu.models` on a PyTorch device: "cpu", "cuda", "cuda:1", "mps", …; threads 0 for its choice."""
 
-    def __init__(self, network: Any, name: str, *, device: str = "cpu", threads: int = 0):
+    def __init__(self, network: "Network", name: str, *, device: str = "cpu", threads: int = 0):
         import torch
 
         if threads:
@@ -24,7 +28,8 @@ class TorchBackend:
             raise ModelError(f"expected a device that PyTorch can use, got {device!r} ({e}); use --device cpu") from e
         self._torch = torch
         self.needs: tuple[str, ...] = network.needs
-        self.propagates: bool = getattr(network, "propagates", False)
+        self.propagates, self.warms_up = network.propagates, not network.propagates
+        self.makes_trimaps = network.makes_trimaps
         self.name = f"{name} · torch {torch.__version__} · {device}"
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -52,7 +57,7 @@ class TorchBackend:
 
     def _largest(self, pha: NDArray[np.float32]) -> NDArray[np.float32]:
         """Only the largest connected part of alpha, for networks published with that step."""
-        threshold = getattr(self._network, "largest_above", None)
+        threshold = self._network.largest_above
         if threshold is None:
             return pha
         count, parts, stats, _ = cv2.connectedComponentsWithStats((pha > threshold).astype(np.uint8))
@@ -61,9 +66,8 @@ class TorchBackend:
         return np.where(parts == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()), pha, 0).astype(np.float32)
 
     def trimap(self, rgb: Rgb) -> NDArray[Any]:
-        """What a network that makes trimaps takes each pixel of (H, W, 3) for: (H, W) of 0, 128 and 255."""
-        if not hasattr(self._network, "trimap"):
-            raise ModelError(f"expected a network that makes trimaps (shm), got {self.name}; use it, or a mask")
+        if not self.makes_trimaps:
+            return super().trimap(rgb)
         size = self.network_size((rgb.shape[0], rgb.shape[1]))
         small = cv2.resize(rgb, size[::-1], interpolation=cv2.INTER_AREA)
         with self._torch.inference_mode():

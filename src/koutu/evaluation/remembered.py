@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.engines.backend import Backend, State
+from koutu.engines.wrapped import WrappedBackend
 from koutu.types import Rgb
 
 _SAME = 2 / 255  # how far a previous alpha may be from the alpha: some keep it in 8 bits
@@ -23,20 +24,17 @@ _FORCED: dict[str, Change] = {
 }
 
 
-class Watched:
+class Watched(WrappedBackend):
     """A backend that also tells the alpha of its last call, `pha` (h, w)."""
 
     def __init__(self, backend: Backend):
-        self._backend = backend
+        super().__init__(backend)
         self.pha: NDArray[Any] = np.zeros((0, 0), np.float32)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._backend, name)
 
     def __call__(
         self, rgb: Rgb, state: State, **hints: NDArray[Any]
     ) -> tuple[NDArray[Any] | None, NDArray[np.float32], State]:
-        fgr, pha, state = self._backend(rgb, state, **hints)
+        fgr, pha, state = self.inner(rgb, state, **hints)
         self.pha = pha
         return fgr, pha, state
 

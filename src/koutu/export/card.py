@@ -18,7 +18,7 @@ TO_NORMALISE = "divide levels by 255; the network's own normalisation is inside"
 
 @dataclass(frozen=True)
 class Proof:
-    """What the gate found. why_not: the file cannot run here; quality: of int8, a row a clip; eight: of its layers."""
+    """What the parity check found. why_not: the file cannot run here; quality, eight: of int8, clips and layers."""
 
     figures: Sequence[Figures] = ()
     bounds: Bounds | None = None

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from koutu.export.geometry import Geometry, Size
 from koutu.export.refined import refined, shrunk
-from koutu.export.tracing import as_source
-from koutu.models.modnet import Trimapless
+from koutu.export.trace import Axes
+from koutu.models.base import Network
 from koutu.models.tmodnet import TMODNet
 
 
@@ -33,14 +34,17 @@ class Deployed(nn.Module):
     """The picture and the memory → pha (1, 1, H, W), fgr (1, 3, H, W) where the network gives it, and the new memory.
 
     inside: pictures are (1, H, W, 3) uint8, or else (1, 3, H, W) in [0, 1]. refine: where the network sees less than
-    the picture, alpha follows the picture's edges, or else it is enlarged bilinearly.
+    the picture, alpha follows the picture's edges, or else it is enlarged bilinearly. colours: fgr is wanted.
     """
 
-    def __init__(self, network: Any, geometry: Geometry, *, inside: bool, refine: bool):
+    def __init__(
+        self, network: Network, geometry: Geometry, *, inside: bool, refine: bool = False, colours: bool = True
+    ):
         super().__init__()
         self.network, self.geometry, self.inside, self.refine = network, geometry, inside, refine
+        self.colours = colours and not geometry.reduces
         self.eval()  # the whole: exporters put every part back into the mode that they found the whole in
-        self.remembers_alpha = isinstance(network, Trimapless)
+        self.remembers_alpha = network.remembers_alpha
         self.one_by_one = False  # for converters that know no batches: a picture and its mirror image in turn
         self.names = self._names()
 
@@ -48,7 +52,7 @@ class Deployed(nn.Module):
         src = as_source(picture) if self.inside else picture
         if not self.geometry.reduces:
             fgr, pha, *memory = self._matted(src, state)
-            return pha, *([] if fgr is src else [fgr]), *([] if self.remembers_alpha else memory)
+            return pha, *([fgr] if self.colours and fgr is not src else []), *([] if self.remembers_alpha else memory)
         halvings = self.geometry.halvings()
         small = shrunk(src, self._seen(src), halvings)
         _, pha, *memory = self._matted(small, state)
@@ -73,10 +77,26 @@ class Deployed(nn.Module):
             found = dict(zip(self.names.outputs, self(self.picture(rgb), *state), strict=True))
         return found["pha"][0, 0], [found[output] for output in self.names.states.values()]
 
-    def example(self, size: Size) -> list[Tensor]:
-        """Inputs of blank pictures of (H, W), to trace with."""
-        blank = torch.zeros(1, *size, 3, dtype=torch.uint8)
-        return [blank if self.inside else as_source(blank), *self.initial_state(size)]
+    def example(self, size: Size | None = None) -> dict[str, Tensor]:
+        """Inputs by name for a blank picture of (H, W), small where that is left out, to trace with."""
+        size = size or (2 * self.network.stride, 3 * self.network.stride)
+        blank = self.picture(np.zeros((*size, 3), np.uint8))
+        return dict(zip(self.names.inputs, [blank, *self.initial_state(size)], strict=True))
+
+    @property
+    def axes(self) -> Axes:
+        """The sides of its tensors that may be of any size."""
+        if self.geometry.size is not None:
+            return {}
+        large, small = {2: "H", 3: "W"}, ({2: "h", 3: "w"} if self.geometry.reduces else {2: "H", 3: "W"})
+        axes = {self.names.source: {1: "H", 2: "W"} if self.inside else large, "pha": large}
+        for memory in (*self.names.states, *self.names.states.values()):
+            axes.setdefault(memory, small)
+        return axes
+
+    def card(self, name: str, pixels: int) -> dict[str, Any]:
+        """What an ONNX file of it says of itself, as `koutu.engines.backend` reads it."""
+        return {"name": name, "pixels": pixels, "stride": self.network.stride, "states": dict(self.names.states)}
 
     def _matted(self, src: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         if not (self.one_by_one and isinstance(self.network, TMODNet)):
@@ -99,12 +119,21 @@ class Deployed(nn.Module):
         probe = torch.zeros(1, 3, *(self.geometry.seen or size))
         with torch.no_grad():
             state = list(self.network.initial_state(probe))
-            fgr, *_ = self.network(probe, *state)
+            gives = self.colours and self.network(probe, *state)[0] is not probe
         source = "rgb" if self.inside else "src"
         if self.remembers_alpha:
             states = {"prev": "small" if self.geometry.reduces else "pha"} if state else {}
         else:
             states = {f"r{i}i": f"r{i}o" for i in range(1, len(state) + 1)}
-        own = ["fgr"] if fgr is not probe and not self.geometry.reduces else []
         memory = [name for name in states.values() if name != "pha"]
-        return Names(source, states, ("pha", *own, *memory))
+        return Names(source, states, ("pha", *(["fgr"] if gives else []), *memory))
+
+
+def of_any_size(network: Network) -> Deployed:
+    """The network as koutu's own ONNX files hold it: rgb (1, H, W, 3) uint8 of any size, and the whole of it seen."""
+    return Deployed(network, Geometry(network.stride, None, None), inside=True)
+
+
+def as_source(rgb: Tensor) -> Tensor:
+    """Pictures as engines get them, (1, H, W, 3) uint8, as networks want them: (1, 3, H, W) in [0, 1]."""
+    return rgb.permute(0, 3, 1, 2).float() / 255

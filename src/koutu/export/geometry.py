@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from koutu.engines.exported.card import ratio_of
+from koutu.models.base import Network
+from koutu.sizes import near_area, whole
 from koutu.types import InputError
 
 Size = tuple[int, int]
@@ -45,7 +46,7 @@ class Geometry:
         return count
 
 
-def geometry(network: Any, size: Size | None, ratio: Fraction | None, *, pixels: int, refine: bool) -> Geometry:
+def geometry(network: Network, size: Size | None, ratio: Fraction | None, *, pixels: int, refine: bool) -> Geometry:
     """What is asked for, checked. pixels: that the network is shown of large pictures.
 
     Without a ratio the network sees the whole picture, or with `refine` about so many pixels. Raises InputError for
@@ -61,9 +62,9 @@ def geometry(network: Any, size: Size | None, ratio: Fraction | None, *, pixels:
         return Geometry(stride, None, None, ratio)
     if min(size) < 1:
         raise InputError(f"expected a size of at least 1x1, got {_said(size)}")
-    seen = ratio_of(size, ratio, stride) if ratio else near(size, pixels, stride) if refine else size
+    seen = ratio_of(size, ratio, stride) if ratio else near_area(size, pixels, stride) if refine else size
     if seen == size and (size[0] % stride or size[1] % stride):
-        better = tuple(max(1, round(side / stride)) * stride for side in size)
+        better = tuple(whole(side, stride) for side in size)
         raise InputError(
             f"expected sides that are multiples of {stride} for this network, got {_said(size)}; "
             f"use --size {_said(better)}"
@@ -74,13 +75,6 @@ def geometry(network: Any, size: Size | None, ratio: Fraction | None, *, pixels:
             "leave --refine and --ratio out, or give a larger --size"
         )
     return Geometry(stride, size, seen, ratio)
-
-
-def near(size: Size, pixels: int, stride: int) -> Size:
-    """(h, w) of about `pixels` pixels at the aspect of (H, W), in whole strides."""
-    aspect = min(4.0, max(0.25, size[1] / size[0]))
-    height = (pixels / aspect) ** 0.5
-    return max(1, round(height / stride)) * stride, max(1, round(height * aspect / stride)) * stride
 
 
 def _said(size: tuple[int, ...]) -> str:

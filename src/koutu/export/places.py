@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from koutu.engines.exported.card import is_card
-from koutu.export.targets import TARGETS, Target
+from koutu.export.targets.table import TARGETS, Target
 from koutu.types import OutputError
 
 

@@ -11,23 +11,20 @@ from typing import Any
 
 from koutu.engines.exported.backend import ExportedBackend
 from koutu.engines.exported.card import ANY
-from koutu.export import card, to_onnx
+from koutu.export import card
 from koutu.export.defaults import FRAMES, TOLERANCE, Sources
 from koutu.export.deployed import Deployed
-from koutu.export.eight import Eight, quality, to_bytes
-from koutu.export.geometry import Size, geometry, near
+from koutu.export.geometry import Size, geometry
+from koutu.export.int8.convert import Eight, quality, to_bytes
 from koutu.export.job import Converted, Job, Watch
 from koutu.export.parity import BOUNDS, Bounds, Figures, figures, require_parity
 from koutu.export.places import aside, place, put
-from koutu.export.subject import Subject, reduces_itself
-from koutu.export.targets import Target, choose, converter_of, require_tools, target_of
-from koutu.export.to_device import check_told
+from koutu.export.subject import Subject
+from koutu.export.targets import onnx as to_onnx
+from koutu.export.targets.table import Target, check_told, choose, converter_of, require_tools, target_of
 from koutu.media.reader import open_video
 from koutu.types import InputError, OutputError
 from koutu.zoo import SAMPLE
-
-WIDE = (720, 1280)  # pictures that a fixed size is for where none is asked for
-SQUARE = (640, 640)  # the view of a skill, if nothing else is asked for
 
 
 @dataclass(frozen=True)
@@ -50,13 +47,15 @@ class Request:
     frames: int = FRAMES
     tolerance: float = TOLERANCE
     bounds: Bounds | None = None
-    device: Mapping[str, Any] = field(default_factory=dict)  # what ascend and hilens are told: koutu.export.to_device
+    device: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what ascend and hilens are told: koutu.export.targets.table.FLAGS
     command: str = ""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written. figures: of the gate, empty where the file cannot run here. content: the card's."""
+    """What was written. figures: of the parity check, empty where the file cannot run here. content: the card's."""
 
     card: Path
     files: tuple[Path, ...]
@@ -66,7 +65,7 @@ class Exported:
 
 
 def export(request: Request, subject: Subject, watch: Watch = lambda *_: None) -> Exported:
-    """Write `subject` for a target, with its card; nothing is written unless it passes the parity gate.
+    """Write `subject` for a target, with its card; nothing is written unless it passes the parity check.
 
     Raises InputError for a wish that the target or the network cannot fulfil, ModelError for a missing tool or an
     operator that the target lacks, ParityError for a file that differs too much, OutputError if it cannot be written.
@@ -97,7 +96,7 @@ def export(request: Request, subject: Subject, watch: Watch = lambda *_: None) -
 
 
 def _folder(request: Request, target: Target, subject: Subject, module: Deployed, watch: Watch) -> Exported:
-    """What a target writes as a folder: from an ONNX file that has passed the gate, so that two gates lead to torch."""
+    """What a target writes as a folder: from an ONNX file that has passed the check, so that two lead to torch."""
     if request.out.exists() and (not request.out.is_dir() or any(request.out.iterdir())):
         raise OutputError(f"{request.out}: expected a new or empty folder, got one that holds something; name another")
     with tempfile.TemporaryDirectory() as work:
@@ -117,8 +116,8 @@ def checked(request: Request, target: Target, subject: Subject) -> Request:
     precision = choose(name, "precision", request.precision, target.precisions, target.why)
     preprocess = choose(name, "preprocess", request.preprocess, target.preprocess)
     if request.frames < FRAMES:
-        raise InputError(f"expected {FRAMES} frames or more for the parity gate, got {request.frames}; ask for more")
-    if request.refine and reduces_itself(subject.network):
+        raise InputError(f"expected {FRAMES} frames or more for the parity check, got {request.frames}; ask for more")
+    if request.refine and subject.network.reduces_itself:
         raise InputError(f"{subject.name} refines by itself: leave --refine out; --ratio sets what it sees")
     if request.refine and not target.refines:
         raise InputError(f"expected a target that can hold the refinement, got {name}; --to onnx, openvino or tflite")
@@ -126,28 +125,20 @@ def checked(request: Request, target: Target, subject: Subject) -> Request:
         raise InputError(f"expected no --ratio for {name}, got {request.ratio}: the camera's picture is scaled before")
     check_told(name, request.device)
     size = request.size
-    any_size = target.any_size and subject.any_size
+    any_size = target.any_size and subject.network.any_size
     if size == ANY and not any_size:
         what = f"a file for {name}" if not target.any_size else f"the graph of {subject.kind}"
         raise InputError(f"{what} is of one size; give --size WIDTHxHEIGHT")
     if size is None:
-        fixed = request.refine and request.ratio is None
-        size = ANY if any_size and not fixed else WIDE if fixed or request.ratio else _natural(subject, name)
+        fixed, view = request.refine and request.ratio is None, target.view
+        size = ANY if any_size and not fixed else view if fixed or request.ratio else subject.natural_size(view)
     clips = request.clips or (SAMPLE / "talk.mp4",)
     return replace(request, precision=precision, preprocess=preprocess, size=size, clips=clips)
 
 
-def _natural(subject: Subject, target: str) -> Size:
-    """The size that the network is shown of wide pictures, or of a skill's square view."""
-    view = SQUARE if target == "hilens" else WIDE
-    if subject.kind in ("tmodnet", "modnet"):
-        return near(view, subject.pixels, subject.network.stride)
-    return subject.network.network_size(view)
-
-
 def _module(request: Request, target: Target, subject: Subject) -> Deployed:
     size = None if request.size == ANY or isinstance(request.size, str) else request.size
-    own = reduces_itself(subject.network)
+    own = subject.network.reduces_itself
     subject = subject.at_ratio(request.ratio)
     ratio = None if own else request.ratio
     found = geometry(subject.network, size, ratio, pixels=subject.pixels, refine=request.refine)
@@ -164,7 +155,7 @@ def _converted(job: Job, target: Target, eight: Eight | None) -> Converted:
 def _proof(
     request: Request, subject: Subject, job: Job, made: Converted, eight: Eight | None, watch: Watch
 ) -> card.Proof:
-    """The gate: what the file differs by; raises ParityError if that is too much."""
+    """The parity check: what the file differs by; raises ParityError if that is too much."""
     if request.target == "coreml" and platform.system() != "Darwin":
         return card.Proof(why_not=made.notes[0])
     draft = job.folder / "draft.json"
@@ -174,5 +165,7 @@ def _proof(
     backend = ExportedBackend(draft, threads=1)  # one thread: the same figures on every machine of a kind
     rows = quality(eight, backend, watch) if eight else []
     found = figures(backend, job.module, request.clips, request.frames, watch)
-    require_parity(found, bounds, f"{subject.name} for {request.target}", job.precision)
+    what = f"{subject.name} for {request.target} in {job.precision}"
+    remedy = "Take a finer --precision, or wider bounds by --allow LARGEST,MEAN,DTSSD"
+    require_parity(found, bounds, what, "torch", remedy)
     return card.Proof(found, bounds, backend.engine, quality=rows, eight=eight.summary() if eight else {})

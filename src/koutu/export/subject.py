@@ -8,6 +8,7 @@ from typing import Any
 
 from koutu.engines.exported.card import sha256_of
 from koutu.models import MODELS as NETWORKS
+from koutu.sizes import near_area
 from koutu.types import InputError, ModelError
 from koutu.zoo import MODELS as PACKAGED
 from koutu.zoo import WEIGHTS, packaged
@@ -28,22 +29,18 @@ class Subject:
     checkpoint: str = ""
     sha256: str = ""
 
-    @property
-    def any_size(self) -> bool:
-        """Whether one graph serves pictures of any size: nothing in it is worked out from a size when it is traced."""
-        return self.kind in ("tmodnet", "modnet", "u2net")
+    def natural_size(self, view: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) that it is shown of pictures of (H, W): `pixels` where it remembers alpha, else its authors' size."""
+        if self.network.remembers_alpha:
+            return near_area(view, self.pixels, self.network.stride)
+        return self.network.network_size(view)
 
     def at_ratio(self, ratio: Fraction | None) -> "Subject":
         """The same with a ratio of its own (RVM's) set, for networks that reduce and refine by themselves."""
-        if ratio is None or not reduces_itself(self.network):
+        if ratio is None or not self.network.reduces_itself:
             return self
         self.network.cfg = replace(self.network.cfg, downsample_ratio=float(ratio))
         return self
-
-
-def reduces_itself(network: Any) -> bool:
-    """Whether the network has a ratio and a refinement of its own."""
-    return hasattr(network.cfg, "downsample_ratio")
 
 
 def subject(model: str, weights: str | Path | None = None, options: Mapping[str, Any] | None = None) -> Subject:
@@ -53,9 +50,10 @@ def subject(model: str, weights: str | Path | None = None, options: Mapping[str,
     """
     found = _subject(model, weights, dict(options or {}))
     if found.network.needs:
+        *others, last = (kind for kind, card in NETWORKS.items() if not card.needs)
         raise ModelError(
             f"expected a network that takes pictures alone, got {found.kind}, which also needs "
-            f"{' and '.join(found.network.needs)}; export tmodnet, modnet, rvm, shm or u2net"
+            f"{' and '.join(found.network.needs)}; export {', '.join(others)} or {last}"
         )
     return found
 

@@ -81,7 +81,7 @@ class Desk:
                 at = SHARES.index(float(share))
                 self.change(name, SHARES[min(len(SHARES) - 1, max(0, at - by))])
             elif name == "gate":
-                self.change(name, not gated(self.backend))
+                self.change(name, not self.backend.gated)
             else:
                 self.change(name, not getattr(now, name))
 
@@ -158,11 +158,6 @@ def blur_of(background: str) -> float | None:
     """The strength of a background that is a blur, None of others."""
     word, _, strength = background.partition(":")
     return float(strength or 10) if word == "blur" else None
-
-
-def gated(backend: SizedBackend) -> bool:
-    """Whether frames may be left to the network's cheap part."""
-    return " · gate" in backend.name
 
 
 def _flag(name: str, value: object) -> bool:

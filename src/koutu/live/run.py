@@ -12,7 +12,7 @@ from typing import Any
 
 from koutu.live.adaptive_size import Sizer
 from koutu.live.connection import READ_SECONDS
-from koutu.live.controls import Desk, gated
+from koutu.live.controls import Desk
 from koutu.live.figures import Figures
 from koutu.live.flow import Shot, Sound
 from koutu.live.keys import press
@@ -150,7 +150,7 @@ class Live:
     def _state(self) -> dict[str, Any]:
         """For the page."""
         page = next((outlet for outlet in self.outlets if outlet.sink.acknowledges), None)
-        return {"figures": self.figures(page).as_dict(), "words": self._words, "gated": gated(self.desk.backend)}
+        return {"figures": self.figures(page).as_dict(), "words": self._words, "gated": self.desk.backend.gated}
 
     def _hear(self, sound: Sound) -> None:
         """Sound goes past the stages; while the run is paused it is silent."""

@@ -54,19 +54,17 @@ class Matter:
         self._resize(size)
         if fresh or self.state is None:
             self.state = self.backend.initial_state(size)
-            warms_up = getattr(self.backend, "warms_up", not self.backend.propagates)
-            if self.state and warms_up:  # a network with a memory sees more when it looks twice
+            if self.state and self.backend.warms_up:  # a network with a memory sees more when it looks twice
                 _, _, self.state = self.backend(rgb, self.state, **given)
         fgr, pha, self.state = self.backend(rgb, self.state, **given)
         self._last = frame
-        alpha, low = self._full_size(pha, rgb, frame), getattr(self.state, "low", False)
+        alpha, low = self._full_size(pha, rgb, frame), self.backend.low(self.state)
         return Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), low)
 
     def _resize(self, size: tuple[int, int]) -> None:
         """Bring the memory to the network's size (h, w) of now; without a way to, it starts afresh."""
         if self.state is not None and size != self._size:
-            resized = getattr(self.backend, "resized", None)
-            self.state = None if resized is None else resized(self.state, size)
+            self.state = self.backend.resized(self.state, size) if self.backend.can_resize else None
         self._size = size
 
     def _given(
@@ -98,8 +96,7 @@ class Matter:
         return float(np.abs(grey - thumbnail).mean()) > CUT_DIFFERENCE
 
     def _full_size(self, pha: NDArray[np.float32], rgb: Rgb, frame: Frame) -> Alpha:
-        refine = self.refine and getattr(self.backend, "refines", True)
-        if not refine or pha.shape[0] >= frame.size[0]:
+        if not (self.refine and self.backend.refines) or pha.shape[0] >= frame.size[0]:
             return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
         return guided_upsample(pha, frame.picture)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from koutu.models.base import Network
 from koutu.nn.pixels import at_most, check
 
 _GREY = (0.299, 0.587, 0.114)
@@ -66,7 +67,7 @@ class ResidualBlock(nn.Module):
         return x + self.conv_block(x)
 
 
-class BackgroundMatting(nn.Module):
+class BackgroundMatting(Network):
     """src: (N, 3, H, W) RGB in [0, 1], sides multiples of 4; bgr: the scene without anybody, aligned, like src.
 
     seg: (N, 1, H, W) rough person mask in [0, 1], its edges blurred; motion: (N, 4, H, W) grey frames, published two
@@ -102,10 +103,6 @@ class BackgroundMatting(nn.Module):
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) for pictures of (H, W): the longer side 512."""
         return at_most(size, 512, self.stride)
-
-    def initial_state(self, src: Tensor) -> list[Tensor]:
-        """Nothing is remembered."""
-        return []
 
     def forward(self, src: Tensor, bgr: Tensor, seg: Tensor, motion: Tensor | None = None) -> tuple[Tensor, Tensor]:
         out = self.training_outputs(src, bgr, seg, motion)

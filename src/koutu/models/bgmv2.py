@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.models.base import Network
 from koutu.nn import patches
 from koutu.nn.aspp import ASPP
 from koutu.nn.mobilenetv2 import MobileNetV2
@@ -156,7 +157,7 @@ def _at(x: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
-class BackgroundMattingV2(nn.Module):
+class BackgroundMattingV2(Network):
     """src: (N, 3, H, W) RGB in [0, 1], sides multiples of 4; bgr: the same scene without anybody, aligned, like src.
 
     Returns fgr (N, 3, H, W) and pha (N, 1, H, W), both in [0, 1]. No memory.
@@ -181,10 +182,6 @@ class BackgroundMattingV2(nn.Module):
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Pictures of (H, W) are seen whole, to the nearest multiple of 4."""
         return at_most(size, max(size), self.stride)
-
-    def initial_state(self, src: Tensor) -> list[Tensor]:
-        """Nothing is remembered."""
-        return []
 
     def forward(self, src: Tensor, bgr: Tensor) -> tuple[Tensor, Tensor]:
         out = self.training_outputs(src, bgr)

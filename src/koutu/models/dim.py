@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.models.base import Network
 from koutu.nn.pixels import at_most, check, imagenet, pad_to
 from koutu.nn.vgg import VGG16, layer_names, pool, unpool
 
@@ -52,7 +53,7 @@ class TrainingOutputs:
     refined: Tensor | None
 
 
-class DIM(nn.Module):
+class DIM(Network):
     """src: (N, 3, H, W) RGB in [0, 1] of any size; trimap: (N, 1, H, W) of 0, 0.5 and 1.
 
     Returns fgr (N, 3, H, W), which is src because the network sees alpha only, and pha (N, 1, H, W). No memory.
@@ -96,10 +97,6 @@ class DIM(nn.Module):
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) for pictures of (H, W): whole, but no side over 1600."""
         return at_most(size, 1600)
-
-    def initial_state(self, src: Tensor) -> list[Tensor]:
-        """Nothing is remembered."""
-        return []
 
     def forward(self, src: Tensor, trimap: Tensor) -> tuple[Tensor, Tensor]:
         out = self.training_outputs(src, trimap)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.models.base import Network
 from koutu.nn.deform import ModulatedDeformConv
 from koutu.nn.pixels import at_most, check, imagenet, pad_to
 from koutu.nn.resnet import RESNET50, bottlenecks
@@ -202,7 +203,7 @@ class _Refine(nn.Module):
         return self.conv3(self.conv2(self.conv1(x)))
 
 
-class DVM(nn.Module):
+class DVM(Network):
     """src: (T·N, 3, H, W) RGB in [0, 1] of any size, a clip folded time-major; trimap: (T·N, 1, H, W) of 0, 0.5, 1.
 
     state: the last `shift` frames' pictures and trimaps (N, 4·shift, H, W) and how many came. Before the first frame

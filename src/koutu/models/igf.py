@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.models.base import Network
 from koutu.nn.pixels import at_most, check, pad_to, resize
 
 _STRIDE = 16
@@ -60,7 +61,7 @@ class _Residual(nn.Module):
         return F.relu(x + self.conv(x))
 
 
-class IGF(nn.Module):
+class IGF(Network):
     """src: (N, 3, H, W) RGB in [0, 1] of any size; mask: (N, 1, H, W) in [0, 1], coarse.
 
     Returns fgr (N, 3, H, W), which is src because the network sees alpha only, and pha (N, 1, H, W). No memory.
@@ -87,10 +88,6 @@ class IGF(nn.Module):
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) for pictures of (H, W): no side over 1024; A and b are smooth and cheap to enlarge."""
         return at_most(size, 1024)
-
-    def initial_state(self, src: Tensor) -> list[Tensor]:
-        """Nothing is remembered."""
-        return []
 
     def forward(self, src: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         return src, self.training_outputs(src, mask).pha.clamp(0, 1)

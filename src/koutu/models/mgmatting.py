@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.models.base import Network
 from koutu.nn.pixels import check, imagenet, pad_to, resize
 from koutu.nn.spectral import DownBlock, SpectralConv2d, UpBlock
 
@@ -147,7 +148,7 @@ def _head(inp: int, mid: int) -> nn.Sequential:
     return nn.Sequential(first, nn.BatchNorm2d(mid), nn.LeakyReLU(0.2, inplace=True), last)
 
 
-class MGMatting(nn.Module):
+class MGMatting(Network):
     """src: (N, 3, H, W) RGB in [0, 1], any size; mask: (N, 1, H, W) in [0, 1], a segmentation, an alpha, a trimap.
 
     Returns fgr (N, 3, H, W), which is src because the network sees alpha only, and pha (N, 1, H, W). No memory.
@@ -164,10 +165,6 @@ class MGMatting(nn.Module):
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Pictures of (H, W) are seen whole, as published weights were used."""
         return size
-
-    def initial_state(self, src: Tensor) -> list[Tensor]:
-        """Nothing is remembered."""
-        return []
 
     def forward(self, src: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         border, (wide, narrow) = self.cfg.border, self.cfg.widths

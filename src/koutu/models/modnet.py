@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.models.base import Network
 from koutu.nn.mobilenetv2 import MobileNetV2
 from koutu.nn.pixels import check, short_side
 from koutu.nn.resnet import ResNet
@@ -170,13 +171,15 @@ class FusionBranch(nn.Module):
         return torch.sigmoid(self.conv_f(f2x, img))
 
 
-class Trimapless(nn.Module):
+class Trimapless(Network):
     """What MODNet and `tmodnet` share: pictures alone in, the previous pha as memory where `cfg.temporal` says so.
 
     A subclass has `cfg`, `stride`, `training_outputs`, and `_branches`, whose last result is pha.
     """
 
     needs: tuple[str, ...] = ()
+    remembers_alpha = True
+    any_size = True
     stride = 32
     cfg: Any
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.models.base import Network
 from koutu.nn.gru import ConvGRU
 from koutu.nn.guided import DeepGuidedFilter, fast_guided_filter
 from koutu.nn.lraspp import LRASPP
@@ -140,7 +141,7 @@ class _Projection(nn.Module):
         return self.conv(x)
 
 
-class RVM(nn.Module):
+class RVM(Network):
     """src: (T·N, 3, H, W) RGB in [0, 1] of any size, a clip folded time-major; state: four memories of batch N.
 
     Returns fgr (T·N, 3, H, W), pha (T·N, 1, H, W), both in [0, 1], and the four memories after the last frame.
@@ -148,6 +149,7 @@ class RVM(nn.Module):
 
     needs: tuple[str, ...] = ()
     stride = 1
+    reduces_itself = True
 
     def __init__(self, cfg: Config | None = None):
         super().__init__()

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.models.base import Network
 from koutu.nn.pixels import at_most, check, pad_to
 from koutu.nn.ppm import PyramidPooling
 from koutu.nn.resnet import RESNET50, BottleneckResNet
@@ -114,11 +115,13 @@ def _conv(inp: int, out: int, kernel: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inp, out, kernel, padding=kernel // 2), nn.BatchNorm2d(out), nn.ReLU(inplace=True))
 
 
-class SHM(nn.Module):
+class SHM(Network):
     """src: (N, 3, H, W) RGB in [0, 1] of any size → fgr, which is src, and pha (N, 1, H, W). No memory, no hints."""
 
     needs: tuple[str, ...] = ()
     stride = 1
+    makes_trimaps = True
+    forwards = ("training_outputs", "trimap", "fused")
 
     def __init__(self, cfg: Config | None = None):
         super().__init__()
@@ -130,10 +133,6 @@ class SHM(nn.Module):
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) for pictures of (H, W): no side over 800, as the networks were trained together."""
         return at_most(size, 800)
-
-    def initial_state(self, src: Tensor) -> list[Tensor]:
-        """Nothing is remembered."""
-        return []
 
     def forward(self, src: Tensor) -> tuple[Tensor, Tensor]:
         return src, self.training_outputs(src).pha.clamp(0, 1)

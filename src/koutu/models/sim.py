@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from koutu.models.base import Network
 from koutu.nn.aspp import ASPP
 from koutu.nn.distance import click_maps
 from koutu.nn.pixels import check, imagenet, resize
@@ -116,7 +117,7 @@ def _head(inp: int, out: int) -> nn.Sequential:
     return nn.Sequential(first, nn.LeakyReLU(), second, nn.LeakyReLU(), nn.Conv2d(16, out, 1, bias=False))
 
 
-class SIM(nn.Module):
+class SIM(Network):
     """src: (N, 3, H, W) RGB in [0, 1], any size; trimap: (N, 1, H, W) of 0, 0.5 and 1.
 
     semantic: (N, 20, H, W) in [0, 1] from `sim_classifier.semantic_map`; without it zeros, as of a class never seen.
@@ -136,10 +137,6 @@ class SIM(nn.Module):
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Pictures of (H, W) are seen whole, as published weights were used."""
         return size
-
-    def initial_state(self, src: Tensor) -> list[Tensor]:
-        """Nothing is remembered."""
-        return []
 
     def forward(
         self, src: Tensor, trimap: Tensor, semantic: Tensor | None = None, clicks: Tensor | None = None

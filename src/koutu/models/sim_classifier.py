@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.models.base import Network
 from koutu.models.sim import SIM, mirrored
 from koutu.nn.pixels import check, imagenet, resize
 from koutu.nn.resnet import RESNET50, BottleneckResNet
@@ -50,14 +51,19 @@ class SIMClassifier(BottleneckResNet):
         return Classified(self.fc(mean.flatten(1)), activation, [*features, mean])
 
 
-class InformedSIM(nn.Module):
+class InformedSIM(Network):
     """SIM told by its classifier, as published, what the unknown region is made of. Inputs, outputs: as SIM's."""
+
+    needs = SIM.needs
+    stride = SIM.stride
 
     def __init__(self, sim: SIM, classifier: SIMClassifier):
         super().__init__()
         self.sim, self.classifier = sim, classifier
-        self.needs, self.stride = sim.needs, sim.stride
-        self.network_size, self.initial_state = sim.network_size, sim.initial_state
+
+    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """As of SIM."""
+        return self.sim.network_size(size)
 
     def forward(self, src: Tensor, trimap: Tensor) -> tuple[Tensor, Tensor]:
         return self.sim(src, trimap, semantic_map(self.classifier, mirrored(src), mirrored(trimap)))

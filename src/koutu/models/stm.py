@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.models.base import Network
 from koutu.nn.memory import read, write
 from koutu.nn.pixels import check, imagenet
 from koutu.nn.resnet import bottlenecks
@@ -113,7 +114,7 @@ def _enlarged(x: Tensor, factor: int) -> Tensor:
     return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-class STM(nn.Module):
+class STM(Network):
     """src: (T·N, 3, H, W) RGB in [0, 1] of any size, a clip folded time-major.
 
     mask, or trimap with `objects=2`: (T·N, 1, H, W) in [0, 1] where a frame is annotated, −1 where not; without it no

@@ -18,7 +18,8 @@ from koutu.models.checkpoint import differences
 from koutu.models.mediapipe import from_onnx
 from koutu.models.modnet import TrainingOutputs, Trimapless
 from koutu.nn.mobilenetv3_unet import SELFIE, STEM, Block, MobileNetV3UNet
-from koutu.nn.pixels import check, near_area, resize
+from koutu.nn.pixels import check, resize
+from koutu.sizes import near_area
 from koutu.types import ModelError
 
 CELL = 2  # side of the cells that alpha is written in
@@ -119,6 +120,7 @@ class TMODNet(Trimapless):
     """
 
     stride = 8
+    begins_from_onnx = True
 
     def __init__(self, cfg: Config | None = None):
         super().__init__()

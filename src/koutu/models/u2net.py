@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.models.base import Network
 from koutu.nn.pixels import check, imagenet, resize
 
 _LEVELS = (7, 6, 5, 4, 4, 4)  # of the stages' own U-nets; the last two dilate instead of pooling
@@ -83,10 +84,11 @@ class ResidualU(nn.Module):
         return x + shortcut
 
 
-class U2Net(nn.Module):
+class U2Net(Network):
     """src: (N, 3, H, W) RGB in [0, 1] of any size → fgr, which is src, and pha (N, 1, H, W). No memory, no hints."""
 
     needs: tuple[str, ...] = ()
+    any_size = True
     stride = 1
 
     def __init__(self, cfg: Config | None = None):
@@ -109,10 +111,6 @@ class U2Net(nn.Module):
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) for pictures of (H, W): always 320×320, as published weights were trained."""
         return 320, 320
-
-    def initial_state(self, src: Tensor) -> list[Tensor]:
-        """Nothing is remembered."""
-        return []
 
     def forward(self, src: Tensor) -> tuple[Tensor, Tensor]:
         pha = torch.sigmoid(self.training_outputs(src).fused)

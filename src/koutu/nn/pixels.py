@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from koutu.sizes import whole
+
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -44,24 +46,13 @@ def _reflected(size: int, more: int, like: Tensor) -> Tensor:
 def short_side(size: tuple[int, int], side: int, stride: int = 1) -> tuple[int, int]:
     """(h, w) of pictures (H, W) whose shorter side shall be `side`, both multiples of `stride`."""
     scale = side / min(size)
-    return _whole(size[0] * scale, stride), _whole(size[1] * scale, stride)
+    return whole(size[0] * scale, stride), whole(size[1] * scale, stride)
 
 
 def at_most(size: tuple[int, int], longest: int, stride: int = 1) -> tuple[int, int]:
     """(h, w) of pictures (H, W) whose longer side shall not exceed `longest`, both multiples of `stride`."""
     scale = min(1.0, longest / max(size))
-    return _whole(size[0] * scale, stride), _whole(size[1] * scale, stride)
-
-
-def near_area(size: tuple[int, int], pixels: int, stride: int = 1) -> tuple[int, int]:
-    """(h, w) of about `pixels` pixels at the aspect of (H, W), held within 4 : 1; both multiples of `stride`."""
-    aspect = min(4.0, max(0.25, size[1] / size[0]))
-    height = (pixels / aspect) ** 0.5
-    return _whole(height, stride), _whole(height * aspect, stride)
-
-
-def _whole(side: float, stride: int) -> int:
-    return max(1, round(side / stride)) * stride
+    return whole(size[0] * scale, stride), whole(size[1] * scale, stride)
 
 
 def check(src: Tensor, stride: int = 1, channels: int = 3, name: str = "src") -> None:

@@ -10,8 +10,6 @@ from time import perf_counter
 from koutu.color import rgb_to_yuv
 from koutu.composite import matte_picture, replace, side_by_side, without_background
 from koutu.engines.backend import Backend
-from koutu.engines.early_exit import GatedBackend
-from koutu.engines.stabilise import unsteadied
 from koutu.foreground import decontaminate
 from koutu.matting.hints import Hints
 from koutu.matting.matter import Matter
@@ -131,8 +129,7 @@ def convert_video(
         busy = {s.name.removeprefix("koutu-"): s.busy_seconds for s in stages} | {"encode": encode_seconds}
         report.stage_ms = {name: 1000 * seconds / max(1, report.frames) for name, seconds in busy.items()}
         report.fresh_starts, report.lost = composer.fresh_starts, str(reader.lost)
-        gated = isinstance(unsteadied(backend), GatedBackend)
-        report.low_frames = composer.low_frames if gated else None
+        report.low_frames = composer.low_frames if backend.gated else None
     report.seconds = perf_counter() - started
     return report
 

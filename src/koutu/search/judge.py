@@ -12,7 +12,8 @@ from koutu.data.scenes.sample import Scenes
 from koutu.models.space import Choice, Space
 from koutu.models.supernet import extract
 from koutu.models.tmodnet import TMODNet
-from koutu.nn.pixels import near_area, resize
+from koutu.nn.pixels import resize
+from koutu.sizes import near_area
 from koutu.train.batch import Batch, Samples, collate
 from koutu.train.recipe import Pass, Recipe
 

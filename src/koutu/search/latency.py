@@ -1,8 +1,6 @@
 """How long shapes take on this machine: a table of measured parts, and how well their sum foretells whole networks."""
 
-import io
 import json
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from koutu import machine
+from koutu.export.trace import traced
 from koutu.files import whole_file
 from koutu.models.space import Choice, Space
 from koutu.models.tmodnet import DetailBranch, FusionBranch, Residual, TMODNet
 from koutu.nn.mobilenetv3_unet import STEM, Block, Conv, InvertedResidual, MobileNetV3UNet
-from koutu.nn.pixels import near_area
+from koutu.sizes import near_area
 from koutu.types import InputError
 
 ASPECT = (720, 1280)  # pictures that latency is told for
@@ -180,8 +179,9 @@ def engine_clock(engine: str, threads: int) -> Clock:
         raise InputError(f"expected an engine out of onnxruntime, openvino, got {engine!r}; choose one of them")
 
     def clock(module: nn.Module, inputs: Sequence[Tensor]) -> float:
-        run = _session(_traced(module, inputs), engine, threads)
-        feeds = {f"x{i}": x.numpy() for i, x in enumerate(inputs)}
+        named = {f"x{i}": x for i, x in enumerate(inputs)}
+        run = _session(traced(module, named), engine, threads)
+        feeds = {name: x.numpy() for name, x in named.items()}
         times = []
         for _ in range(WARM + RUNS):
             start = perf_counter()
@@ -190,16 +190,6 @@ def engine_clock(engine: str, threads: int) -> Clock:
         return float(np.median(times[WARM:]))
 
     return clock
-
-
-def _traced(module: nn.Module, inputs: Sequence[Tensor]) -> bytes:
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer warns of every shape check
-        names = [f"x{i}" for i in range(len(inputs))]
-        to: Any = file  # open files are taken too, whatever the types say
-        torch.onnx.export(module.eval(), tuple(inputs), to, input_names=names, opset_version=17, dynamo=False)
-    return file.getvalue()
 
 
 def _session(model: bytes, engine: str, threads: int) -> Callable[[dict[str, Any]], Any]:

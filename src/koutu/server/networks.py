@@ -4,15 +4,17 @@ import hashlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from koutu.engines.backend import Backend, NetworkShape
+from koutu.engines.backend import Backend, NetworkShape, State
 from koutu.engines.stabilise import held_steady
+from koutu.engines.wrapped import WrappedBackend, unwrapped
 from koutu.matting.matter import Matter
 from koutu.server.settings import Settings
-from koutu.types import ModelError
+from koutu.types import ModelError, Rgb
 from koutu.zoo import CHOICE, MODELS, load, packaged
 
 
@@ -59,8 +61,7 @@ class Networks:
 
     def describe(self, name: str) -> dict[str, Any]:
         """What a browser must know to run the network itself."""
-        network, shape = self.served[name], self.still(name)
-        shape = getattr(shape, "inner", shape)
+        network, shape = self.served[name], unwrapped(self.still(name))
         assert isinstance(shape, NetworkShape)
         return {
             "name": name, "url": f"/models/{name}.onnx", "bytes": network.path.stat().st_size,
@@ -77,22 +78,20 @@ class Networks:
                     threads=given.threads, gate=None if stream else False, steady=False,
                 )  # fmt: skip
                 alone = given.engine not in (None, "onnxruntime")
-                self._loaded[name, stream] = cast("Backend", _OneAtATime(backend)) if alone else backend
+                self._loaded[name, stream] = _OneAtATime(backend) if alone else backend
             return self._loaded[name, stream]
 
 
-class _OneAtATime:
+class _OneAtATime(WrappedBackend):
     """A backend whose engine must not be called from two threads at one time."""
 
     def __init__(self, backend: Backend):
-        self.inner, self._turn = backend, threading.Lock()
+        super().__init__(backend)
+        self._turn = threading.Lock()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def __call__(self, *args: Any, **hints: Any) -> Any:
+    def __call__(self, rgb: Rgb, state: State, **hints: NDArray[Any]) -> Any:
         with self._turn:
-            return self.inner(*args, **hints)
+            return self.inner(rgb, state, **hints)
 
 
 def _served(chosen: str) -> list[Served]:

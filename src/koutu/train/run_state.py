@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
 
 from koutu.data.packs.pack import Pack, split
 from koutu.models import build, load_checkpoint
+from koutu.models.base import Network
 from koutu.train.checkpoint import Checkpoint, Journal
 from koutu.train.footage import Clips, footage_pack
 from koutu.train.interrupt import Interruption
@@ -115,13 +115,13 @@ class RunState:
         return bool(late), bool(due), int(asked)
 
 
-def _begun(recipe: Recipe) -> nn.Module:
+def _begun(recipe: Recipe) -> Network:
     """The recipe's network with random weights, those of a checkpoint, or another network's where it can begin so."""
     if recipe.init and not recipe.init.endswith(".onnx"):
         return load_checkpoint(recipe.init, recipe.network, **recipe.options)
     network = build(recipe.network, **recipe.options)
     if recipe.init:
-        if not hasattr(network, "begin_from"):
+        if not network.begins_from_onnx:
             raise InputError(f"expected a checkpoint to begin from, got {recipe.init}; {recipe.network} reads no ONNX")
         network.begin_from(Path(recipe.init))
     return network

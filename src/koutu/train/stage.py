@@ -13,7 +13,6 @@ from koutu.train.optimise import make_optimiser, rate_at
 from koutu.train.run_state import Progress, RunState
 from koutu.train.task import Task, its_turn
 
-FORWARDS = ("training_outputs", "trimap", "fused")  # methods that objectives call; DDP must know them
 LOGGED = 50  # steps between two lines of the journal
 
 
@@ -30,9 +29,8 @@ class StageRun:
         material = run.material()
         self.tasks = [Task(run.recipe, place, run.network, material, run.fabric) for place in places]
         self.network, self.optimiser = run.fabric.setup(run.network, make_optimiser(run.network, self.given))
-        for method in FORWARDS:
-            if hasattr(run.network, method):
-                self.network.mark_forward_method(method)
+        for method in run.network.forwards:  # DDP must know them
+            self.network.mark_forward_method(method)
         self.critic_optimiser = self._critic_optimiser()
         self.first = resumed["step"] if resumed else 0
         if resumed:

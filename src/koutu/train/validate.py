@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from koutu.data.packs.pack import Pack
 from koutu.data.scenes.sample import Scenes
+from koutu.models.base import Network
 from koutu.train.batch import Batch, Samples, collate
 from koutu.train.recipe import Pass, Recipe
 
@@ -30,13 +31,13 @@ class Validation:
         self.shown: np.ndarray | None = None
 
     @torch.no_grad()
-    def __call__(self, weights: Mapping[str, Tensor], network: nn.Module) -> dict[str, float]:
+    def __call__(self, weights: Mapping[str, Tensor], network: Network) -> dict[str, float]:
         network = copy.deepcopy(network)
         network.load_state_dict(weights)
         network.eval()
         device = next(network.parameters()).device
         given = Pass("", batch=1, frames=self.frames)
-        samples = Samples(self.scenes, given, network.needs, seed=(7,), steps=self.clips)  # type: ignore[arg-type]
+        samples = Samples(self.scenes, given, network.needs, seed=(7,), steps=self.clips)
         first, last, flicker, shown = [], [], [], []
         for i in range(self.clips):
             batch = collate([samples.sample(i, self.size)]).to(device)
@@ -58,13 +59,13 @@ class Validation:
         return {name: round(float(value), 4) for name, value in mean.items()}
 
 
-def roll_out(network: nn.Module, batch: Batch) -> Tensor:
+def roll_out(network: Network, batch: Batch) -> Tensor:
     """Frame by frame with the network's own memory; pha (T, 1, H, W)."""
-    state = network.initial_state(batch.src[:1])  # type: ignore[operator]
-    hints = {name: batch.hints[name] for name in network.needs}  # type: ignore[union-attr]
-    carried, phas = getattr(network, "propagates", False), []
+    state = network.initial_state(batch.src[:1])
+    hints = {name: batch.hints[name] for name in network.needs}
+    phas = []
     for t, src in enumerate(batch.src.split(1)):
-        given = {} if carried and t else {name: hint[t : t + 1] for name, hint in hints.items()}
+        given = {} if network.propagates and t else {name: hint[t : t + 1] for name, hint in hints.items()}
         _, pha, *state = network(src, *state, **given)
         phas.append(pha.float())
     return torch.cat(phas)

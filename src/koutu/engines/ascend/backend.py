@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from koutu.color import rgb_to_yuv
 from koutu.engines.ascend.aipp import Aipp, read_aipp
+from koutu.engines.backend import Backend
 from koutu.engines.exported.card import Card, read_card
 from koutu.engines.graph import open_graph
 from koutu.types import ColorSpace, ModelError, Rgb
@@ -21,14 +22,11 @@ SOURCES = ("nv21", "nv12", "rgb888", "bgr888")
 State = dict[str, NDArray[np.float32]]
 
 
-class AscendBackend:
+class AscendBackend(Backend):
     """What the card.json of `koutu.export.ascend.write_package` is about; device: "cpu"; threads: 0 for the engine's.
 
     Frames are as large as AIPP takes them. Raises ModelError where card, AIPP and network do not go together.
     """
-
-    needs: tuple[str, ...] = ()
-    propagates = False
 
     def __init__(self, path: Path, *, device: str = "cpu", threads: int = 0):
         self.card: Card = read_card(path)

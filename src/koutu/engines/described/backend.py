@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.engines.backend import Backend
 from koutu.engines.described.binding import bind, constant_values
 from koutu.engines.described.description import HINTS, Description
 from koutu.engines.described.levels import decode_alpha, decode_colours, encode
@@ -18,7 +19,7 @@ from koutu.types import ModelError, Rgb
 Size = tuple[int, int]
 
 
-class DescribedBackend:
+class DescribedBackend(Backend):
     """A network of `description` in the file `path`, run as its makers do.
 
     Its alpha is scaled to the picture bilinearly and nothing more, and it sees the first frame of a stream once.
@@ -26,7 +27,6 @@ class DescribedBackend:
     name, instead of those of the description. Raises ModelError where file and description do not fit.
     """
 
-    propagates = False
     refines = False
     warms_up = False
 

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.engines.backend import Backend
 from koutu.engines.exported.card import Card, Size, Tensor, is_card, read_card
 from koutu.engines.exported.graphs import ENGINES, open_exported
+from koutu.sizes import near_area
 from koutu.types import ModelError, Rgb
 
 SUFFIXES = (".xml", ".tflite", ".param", ".caffemodel", ".prototxt", ".mlpackage")  # of files that need their card
@@ -40,15 +42,12 @@ def _names(card: Path, file: str) -> bool:
     return file in read_card(card, check_files=False).files
 
 
-class ExportedBackend:
+class ExportedBackend(Backend):
     """The export that the card at `path` is about; device: what its engine offers, threads: 0 for its choice.
 
     engine: one of those that run the card's target, the first if None. Raises ModelError where the card and its files
     do not go together, or the engine is not here.
     """
-
-    needs: tuple[str, ...] = ()
-    propagates = False
 
     def __init__(self, path: Path, *, engine: str | None = None, device: str = "cpu", threads: int = 0):
         self.card: Card = read_card(path)
@@ -69,9 +68,7 @@ class ExportedBackend:
         card = self.card
         if card.size is not None or card.ratio is not None:
             return card.size or size
-        aspect = min(4.0, max(0.25, size[1] / size[0]))
-        height = (card.pixels / aspect) ** 0.5
-        return _whole(height, card.stride), _whole(height * aspect, card.stride)
+        return near_area(size, card.pixels, card.stride)
 
     def initial_state(self, size: Size) -> dict[str, NDArray[np.float32]]:
         """Zeros for each memory, for pictures of (h, w) as `network_size` gives them; empty without memory."""
@@ -127,7 +124,3 @@ def _planes(tensor: NDArray[Any], entry: Tensor) -> NDArray[np.float32]:
     """An output as (C, h, w) float32."""
     values = tensor[0] if entry.layout in ("NCHW", "NHWC") else tensor
     return np.asarray(values.transpose(2, 0, 1) if entry.layout == "NHWC" else values, np.float32)
-
-
-def _whole(side: float, stride: int) -> int:
-    return max(1, round(side / stride)) * stride

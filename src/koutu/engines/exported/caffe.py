@@ -36,7 +36,7 @@ class CaffeGraph:
         self._folder = tempfile.TemporaryDirectory()
         prototxt = Path(self._folder.name) / "net.prototxt"
         prototxt.write_text(path.with_suffix(".prototxt").read_text().replace(_OURS, _THEIRS))
-        program = [sys.executable, str(Path(__file__).with_name("exported_caffe_program.py")), str(prototxt), str(path)]
+        program = [sys.executable, str(Path(__file__).with_name("caffe_program.py")), str(prototxt), str(path)]
         search = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
             program, env={**os.environ, "PYTHONPATH": search}, stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -1,6 +1,6 @@
 """Run as a program of its own: Caffe files on the frames that come in, in the OpenCV that is first on the path.
 
-python exported_caffe_program.py PROTOTXT CAFFEMODEL
+python caffe_program.py PROTOTXT CAFFEMODEL
 
 Frames come as eight bytes of length and an .npz of inputs by name; outputs go back alike. Nothing in: the version goes
 back. Uses nothing of koutu, which needs another OpenCV.

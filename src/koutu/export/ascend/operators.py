@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from koutu.export.ascend.graph import Graph, attributes, axes_of, label, load, slices_of
+from koutu.export.onnx_graph import Graph, attributes, axes_of, label, load, slices_of
 from koutu.types import InputError
 
 POSITIONS = 10_000  # of a channel, in one global mean

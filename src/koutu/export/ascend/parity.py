@@ -10,7 +10,7 @@ from koutu.engines.ascend.aipp import Aipp
 from koutu.engines.ascend.backend import AscendBackend
 from koutu.engines.graph import open_graph
 from koutu.export.defaults import FRAMES
-from koutu.export.parity import Bounds, Figures, ParityError, compared, pictures, rolled_out
+from koutu.export.parity import Bounds, Figures, compared, pictures, require_parity, rolled_out
 from koutu.types import Rgb
 from koutu.zoo import SAMPLE
 
@@ -64,9 +64,4 @@ def difference(card: Path, exact: Exact, clip: Path | None = None) -> Figures:
 
 def require(found: Figures, bounds: Bounds = BOUNDS) -> None:
     """Raise ParityError where a package is beyond its bounds."""
-    if not found.within(bounds):
-        raise ParityError(
-            f"expected the package within {bounds.largest:g} (largest), {bounds.mean:g} (mean) and {bounds.dtssd:g} "
-            f"(dtSSD × 100) of its network, got {found.largest:.2g}, {found.mean:.2g} and {found.dtssd:.2g} on "
-            f"{found.frames} frames of {found.clip}; nothing was written. Half floats may not do for it"
-        )
+    require_parity([found], bounds, "the package", "its network", "Half floats may not do for it")

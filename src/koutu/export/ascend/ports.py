@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from koutu.export.ascend.graph import Shape, load
+from koutu.export.onnx_graph import Shape, load
 from koutu.types import InputError
 
 
@@ -33,20 +33,17 @@ def ports(path: Path, size: tuple[int, int] | None = None) -> Ports:
 
     size: (H, W) that it must have, if given.
     """
-    import onnx
-
     graph = load(path)
     inputs, outputs = graph.inputs, graph.outputs
-    types = {value.name: value.type.tensor_type.elem_type for value in graph.model.graph.input}
     first, shape = next(iter(inputs.items()))
-    if len(shape) != 4 or shape[:2] != (1, 3) or types[first] != onnx.TensorProto.FLOAT:
+    if len(shape) != 4 or shape[:2] != (1, 3) or first in graph.not_float:
         raise InputError(
             f"expected a picture (1, 3, H, W) of float32 as the first input, got {first} {shape}; AIPP is the "
             "pre-processing: export without it, by koutu.export.fixed"
         )
     if any(min(shape, default=0) < 1 for shape in inputs.values()):
         raise InputError(f"expected one fixed size, got {inputs}; export it with koutu.export.fixed")
-    if any(types[name] != onnx.TensorProto.FLOAT for name in inputs):
+    if graph.not_float:
         raise InputError(f"expected float32 inputs, got others among {', '.join(inputs)}; export it in float32")
     if size and shape[2:] != tuple(size):
         raise InputError(f"expected a file for {size[1]}×{size[0]}, got one for {shape[3]}×{shape[2]}; export it anew")

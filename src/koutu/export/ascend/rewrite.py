@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from koutu.export.ascend.graph import Array, Graph, label, load
 from koutu.export.ascend.operators import Finding, check
 from koutu.export.ascend.rules import RULES, Writer
+from koutu.export.onnx_graph import Array, Graph, label, load
 from koutu.types import ModelError
 
 TOLERANCE = 1e-4  # of any output's largest value, by which the rewritten network may differ

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from koutu.export.ascend.graph import Array, Graph, attributes, axes_of, slices_of
 from koutu.export.ascend.operators import POSITIONS, SHRINK, factors
+from koutu.export.onnx_graph import Array, Graph, attributes, axes_of, slices_of
 
 
 class Writer:

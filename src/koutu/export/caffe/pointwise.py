@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from koutu.export.caffe.graph import Node
 from koutu.export.caffe.layers import affine, dense, enlarged, power, product, simple, total
 from koutu.export.caffe.net import Array, Blob, Net, Shape
+from koutu.export.caffe.node import Node
 from koutu.export.caffe.pooling import whole
 
 _NAMES = {"Relu": "ReLU", "Sigmoid": "Sigmoid", "Tanh": "TanH"}

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from koutu.export.caffe.graph import Graph, Node
+from koutu.export.caffe.node import Node, nodes_of
+from koutu.export.onnx_graph import Graph
 
 # axes of the picture in six parts, how they are turned → operator and the order of its channels
 _KINDS = {
@@ -15,13 +16,14 @@ _KINDS = {
 
 def with_shuffles(graph: Graph) -> list[Node]:
     """The graph's nodes with every such three as one."""
-    makers = {name: node for node in graph.nodes for name in node.outputs}
+    all_nodes = nodes_of(graph)
+    makers = {name: node for node in all_nodes for name in node.outputs}
     readers: dict[str, int] = {}
-    for node in graph.nodes:
+    for node in all_nodes:
         for name in node.inputs:
             readers[name] = readers.get(name, 0) + 1
     nodes, dropped = [], set()
-    for last in graph.nodes:
+    for last in all_nodes:
         middle = makers.get(last.inputs[0]) if last.inputs else None
         first = makers.get(middle.inputs[0]) if middle and middle.inputs else None
         if first and middle and (found := _shuffle(graph, first, middle, last)):
@@ -36,7 +38,7 @@ def with_shuffles(graph: Graph) -> list[Node]:
 def _shuffle(graph: Graph, first: Node, middle: Node, last: Node) -> Node | None:
     if (first.kind, middle.kind, last.kind) != ("Reshape", "Transpose", "Reshape"):
         return None
-    shape, parts, result = (graph.shapes[name] for name in (first.inputs[0], first.outputs[0], last.outputs[0]))
+    shape, parts, result = (graph.shape(name) for name in (first.inputs[0], first.outputs[0], last.outputs[0]))
     order = tuple(middle.attributes.get("perm", ()))
     if order not in _KINDS or len(shape) != 4 or len(result) != 4:
         return None

@@ -3,7 +3,6 @@
 import numpy as np
 
 from koutu.export.caffe import linear
-from koutu.export.caffe.graph import Node
 from koutu.export.caffe.layers import (
     Window,
     affine,
@@ -16,6 +15,7 @@ from koutu.export.caffe.layers import (
     reshape,
 )
 from koutu.export.caffe.net import Array, Blob, Net, Shape
+from koutu.export.caffe.node import Node
 from koutu.export.caffe.pooling import Pool, greater, pool, whole
 
 

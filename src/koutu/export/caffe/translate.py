@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from koutu.export.caffe import pointwise, spatial
-from koutu.export.caffe.graph import REMEDY, Graph, Node
 from koutu.export.caffe.layers import concat, cut
 from koutu.export.caffe.net import Blob, Net, Shape
+from koutu.export.caffe.node import REMEDY, Node
 from koutu.export.caffe.shuffles import with_shuffles
+from koutu.export.onnx_graph import Graph
 from koutu.types import InputError, ModelError
 
 Items = list[Blob]  # one for each picture of a batch

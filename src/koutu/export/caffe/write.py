@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from koutu.export.caffe.graph import read
 from koutu.export.caffe.kit import beyond_kit
 from koutu.export.caffe.net import Depthwise, Dialect, Gate, Net
+from koutu.export.caffe.node import read
 from koutu.export.caffe.translate import Translation
 from koutu.files import whole_file
 from koutu.types import OutputError

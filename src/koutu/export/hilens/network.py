@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from koutu.export.hilens.card import SkillCard
 from koutu.export.hilens.package import Skill, checked_settings, require_free, write_skill
+from koutu.export.targets.table import TARGETS
 from koutu.types import InputError
 
-VIEW = (640, 640)  # (H, W) that people are seen in if nothing else is asked for
 _FORMATS = {"nv21": "nv21", "rgb": "rgb888"}  # a card's source → what AIPP is told
 
 Tell = Callable[[str], None]
@@ -44,7 +44,7 @@ def write_hilens(
     if kind not in _FORMATS:
         raise InputError(f"expected the source_format nv21 or rgb for a skill, got {kind!r}; choose one")
     if size is None and not isinstance(source, str | Path):
-        size = source.network_size(VIEW)
+        size = source.network_size(TARGETS["hilens"].view)
     with tempfile.TemporaryDirectory() as place:
         build = Path(place) / "build"
         write_package(

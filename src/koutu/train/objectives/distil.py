@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from koutu.engines.backend import Backend
+from koutu.models.modnet import TrainingOutputs as SemanticOutputs
 from koutu.train.batch import Batch
 from koutu.train.objectives.objective import Network, Objective
 from koutu.types import InputError
@@ -55,11 +56,11 @@ class Distillation(Objective):
         true = self.answers(src)
         state = network.initial_state(src)
         weight = self.options["weight"]
-        if hasattr(network, "training_outputs") and not network.needs:
+        if not network.needs:
             out = network.training_outputs(src, *state)
             parts = {"distilled": weight * _entropy(_cells(out.pha), true)}
-            if hasattr(out, "semantic"):
-                small = F.adaptive_avg_pool2d(true, out.semantic.shape[-2:])
+            if isinstance(out, SemanticOutputs):
+                small = F.adaptive_avg_pool2d(true, (out.semantic.shape[-2], out.semantic.shape[-1]))
                 parts["distilled semantic"] = weight * _entropy(out.semantic, small)
             return parts
         raise InputError(f"expected a network without hints, got {type(network).__name__}")

@@ -6,7 +6,19 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from koutu import losses
+from koutu.losses.guided import (
+    dim_alpha,
+    dim_composition,
+    igf_alpha,
+    igf_gabor,
+    mgmatting,
+    sim_attention,
+    sim_colours,
+    sim_compositions,
+    sim_detail,
+    sim_features,
+)
+from koutu.losses.terms import gan_discriminator, gan_generator
 from koutu.models.igf import Discriminator
 from koutu.models.mgmatting import refined
 from koutu.models.sim_classifier import SIMClassifier, semantic_map
@@ -28,11 +40,11 @@ class DIMObjective(Objective):
         parts, weight = {}, self.options["weight"]
         if self.options["step"] != "refine":
             pha = out.pha.float()
-            parts["alpha"] = weight * losses.dim_alpha(pha, batch.pha, unknown)
-            composition = losses.dim_composition(pha, batch.fgr, batch.bgr, batch.src, unknown)
+            parts["alpha"] = weight * dim_alpha(pha, batch.pha, unknown)
+            composition = dim_composition(pha, batch.fgr, batch.bgr, batch.src, unknown)
             parts["composition"] = (1 - weight) * composition
         if self.options["step"] != "encoder-decoder" and out.refined is not None:
-            parts["refined"] = losses.dim_alpha(out.refined.float(), batch.pha, unknown)
+            parts["refined"] = dim_alpha(out.refined.float(), batch.pha, unknown)
         return parts
 
 
@@ -59,7 +71,7 @@ class MGMattingObjective(Objective):
             wide, narrow = (int(torch.randint(1, width, ())) for width in self.options["widths"])
             (at4, where4), (at1, where1) = refined(os8, os4, wide), refined(os4, os1, narrow)
         weights = (where1, where4, torch.ones_like(os8))
-        loss = losses.mgmatting(
+        loss = mgmatting(
             (at1, at4, os8), batch.pha, weights, imagenet(batch.fgr), imagenet(batch.bgr), imagenet(batch.src),
             composition=self.options["composition"],
         )  # fmt: skip
@@ -81,18 +93,18 @@ class IGFObjective(Objective):
         mask = batch.hints["mask"]
         pha = network.training_outputs(batch.src, mask).pha.float()
         parts = {
-            "alpha": losses.igf_alpha(pha, batch.pha, self.options["radius"]),
-            "gabor": self.options["gabor"] * losses.igf_gabor(pha, batch.pha, self.bank),
+            "alpha": igf_alpha(pha, batch.pha, self.options["radius"]),
+            "gabor": self.options["gabor"] * igf_gabor(pha, batch.pha, self.bank),
         }
         if self.critic is not None:
-            parts["adversarial"] = self.options["adversarial"] * losses.gan_generator(self.critic(batch.src, mask, pha))
+            parts["adversarial"] = self.options["adversarial"] * gan_generator(self.critic(batch.src, mask, pha))
             self._last = batch.src, mask, pha.detach(), batch.pha
         return parts
 
     def critic_loss(self) -> Tensor:
         src, mask, pred, true = self._last
         assert self.critic is not None
-        return losses.gan_discriminator(self.critic(src, mask, true), self.critic(src, mask, pred))
+        return gan_discriminator(self.critic(src, mask, true), self.critic(src, mask, pred))
 
 
 class SIMObjective(Objective):
@@ -124,13 +136,13 @@ class SIMObjective(Objective):
         pha, fgr, bgr, attention = (x.float() for x in (out.pha, out.fgr, out.bgr, out.attention))
         true = batch.pha, batch.fgr, batch.bgr
         parts = {
-            "alpha": losses.dim_alpha(pha, batch.pha, unknown, extra=1.0),
-            "composition": losses.sim_compositions(pha, fgr, bgr, true, batch.src, unknown),
-            "colours": given["colours"] * losses.sim_colours(fgr, bgr, batch.fgr, batch.bgr, trimap),
-            "detail": given["detail"] * losses.sim_detail(pha, batch.pha, fgr, batch.fgr),
-            "attention": given["attention"] * losses.sim_attention(attention, pha, fgr, bgr, batch.src, unknown),
+            "alpha": dim_alpha(pha, batch.pha, unknown, extra=1.0),
+            "composition": sim_compositions(pha, fgr, bgr, true, batch.src, unknown),
+            "colours": given["colours"] * sim_colours(fgr, bgr, batch.fgr, batch.bgr, trimap),
+            "detail": given["detail"] * sim_detail(pha, batch.pha, fgr, batch.fgr),
+            "attention": given["attention"] * sim_attention(attention, pha, fgr, bgr, batch.src, unknown),
         }
         if self.classifier is not None:
             seen = [self.classifier(torch.cat([imagenet(batch.src), alpha], dim=1)) for alpha in (pha, batch.pha)]
-            parts["features"] = given["features"] * losses.sim_features(seen[0].features, seen[1].features)
+            parts["features"] = given["features"] * sim_features(seen[0].features, seen[1].features)
         return parts

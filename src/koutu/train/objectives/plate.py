@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from koutu import losses
-from koutu.losses import compose
+from koutu.losses.plate import bgmv1_adversarial, bgmv1_supervised, bgmv2_base, bgmv2_refine
+from koutu.losses.terms import compose, gan_discriminator
 from koutu.models.bgmv1 import Discriminator
 from koutu.train.batch import Batch
 from koutu.train.objectives.objective import Network, Objective
@@ -23,7 +23,7 @@ class BGMv1Supervised(Objective):
         hints = batch.hints
         out = network.training_outputs(batch.src, hints["bgr"], hints["seg"])
         pha, fgr = out.pha.float(), out.fgr.float()
-        return {"matting": losses.bgmv1_supervised(pha, fgr, batch.pha, batch.fgr, batch.src, hints["bgr"])}
+        return {"matting": bgmv1_supervised(pha, fgr, batch.pha, batch.fgr, batch.src, hints["bgr"])}
 
 
 class BGMv1Adversarial(Objective):
@@ -53,7 +53,7 @@ class BGMv1Adversarial(Objective):
         assert self.critic is not None
         score = self.critic(2 * fake - 1)
         weight = 0.5 ** (self.options["halvings"] * done)
-        loss = losses.bgmv1_adversarial(
+        loss = bgmv1_adversarial(
             pha, fgr, teacher.pha.float(), teacher.fgr.float(), batch.src, hints["bgr"], score, weight
         )
         self._last = 2 * fake.detach() - 1, 2 * batch.src - 1
@@ -62,7 +62,7 @@ class BGMv1Adversarial(Objective):
     def critic_loss(self) -> Tensor:
         fake, real = self._last
         assert self.critic is not None
-        return losses.gan_discriminator(self.critic(real), self.critic(fake))
+        return gan_discriminator(self.critic(real), self.critic(fake))
 
 
 class BGMv2Base(Objective):
@@ -72,7 +72,7 @@ class BGMv2Base(Objective):
         out = network.training_outputs(batch.src, batch.hints["bgr"])
         pha, fgr, err = out.pha.float(), out.fgr.float(), out.err.float()
         true_pha, true_fgr = (_at(x, pha) for x in (batch.pha, batch.fgr))
-        return {"base": losses.bgmv2_base(pha, fgr, err, true_pha, true_fgr)}
+        return {"base": bgmv2_base(pha, fgr, err, true_pha, true_fgr)}
 
 
 class BGMv2Refine(Objective):
@@ -81,7 +81,7 @@ class BGMv2Refine(Objective):
     def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
         out = network.training_outputs(batch.src, batch.hints["bgr"])
         fine_pha, fine_fgr, pha, fgr, err = (x.float() for x in (out.fine_pha, out.fine_fgr, out.pha, out.fgr, out.err))
-        return {"refine": losses.bgmv2_refine(fine_pha, fine_fgr, pha, fgr, err, batch.pha, batch.fgr)}
+        return {"refine": bgmv2_refine(fine_pha, fine_fgr, pha, fgr, err, batch.pha, batch.fgr)}
 
 
 def _at(x: Tensor, like: Tensor) -> Tensor:

@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from koutu import losses
+from koutu.losses.guided import shm_matting, shm_trimap
+from koutu.losses.laplacian import laplacian_rvm
+from koutu.losses.portrait import coarse_entropy, modnet_detail, modnet_matte, modnet_semantic, u2net
+from koutu.losses.video import coherence
 from koutu.models.modnet import Trimapless
 from koutu.models.tmodnet import TemporalOutputs
 from koutu.train.batch import Batch
@@ -50,19 +53,19 @@ class MODNetObjective(Objective):
         radius = int(torch.randint(2, 1 + max(3, batch.src.shape[-1] // 24), ()))
         trimap, image = trimap_from_alpha(batch.pha, radius), (batch.src - 0.5) / 0.5
         parts = {
-            "semantic": given["semantic"] * losses.modnet_semantic(semantic, batch.pha),
-            "entropy": given["entropy"] * losses.coarse_entropy(semantic, batch.pha),
-            "detail": given["detail"] * losses.modnet_detail(detail, batch.pha, trimap),
-            "matte": given["matte"] * losses.modnet_matte(pha, batch.pha, trimap, image),
+            "semantic": given["semantic"] * modnet_semantic(semantic, batch.pha),
+            "entropy": given["entropy"] * coarse_entropy(semantic, batch.pha),
+            "detail": given["detail"] * modnet_detail(detail, batch.pha, trimap),
+            "matte": given["matte"] * modnet_matte(pha, batch.pha, trimap, image),
         }
         if isinstance(outs[0], TemporalOutputs):
             low = torch.cat([o.low for o in outs]).float()
             true = F.adaptive_avg_pool2d(batch.pha, (low.shape[-2], low.shape[-1]))
             parts["low"] = given["low"] * F.l1_loss(low, true)
         if given["laplacian"]:
-            parts["laplacian"] = given["laplacian"] * losses.laplacian_rvm(pha, batch.pha)
+            parts["laplacian"] = given["laplacian"] * laplacian_rvm(pha, batch.pha)
         if batch.frames > 1:
-            parts["coherence"] = given["coherence"] * losses.coherence(pha, batch.pha, batch.frames)
+            parts["coherence"] = given["coherence"] * coherence(pha, batch.pha, batch.frames)
         return parts
 
     @torch.no_grad()
@@ -80,7 +83,7 @@ class U2NetObjective(Objective):
 
     def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
         out = network.training_outputs(batch.src)
-        return {"entropy": losses.u2net([out.fused.float(), *(side.float() for side in out.sides)], batch.pha)}
+        return {"entropy": u2net([out.fused.float(), *(side.float() for side in out.sides)], batch.pha)}
 
 
 class SHMTrimap(Objective):
@@ -90,7 +93,7 @@ class SHMTrimap(Objective):
 
     def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
         logits = network.trimap(batch.src).float().clamp(min=1e-7).log()
-        return {"trimap": losses.shm_trimap(logits, batch.hints["trimap"])}
+        return {"trimap": shm_trimap(logits, batch.hints["trimap"])}
 
 
 class SHMFilling(Objective):
@@ -103,7 +106,7 @@ class SHMFilling(Objective):
         trimap = batch.hints["trimap"]
         classes = torch.cat([trimap == 0, trimap == 0.5, trimap == 1], dim=1).to(batch.src.dtype)
         pha = network.fused(batch.src, classes).float()
-        return {"matting": losses.shm_matting(pha, batch.pha, batch.fgr, batch.bgr, batch.src)}
+        return {"matting": shm_matting(pha, batch.pha, batch.fgr, batch.bgr, batch.src)}
 
 
 class SHMObjective(Objective):
@@ -115,6 +118,6 @@ class SHMObjective(Objective):
 
     def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
         out = network.training_outputs(batch.src)
-        matting = losses.shm_matting(out.pha.float(), batch.pha, batch.fgr, batch.bgr, batch.src)
-        trimap = losses.shm_trimap(out.trimap.float(), batch.hints["trimap"])
+        matting = shm_matting(out.pha.float(), batch.pha, batch.fgr, batch.bgr, batch.src)
+        trimap = shm_trimap(out.trimap.float(), batch.hints["trimap"])
         return {"matting": matting, "trimap": self.options["trimap"] * trimap}

@@ -7,7 +7,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from koutu import losses
+from koutu.losses.video import (
+    dvm_alpha,
+    dvm_composition,
+    dvm_divergence,
+    dvm_gradient,
+    dvm_temporal,
+    rvm_segmentation,
+    rvm_terms,
+    stm_segmentation,
+)
 from koutu.nn.pixels import imagenet
 from koutu.train.batch import Batch
 from koutu.train.objectives.objective import Network, Objective, unknown_of
@@ -18,7 +27,7 @@ class RVMMatting(Objective):
 
     def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
         out = network.training_outputs(batch.src, *_memory(network, batch))
-        return losses.rvm_terms(out.fgr.float(), out.pha.float(), batch.fgr, batch.pha, batch.frames)
+        return rvm_terms(out.fgr.float(), out.pha.float(), batch.fgr, batch.pha, batch.frames)
 
 
 class RVMSegmentation(Objective):
@@ -27,7 +36,7 @@ class RVMSegmentation(Objective):
     def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
         logits = network.training_outputs(batch.src, *_memory(network, batch)).seg.float()
         true = F.interpolate(batch.pha, size=logits.shape[-2:], mode="area")
-        return {"segmentation": losses.rvm_segmentation(logits, (true > 0.5).to(logits.dtype))}
+        return {"segmentation": rvm_segmentation(logits, (true > 0.5).to(logits.dtype))}
 
 
 class STMObjective(Objective):
@@ -52,7 +61,7 @@ class STMObjective(Objective):
             state = out.state
             if i:
                 found.append(out.logits.float())
-        return {"segmentation": losses.stm_segmentation(found, [label for _, _, label in frames[1:]])}
+        return {"segmentation": stm_segmentation(found, [label for _, _, label in frames[1:]])}
 
 
 class DVMObjective(Objective):
@@ -67,15 +76,15 @@ class DVMObjective(Objective):
         pha, unknown = out.pha.float(), unknown_of(trimap)
         fgr, bgr, src = (imagenet(x) for x in (batch.fgr, batch.bgr, batch.src))
         parts = {
-            "alpha": losses.dvm_alpha(pha, batch.pha, unknown),
-            "composition": losses.dvm_composition(pha, fgr, bgr, src, unknown),
-            "gradient": losses.dvm_gradient(pha, batch.pha, unknown),
-            "divergence": losses.dvm_divergence(pha, batch.pha),
+            "alpha": dvm_alpha(pha, batch.pha, unknown),
+            "composition": dvm_composition(pha, fgr, bgr, src, unknown),
+            "gradient": dvm_gradient(pha, batch.pha, unknown),
+            "divergence": dvm_divergence(pha, batch.pha),
         }
         if batch.frames > 1:
-            parts["temporal"] = self.options["temporal"] * losses.dvm_temporal(pha, batch.pha, batch.frames)
+            parts["temporal"] = self.options["temporal"] * dvm_temporal(pha, batch.pha, batch.frames)
         if out.refined is not None:
-            parts["refined"] = self.options["refine"] * losses.dvm_alpha(out.refined.float(), batch.pha, unknown)
+            parts["refined"] = self.options["refine"] * dvm_alpha(out.refined.float(), batch.pha, unknown)
         return parts
 
 

@@ -11,14 +11,19 @@ from numpy.typing import NDArray
 from koutu.types import InputError, ModelError
 
 Array = NDArray[Any]
+_FLOAT = 1  # onnx.TensorProto.FLOAT
 Shape = tuple[int, ...]  # 0 for a side that is not fixed
 
 
 @dataclass
 class Graph:
-    """model: an onnx.ModelProto. constants: tensors whose values are known. shapes: of all tensors, where known."""
+    """model: an onnx.ModelProto. constants: tensors whose values are known. shapes: of all tensors, where known.
+
+    strict: a shape that cannot be told is an error.
+    """
 
     model: Any
+    strict: bool = False
     constants: dict[str, Array] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
 
@@ -26,7 +31,7 @@ class Graph:
         import onnx
 
         try:
-            self.model = onnx.shape_inference.infer_shapes(self.model, data_prop=True)
+            self.model = onnx.shape_inference.infer_shapes(self.model, strict_mode=self.strict, data_prop=True)
         except Exception as e:  # onnx raises whatever its parsers meet
             raise InputError(f"the ONNX file does not go together: {str(e)[:200]}; export it anew") from e
         graph = self.model.graph
@@ -56,6 +61,12 @@ class Graph:
     def outputs(self) -> dict[str, Shape]:
         """Shapes of what comes out."""
         return {value.name: self.shape(value.name) for value in self.model.graph.output}
+
+    @property
+    def not_float(self) -> list[str]:
+        """Inputs that are no float32."""
+        kinds = {value.name: value.type.tensor_type.elem_type for value in self.model.graph.input}
+        return [name for name in self.inputs if kinds[name] != _FLOAT]
 
     def shape(self, name: str) -> Shape:
         """Sides of a tensor, 0 where not fixed, (0,) where nothing is known."""
@@ -106,14 +117,14 @@ def slices_of(graph: Graph, node: Any) -> list[tuple[int, range]] | None:
     return [(axis, range(shape[axis])[int(start) : int(end) : int(step)]) for axis, start, end, step in parts]
 
 
-def load(source: Path | Any) -> Graph:
+def load(source: Path | Any, *, strict: bool = False) -> Graph:
     """The graph of a file or an onnx.ModelProto; raises InputError if it cannot be read, ModelError without onnx."""
     try:
         import onnx
     except ModuleNotFoundError as e:
         raise ModelError("reading ONNX files needs onnx, found none; pip install 'koutu[export]'") from e
     if not isinstance(source, str | Path):
-        return Graph(source)
+        return Graph(source, strict)
     path = Path(source)
     if not path.is_file():
         raise InputError(f"expected an ONNX file at {path}, found none; write one with koutu.export.fixed")
@@ -123,4 +134,4 @@ def load(source: Path | Any) -> Graph:
         raise InputError(f"{path} could not be read as ONNX ({str(e)[:200]}); is it complete?") from e
     if not model.graph.node:
         raise InputError(f"{path}: expected a network, found no operator; is it another file?")
-    return Graph(model)
+    return Graph(model, strict)

@@ -4,27 +4,25 @@ The fit is least squares with a little ridge, judged on clips it did not see; th
 next to nothing on made scenes, whose truth is known.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.engines.early_exit import FLOOR, SIGNS, Gate, GatedBackend, difference, parts_of, terms
+from koutu.engines.early_exit import FLOOR, SIGNS, UNTRIED, Gate, GatedBackend, difference, parts_of, terms
 from koutu.engines.onnxruntime import OnnxBackend
 from koutu.export.clips import Clip, Watch
 from koutu.export.defaults import ALLOWED
-from koutu.export.gate_sweep import Tried, choose, sweep
+from koutu.export.early_exit.sweep import Tried, choose, sweep
+from koutu.export.trace import describe, described
 from koutu.files import whole_file
 from koutu.types import InputError
 
 THRESHOLDS = (2.0, 3.0, 4.0, 4.5, 5.0, 6.0, 8.0)  # tried, in thousandths of alpha
 _RIDGE = 1e-3  # of the number of frames
 _FOLDS = 8
-UNTRIED = Gate((0.0,) * (len(SIGNS) + 1), 0.0, 0.0)  # runs both parts in every frame
 
 
 @dataclass(frozen=True)
@@ -118,12 +116,9 @@ def fit(rows: Rows) -> tuple[Gate, float, float]:
 
 def write_gate(low: Path, gate: Gate) -> None:
     """Write the gate into the card of NAME-low.onnx."""
-    import onnx
-
-    model = onnx.load(low)
-    card: dict[str, Any] = json.loads({entry.key: entry.value for entry in model.metadata_props}["koutu"])
+    model, card = described(low)
     card["gate"] = {"signs": SIGNS, "weights": gate.weights, "bias": gate.bias, "threshold": gate.threshold}
-    onnx.helper.set_model_props(model, {"koutu": json.dumps(card)})
+    describe(model, card)
     with whole_file(low) as file:
         file.write(model.SerializeToString())
 

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.engines.exported.caffe import FOLDER, CaffeGraph
+from koutu.engines.exported.caffe import CaffeGraph
 from koutu.export.caffe.schema import messages
 from koutu.export.caffe.write import files_of
 from koutu.types import InputError, ModelError
-
-__all__ = ["FOLDER", "by_onnx", "by_opencv", "difference"]
 
 Feeds = Mapping[str, NDArray[Any]]
 Found = dict[str, NDArray[Any]]

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.engines.onnxruntime import OnnxBackend
+from koutu.export.trace import describe
 from koutu.files import whole_file
 
 PERCENTILE = 99.99  # of an activation that its scale must hold; what is beyond is cut
@@ -72,7 +72,7 @@ class Trial:
         import onnx
 
         model = onnx.load(self.file)
-        onnx.helper.set_model_props(model, {"koutu": json.dumps(card)})
+        describe(model, card)
         with whole_file(out) as file:
             file.write(model.SerializeToString())
 

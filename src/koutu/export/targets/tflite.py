@@ -16,7 +16,7 @@ from koutu.export.job import Converted, Job
 from koutu.types import ModelError
 
 PYTHON = "KOUTU_LITERT_PYTHON"
-PROGRAM = Path(__file__).with_name("to_tflite_program.py")
+PROGRAM = Path(__file__).with_name("tflite_program.py")
 SECONDS = 1800  # after which the conversion is stopped
 
 
@@ -30,8 +30,9 @@ def convert(job: Job) -> Converted:
         warnings.simplefilter("ignore")
         program = Path(folder) / "net.pt2"
         with torch.no_grad():
-            torch.export.save(torch.export.export(job.module, tuple(job.module.example(job.size))), program)
-        command = [python, str(PROGRAM), str(program), str(out)]
+            torch.export.save(torch.export.export(job.module, tuple(job.module.example(job.size).values())), program)
+        # isolated: the modules beside the program have names of libraries
+        command = [python, "-I", str(PROGRAM), str(program), str(out)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     if done.returncode or not out.is_file():
         reason = (done.stderr.strip() or done.stdout.strip())[-500:]

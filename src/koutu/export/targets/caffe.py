@@ -2,7 +2,7 @@
 
 from koutu.export.caffe import write_caffe
 from koutu.export.job import Converted, Job
-from koutu.export.traced import trace
+from koutu.export.targets.onnx import model_of
 
 
 def convert(job: Job) -> Converted:
@@ -10,7 +10,7 @@ def convert(job: Job) -> Converted:
     import onnx
 
     source = job.path(".onnx")
-    onnx.save(trace(job), source)
+    onnx.save(model_of(job), source)
     found = write_caffe(source, job.folder / job.stem)
     source.unlink()
     notes = tuple(f"beyond the HiLens Kit's list: {sentence}" for sentence in found.beyond)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from koutu.export.deployed import Deployed
 from koutu.export.job import Converted, Job
 from koutu.types import ModelError
 
@@ -23,9 +24,9 @@ def convert(job: Job) -> Converted:
         import coremltools as ct
     module, names = job.module, job.module.names
     height, width = job.size
-    example = module.example(job.size)
+    plain = Deployed(module.network, module.geometry, inside=False, refine=module.refine)  # an image comes in [0, 1]
+    example = tuple(plain.example(job.size).values())
     if module.inside:
-        example[0] = torch.zeros(1, 3, height, width)
         picture: Any = ct.ImageType(names.source, (1, 3, height, width), scale=1 / 255, color_layout=ct.colorlayout.RGB)
     else:
         picture = ct.TensorType(names.source, (1, 3, height, width), dtype=np.float32)
@@ -34,7 +35,7 @@ def convert(job: Job) -> Converted:
     ]
     half = job.precision == "fp16"
     with _quiet():
-        traced = torch.jit.trace(_Plain(module), tuple(example), check_trace=False)
+        traced = torch.jit.trace(plain, example, check_trace=False)
         try:
             package: Any = ct.convert(
                 traced, inputs=[picture, *memory], convert_to="mlprogram", minimum_deployment_target=ct.target.iOS15,
@@ -47,22 +48,6 @@ def convert(job: Job) -> Converted:
     main = job.path(".mlpackage")
     layouts = {names.source: "image"} if module.inside else {}
     return Converted(main, (main,), layouts=layouts, tools=("torch", "coremltools"), notes=(NOTE,))
-
-
-class _Plain(torch.nn.Module):
-    """The module with pictures in [0, 1], which Core ML's image inputs bring."""
-
-    def __init__(self, module: Any):
-        super().__init__()
-        self.module, self.inside = module, False
-
-    def forward(self, picture: torch.Tensor, *state: torch.Tensor) -> Any:
-        before, self.module.inside = self.module.inside, False
-        try:
-            found = self.module(picture, *state)
-        finally:
-            self.module.inside = before
-        return found if len(found) > 1 else found[0]
 
 
 @contextlib.contextmanager

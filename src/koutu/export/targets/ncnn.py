@@ -25,10 +25,10 @@ def convert(job: Job) -> Converted:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module.one_by_one = True
-        traced: Any = torch.jit.trace(module, tuple(example), check_trace=False)
+        traced: Any = torch.jit.trace(module, tuple(example.values()), check_trace=False)
         traced.save(str(work / "net.pt"))
         module.one_by_one = False
-    shapes = ",".join("[" + ",".join(map(str, x.shape)) + "]" for x in example)
+    shapes = ",".join("[" + ",".join(map(str, x.shape)) + "]" for x in example.values())
     command = [pnnx.EXEC_PATH, "net.pt", f"inputshape={shapes}", f"fp16={int(job.precision == 'fp16')}"]
     done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=SECONDS, check=False)
     param, weights = work / "net.ncnn.param", work / "net.ncnn.bin"

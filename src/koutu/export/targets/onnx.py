@@ -1,20 +1,35 @@
 """ONNX files: float32, half floats, or bytes where that costs little."""
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from koutu.export.job import Converted, Job
-from koutu.export.traced import trace
+from koutu.export.trace import describe, slimmed, traced
+from koutu.types import ModelError
 
 
 def convert(job: Job) -> Converted:
-    """NAME.onnx of the job's precision; int8 by `koutu.export.eight`, which is given the float32 file."""
-    model = trace(job)
+    """NAME.onnx of the job's precision; int8 by `koutu.export.int8.convert`, which is given the float32 file."""
+    model = model_of(job)
     if job.precision == "fp16":
         model = halved(model)
     return Converted(write(job, model), (job.path(".onnx"),), tools=("torch", "onnx", "onnxslim", "onnxruntime"))
+
+
+def model_of(job: Job) -> Any:
+    """The network as an ONNX model, what most converters begin from; ModelError for what ONNX has no operator for."""
+    module = job.module
+    try:
+        model = traced(module, module.example(job.size), module.names.outputs, module.axes)
+    except (torch.onnx.errors.OnnxExporterError, RuntimeError) as e:
+        reason = str(e).strip().splitlines()[0]
+        raise ModelError(
+            f"{job.name} cannot be written as ONNX: {reason}; run it by `koutu video --model {job.name}` instead"
+        ) from e
+    return slimmed(model)
 
 
 def write(job: Job, model: Any) -> Path:
@@ -23,7 +38,7 @@ def write(job: Job, model: Any) -> Path:
 
     del model.metadata_props[:]
     if own := properties(job):
-        onnx.helper.set_model_props(model, {"koutu": json.dumps(own)})
+        describe(model, own)
     onnx.save(model, job.path(".onnx"))
     return job.path(".onnx")
 
@@ -33,10 +48,8 @@ def properties(job: Job) -> dict[str, Any]:
     module = job.module
     if not module.inside or module.geometry.size is not None or module.geometry.reduces:
         return {}
-    return {
-        "name": job.name, "pixels": job.pixels, "stride": module.network.stride, "states": dict(module.names.states),
-        "precision": {"fp32": "float32", "fp16": "float16"}.get(job.precision, job.precision),
-    }  # fmt: skip
+    precision = {"fp32": "float32", "fp16": "float16"}.get(job.precision, job.precision)
+    return module.card(job.name, job.pixels) | {"precision": precision}
 
 
 def halved(model: Any) -> Any:

@@ -1,6 +1,5 @@
 """An export in eight bits: scales from real frames, and what they cost on every clip, before and after."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -11,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.engines.exported.backend import ExportedBackend
-from koutu.export import card, to_onnx
+from koutu.export import card
 from koutu.export.clips import Clip, filmed, halves
 from koutu.export.clips import made as made_scenes
 from koutu.export.defaults import Sources
+from koutu.export.int8.quantise import Quantised, quantised, recorded
 from koutu.export.job import Converted, Job, Watch
 from koutu.export.parity import compared, rolled_out
-from koutu.export.quantise import STEP, Quantised, quantised
 from koutu.export.subject import Subject
-from koutu.export.trial import Feeds
+from koutu.export.targets import onnx as to_onnx
+from koutu.export.trace import write_described
 from koutu.metrics.video import PRINTED, dtssd
 
 
@@ -62,7 +62,7 @@ def to_bytes(
         composed = list(made_scenes(scenes, backend.network_size, watch))
         calibration += composed
         clips |= {f"scene {i + 1}": scene for i, scene in enumerate(composed)}
-    recordings = [_recorded(backend, clip) for clip in calibration]
+    recordings = [recorded(backend, clip) for clip in calibration]
     found = quantised(made.main, job.path(".onnx"), recordings, tolerance, watch)
     _finish(job)
     tools = (*made.tools, "onnxruntime")
@@ -102,25 +102,9 @@ def _off(found: Sequence[NDArray[np.float32]], true: NDArray[Any]) -> tuple[floa
     return mad, PRINTED["dtssd"] * float(np.mean(steps)) if steps else 0.0
 
 
-def _recorded(backend: ExportedBackend, clip: Clip) -> list[Feeds]:
-    """Inputs of every `STEP`-th frame, with the memory that the network has by then."""
-    feeds: list[Feeds] = []
-    state = backend.initial_state((clip.src.shape[1], clip.src.shape[2]))
-    for t, rgb in enumerate((clip.src[0], *clip.src)):
-        if t % STEP == 0:
-            feeds.append(backend.feeds(rgb, state))
-        state = backend(rgb, state)[2]
-    return feeds
-
-
 def _describe(job: Job, path: Path) -> None:
     """Metadata that the quantiser's reader asks every file for."""
-    import onnx
-
-    said = {"name": job.name, "pixels": job.pixels, "stride": 1, "states": dict(job.module.names.states)}
-    model = onnx.load(path)
-    onnx.helper.set_model_props(model, {"koutu": json.dumps(said)})
-    onnx.save(model, path)
+    write_described(path, path.read_bytes(), job.module.card(job.name, job.pixels) | {"stride": 1})
 
 
 def _finish(job: Job) -> None:

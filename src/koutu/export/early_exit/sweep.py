@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.engines.early_exit import FLOOR, Gate, GatedBackend, GateState, difference
+from koutu.engines.early_exit import FLOOR, Gate, GatedBackend, GateState, Part, difference
 from koutu.export.clips import Clip, Watch
 
 
@@ -19,12 +19,22 @@ class Remembering:
     Gates differ from each other in few frames of a clip, so that trying many costs little more than trying one.
     """
 
-    def __init__(self, engine: Any):
+    def __init__(self, engine: Part):
         self._engine = engine
+        self.name, self.card, self.states, self.stride = engine.name, engine.card, engine.states, engine.stride
         self._known: dict[tuple[int, ...], dict[str, NDArray[Any]]] = {}
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
+    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """As of the engine."""
+        return self._engine.network_size(size)
+
+    def initial_state(self, size: tuple[int, int]) -> Any:
+        """As of the engine."""
+        return self._engine.initial_state(size)
+
+    def resized(self, state: Any, size: tuple[int, int]) -> Any:
+        """As of the engine."""
+        return self._engine.resized(state, size)
 
     def forget(self) -> None:
         """Free what is kept."""
@@ -80,7 +90,7 @@ class Tried:
     change: float
 
 
-def sweep(low: Any, rest: Any, gates: Sequence[Gate], clips: Sequence[Clip], watch: Watch) -> list[Tried]:
+def sweep(low: Part, rest: Part, gates: Sequence[Gate], clips: Sequence[Clip], watch: Watch) -> list[Tried]:
     """Each gate on all clips, as `koutu video` would run it, beside the whole network alone, which comes first.
 
     low, rest: engines that run the two parts.

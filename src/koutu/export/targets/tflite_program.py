@@ -1,6 +1,6 @@
 """Run as a program in litert-torch's own environment: an exported PyTorch program into a TFLite file.
 
-python to_tflite_program.py NET.pt2 OUT.tflite
+python -I tflite_program.py NET.pt2 OUT.tflite
 
 Prints its version last. Uses nothing of koutu.
 """

@@ -11,14 +11,15 @@ every engine optimises whole. Nothing is computed twice; handing logits and feat
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from koutu.engines.early_exit import SIGNS, parts_of
+from koutu.engines.early_exit import SIGNS, UNTRIED, GatedBackend, parts_of
 from koutu.engines.onnxruntime import OnnxBackend
-from koutu.export.tracing import as_source, example, write
+from koutu.export.deployed import as_source, of_any_size
+from koutu.export.parity import largest_on_noise
+from koutu.export.trace import traced, write_described
 from koutu.models.tmodnet import TMODNet
 
 TOLERANCE = 1e-4  # largest alpha difference between both parts and the whole network in one frame
@@ -70,21 +71,19 @@ def export_parts(network: TMODNet, path: Path, *, name: str, pixels: int) -> tup
 
     Raises RuntimeError, leaving neither, if together they are not the network.
     """
-    network = network.eval()
-    inputs = example(network)
+    module = of_any_size(network)
+    inputs = module.example()
     with torch.no_grad():
         logits, features = network.begin(as_source(inputs["rgb"]), *list(inputs.values())[1:])
-    card = {
-        "name": name, "pixels": pixels, "stride": network.stride,
-        "states": {"prev": "pha"} if network.cfg.temporal else {},
-    }  # fmt: skip
+    given, card = {**inputs, "logits": logits, "features": features}, module.card(name, pixels)
     low, rest = parts_of(path)
     pieces = [low.with_suffix(".part"), rest.with_suffix(".part")]
     try:
-        write(Beginning(network), inputs, ("pha", "logits", "features", "signs"), pieces[0], card | {"part": "low"})
-        given = {**inputs, "logits": logits, "features": features}
-        write(Rest(network), given, ("pha",), pieces[1], card | {"part": "rest"})
-        if (difference := _difference(network, *pieces)) > TOLERANCE:
+        begun = traced(Beginning(network), inputs, ("pha", "logits", "features", "signs"), module.axes)
+        write_described(pieces[0], begun, card | {"part": "low"})
+        write_described(pieces[1], traced(Rest(network), given, ("pha",), module.axes), card | {"part": "rest"})
+        both = GatedBackend(*map(OnnxBackend, pieces), gate=UNTRIED)
+        if not (difference := largest_on_noise(both, module)) <= TOLERANCE:
             raise RuntimeError(f"expected both parts within {TOLERANCE} of the network, got {difference:.2g}")
         for piece, target in zip(pieces, (low, rest), strict=True):
             piece.replace(target)
@@ -92,15 +91,3 @@ def export_parts(network: TMODNet, path: Path, *, name: str, pixels: int) -> tup
         for piece in pieces:
             piece.unlink(missing_ok=True)
     return low, rest
-
-
-@torch.no_grad()
-def _difference(network: TMODNet, low: Path, rest: Path) -> float:
-    """Largest alpha difference between torch and both parts in turn, on noise."""
-    rng, size = np.random.default_rng(0), (5 * network.stride, 4 * network.stride)
-    rgb = rng.integers(0, 256, (1, *size, 3), np.uint8)
-    feeds = {"rgb": rgb} | ({"prev": rng.random((1, 1, *size), np.float32)} if network.cfg.temporal else {})
-    begun = OnnxBackend(low).run(feeds)
-    pha = OnnxBackend(rest).run({**feeds, "logits": begun["logits"], "features": begun["features"]})["pha"]
-    state = [torch.from_numpy(feeds[name]) for name in feeds if name != "rgb"]
-    return float(np.abs(network(as_source(torch.from_numpy(rgb)), *state)[1].numpy() - pha).max())

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from koutu.engines.early_exit import parts_of
+from koutu.engines.exported.backend import ExportedBackend
 from koutu.engines.onnxruntime import OnnxBackend
 from koutu.export.clips import Clip, Watch
 from koutu.export.defaults import TOLERANCE
-from koutu.export.trial import Feeds, Trial
+from koutu.export.int8.trial import Feeds, Trial
 from koutu.files import whole_file
 from koutu.types import InputError, ModelError
 
@@ -65,13 +66,13 @@ def quantise(
     return quantised(source, out, recordings, tolerance, watch)
 
 
-def recorded(network: OnnxBackend, clip: Clip) -> list[Feeds]:
+def recorded(network: OnnxBackend | ExportedBackend, clip: Clip) -> list[Feeds]:
     """Inputs of every `STEP`-th frame of a clip, with the memory that the network has by then."""
     feeds: list[Feeds] = []
-    state = network.initial_state(clip.src.shape[1:3])
+    state = network.initial_state((clip.src.shape[1], clip.src.shape[2]))
     for t, rgb in enumerate((clip.src[0], *clip.src)):  # the first is seen twice, as in use
         if t % STEP == 0:
-            feeds.append({"rgb": rgb[None], **state})
+            feeds.append(network.feeds(rgb, state))
         state = network(rgb, state)[2]
     return feeds
 

@@ -1,7 +1,7 @@
 """OpenVINO's own files, made of the ONNX file."""
 
 from koutu.export.job import Converted, Job
-from koutu.export.traced import trace
+from koutu.export.targets.onnx import model_of
 from koutu.types import ModelError
 
 
@@ -13,7 +13,7 @@ def convert(job: Job) -> Converted:
     source = job.path(".onnx")
     made = not source.is_file()
     if made:
-        onnx.save(trace(job), source)
+        onnx.save(model_of(job), source)
     try:
         model = ov.convert_model(source)
     except Exception as e:  # OpenVINO's own kinds

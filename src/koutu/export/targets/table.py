@@ -1,5 +1,6 @@
 """What can be exported for, with what each takes: one table, so that a wish is refused before any work is done."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,7 +14,8 @@ class Target:
     """suffixes: of the file that -o names, the first for names without; none: a folder, which `converter` writes.
 
     precisions, preprocess: what can be asked for, the first is the default. any_size: whether one file may serve
-    pictures of any size. modules: Python modules it needs, with what installs them. why: why not the other precisions.
+    pictures of any size; view: (H, W) that a file of one size is for. modules: Python modules it needs, with what
+    installs them. why: why not the other precisions. check: module:function that refuses what a device cannot be told.
     """
 
     title: str
@@ -27,42 +29,48 @@ class Target:
     modules: tuple[str, ...] = ("torch", "onnx", "onnxslim")
     install: str = "pip install 'koutu[export]'"
     why: str = ""
+    view: tuple[int, int] = (720, 1280)
+    check: str = ""
 
 
+# what devices are told, and the flags that tell it
+FLAGS = {"soc": "--soc", "source_format": "--camera", "background": "--background", "settings": "--setting"}
 _CHIP = "the chip computes in half floats; AIPP makes its numbers of the camera's bytes"
 _INT8 = "int8 is made for onnx and openvino"
 
 TARGETS: dict[str, Target] = {
     "onnx": Target(
-        "ONNX", "koutu.export.to_onnx:convert", (".onnx",), ("fp32", "fp16", "int8"), any_size=True, refines=True,
+        "ONNX", "koutu.export.targets.onnx:convert", (".onnx",), ("fp32", "fp16", "int8"), any_size=True, refines=True,
     ),
     "openvino": Target(
-        "OpenVINO", "koutu.export.to_openvino:convert", (".xml",), ("fp32", "fp16", "int8"), any_size=True,
+        "OpenVINO", "koutu.export.targets.openvino:convert", (".xml",), ("fp32", "fp16", "int8"), any_size=True,
         refines=True, modules=("torch", "onnx", "onnxslim", "openvino"), install="pip install 'koutu[export,openvino]'",
     ),
     "tflite": Target(
-        "TFLite", "koutu.export.to_tflite:convert", (".tflite",), ("fp32",), refines=True,
+        "TFLite", "koutu.export.targets.tflite:convert", (".tflite",), ("fp32",), refines=True,
         modules=("torch", "ai_edge_litert"), install="pip install 'koutu[export,tflite]'",
         why=f"{_INT8}; a delegate of a phone computes in half floats by itself",
     ),
     "coreml": Target(
-        "Core ML", "koutu.export.to_coreml:convert", (".mlpackage",), ("fp16", "fp32"),
+        "Core ML", "koutu.export.targets.coreml:convert", (".mlpackage",), ("fp16", "fp32"),
         modules=("torch", "coremltools"), install="pip install 'koutu[export,coreml]'", why=_INT8,
     ),
     "ncnn": Target(
-        "ncnn", "koutu.export.to_ncnn:convert", (".param",), ("fp32", "fp16"), ("outside",),
+        "ncnn", "koutu.export.targets.ncnn:convert", (".param",), ("fp32", "fp16"), ("outside",),
         modules=("torch", "pnnx", "ncnn"), install="pip install 'koutu[export,ncnn]'",
         why=f"{_INT8}; ncnn's own tools (ncnn2table, ncnn2int8) make it of the float32 files",
     ),
     "caffe": Target(
-        "Caffe", "koutu.export.to_caffe:convert", (".caffemodel", ".prototxt"), ("fp32",), ("outside",),
+        "Caffe", "koutu.export.targets.caffe:convert", (".caffemodel", ".prototxt"), ("fp32",), ("outside",),
         why="Caffe's files hold float32; the device's converter makes half floats or bytes of them",
     ),
     "ascend": Target(
-        "Ascend", "koutu.export.to_device:ascend", (), ("fp16",), ("inside",), reduces=False, why=_CHIP,
+        "Ascend", "koutu.export.targets.ascend:write", (), ("fp16",), ("inside",), reduces=False, why=_CHIP,
+        check="koutu.export.targets.ascend:check",
     ),
     "hilens": Target(
-        "HiLens", "koutu.export.to_device:hilens", (), ("fp16",), ("inside",), reduces=False, why=_CHIP,
+        "HiLens", "koutu.export.targets.hilens:write", (), ("fp16",), ("inside",), reduces=False, why=_CHIP,
+        view=(640, 640), check="koutu.export.targets.hilens:check",
     ),
 }  # fmt: skip
 
@@ -92,7 +100,21 @@ def require_tools(name: str) -> None:
             raise ModelError(f"exporting for {name} needs {module}, which is not installed; {target.install}")
 
 
+def check_told(name: str, told: Mapping[str, Any]) -> None:
+    """Raise InputError for what the target is not told, and for what a device cannot be told."""
+    target = target_of(name)
+    if target.check:
+        _function(target.check)(told)
+    elif given := [option for option, value in told.items() if value]:
+        flag = FLAGS.get(given[0], given[0])
+        raise InputError(f"expected {flag} with --to ascend or hilens, got it with {name}; leave it out")
+
+
 def converter_of(target: Target) -> Any:
     """The function that writes the target's files."""
-    module, _, function = target.converter.partition(":")
+    return _function(target.converter)
+
+
+def _function(place: str) -> Any:
+    module, _, function = place.partition(":")
     return getattr(import_module(module), function)

@@ -1,0 +1,71 @@
+"""A torch module traced into ONNX, slimmed, and given the card that koutu's own reader asks for."""
+
+import io
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from koutu.types import ModelError
+
+OPSET = 17
+
+Axes = Mapping[str, dict[int, str]]  # of tensors, which sides may be of any size, and what they are called
+
+
+def traced(
+    module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str] = (), axes: Axes | None = None
+) -> bytes:
+    """The module in evaluation mode as the bytes of an ONNX file, for these inputs.
+
+    Raises what PyTorch raises where ONNX has no operator: OnnxExporterError or RuntimeError.
+    """
+    file: Any = io.BytesIO()  # open files are taken too, whatever the types say
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")  # the tracer warns of every shape check, and prints what it cannot write
+        torch.onnx.export(
+            module.eval(), tuple(inputs.values()), file, input_names=list(inputs), output_names=list(outputs),
+            dynamic_axes=axes, opset_version=OPSET, dynamo=False,
+        )  # fmt: skip
+    return file.getvalue()
+
+
+def slimmed(model: bytes) -> Any:
+    """A traced model without what depends on no input, checked; raises ModelError without onnx or onnxslim."""
+    try:
+        import onnx
+        import onnxslim
+    except ModuleNotFoundError as e:
+        raise ModelError(f"exporting needs {e.name}, found none; pip install 'koutu[export]'") from e
+    slim: Any = onnxslim.slim(onnx.load_from_string(model))
+    onnx.checker.check_model(slim, full_check=True)
+    return slim
+
+
+def describe(model: Any, card: Mapping[str, Any]) -> None:
+    """Write the card into the metadata of an ONNX model, where `koutu.engines.backend` reads it."""
+    import onnx
+
+    onnx.helper.set_model_props(model, {"koutu": json.dumps(card)})
+
+
+def write_described(path: Path, model: bytes, card: Mapping[str, Any]) -> None:
+    """Write a traced model to `path` with the card in its metadata."""
+    import onnx
+
+    found = onnx.load_from_string(model)
+    describe(found, card)
+    onnx.save(found, path)
+
+
+def described(path: Path) -> tuple[Any, dict[str, Any]]:
+    """An ONNX file of koutu's, and the card in its metadata."""
+    import onnx
+
+    model = onnx.load(path)
+    return model, json.loads({entry.key: entry.value for entry in model.metadata_props}["koutu"])
