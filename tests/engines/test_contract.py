@@ -138,9 +138,7 @@ def shown(backend: Backend, size: tuple[int, int]) -> tuple[np.ndarray, dict[str
     return rgb, dict.fromkeys(backend.needs, hint)
 
 
-def require_frame(
-    fgr: np.ndarray | None, pha: np.ndarray, size: tuple[int, int]
-) -> None:  # fmt: skip
+def require_frame(fgr: np.ndarray | None, pha: np.ndarray, size: tuple[int, int]) -> None:
     assert pha.shape == size and pha.dtype == np.float32 and 0 <= pha.min() <= pha.max() <= 1
     assert fgr is None or (fgr.shape == (*size, 3) and fgr.dtype == np.uint8)
 
