@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +48,20 @@ class Files:
     def __init__(self, folder: Path, tiny_onnx: Path):
         self.folder, self.tiny = folder, tiny_onnx
 
+    @cached_property
     def parts(self) -> tuple[Path, Path]:
         from koutu.export.parts import export_parts
 
         path = self.folder / "gated.onnx"
-        if not path.exists():
-            shutil.copy(self.tiny, path)
-            export_parts(small_network(), path, name="tiny", pixels=SIZE[0] * SIZE[1])
+        shutil.copy(self.tiny, path)
+        export_parts(small_network(), path, name="tiny", pixels=SIZE[0] * SIZE[1])
         return parts_of(path)
 
+    @cached_property
     def card(self) -> Path:
         return run(self.folder, "onnx", "exported", checkpoint(self.folder)).card
 
+    @cached_property
     def package(self) -> Path:
         from koutu.export.ascend.package import write_package
         from koutu.export.fixed import fixed_onnx
@@ -83,11 +86,11 @@ class Files:
 
 
 def gated(files: Files) -> GatedBackend:
-    return GatedBackend(*map(OnnxBackend, files.parts()), gate=GATE)
+    return GatedBackend(*map(OnnxBackend, files.parts), gate=GATE)
 
 
 def remembering(files: Files) -> GatedBackend:
-    low, rest = (Remembering(OnnxBackend(part)) for part in files.parts())
+    low, rest = (Remembering(OnnxBackend(part)) for part in files.parts)
     return GatedBackend(low, rest, gate=GATE)
 
 
@@ -106,8 +109,8 @@ BACKENDS: dict[str, Callable[[Files], Backend]] = {
     "torch, trimaps": lambda files: of_torch("shm", variant="light"),
     "solver": lambda files: SolverBackend("closed-form"),
     "described": Files.described,
-    "exported": lambda files: ExportedBackend(files.card()),
-    "ascend": lambda files: AscendBackend(files.package()),
+    "exported": lambda files: ExportedBackend(files.card),
+    "ascend": lambda files: AscendBackend(files.package),
     "sized": lambda files: SizedBackend(OnnxBackend(files.tiny), 0.5),
     "sized, steady, gated": lambda files: SizedBackend(SteadyBackend(gated(files)), 0.5),
     "watched": lambda files: Watched(OnnxBackend(files.tiny)),
