@@ -2,11 +2,13 @@
 
 import multiprocessing
 import shutil
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from math import log
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,10 +27,12 @@ GATE = Gate((1.0, 0.0, 0.0, 0.0), 0.0, 4.0)  # foretells what the stub's first s
 class Part:
     """An engine of one part: its alpha is a constant, and its sign the gap that it was told to foretell."""
 
-    states, stride = {"prev": "pha"}, 8
+    states: Mapping[str, str] = {"prev": "pha"}
+    stride = 8
 
     def __init__(self, part: str):
-        self.card, self.name, self.runs, self.alpha, self.gap = {"part": part}, part, 0, 0.5, 1.0
+        self.card: dict[str, Any] = {"part": part}
+        self.name, self.runs, self.alpha, self.gap = part, 0, 0.5, 1.0
 
     def network_size(self, size):
         return SIZE
@@ -182,7 +186,7 @@ def test_parts_that_are_none_are_refused():
         GatedBackend(low, rest)
     with pytest.raises(ModelError, match="two parts"):
         GatedBackend(rest, low, gate=GATE)
-    low.card["gate"] = {"signs": ["colour"], "weights": [1.0], "bias": 0.0, "threshold": 1.0}  # type: ignore[assignment]
+    low.card["gate"] = {"signs": ["colour"], "weights": [1.0], "bias": 0.0, "threshold": 1.0}
     with pytest.raises(ModelError, match="colour"):
         GatedBackend(low, rest)
 
@@ -307,12 +311,13 @@ def test_a_threshold_on_tiny_gaps_pays_what_it_says():
     assert 0.4 < above.low < 0.7 and above.paid == pytest.approx(2.0 * above.low, rel=0.3) and above.switches == 1
     assert above.jump == pytest.approx(2.0 / FADE, rel=0.01)
     assert choose([alone, below, above], above.worse) == 4.0 and choose([alone, below, above], 0.0) == 1.0
-    engine = Remembering(Part("low"))
+    part = Part("low")
+    engine = Remembering(part)
     feeds = {"rgb": pictures[:1], "logits": pictures[:1]}
-    assert engine.run(feeds) is engine.run({**feeds, "logits": pictures[1:2]}) and engine.runs == 1
+    assert engine.run(feeds) is engine.run({**feeds, "logits": pictures[1:2]}) and part.runs == 1
     engine.forget()
     engine.run(feeds)
-    assert engine.runs == 2
+    assert part.runs == 2
 
 
 def test_clips_without_truth_need_a_threshold(exported):

@@ -1,5 +1,7 @@
 """Alpha held steady: noise of a network goes, motion is followed, mistakes and strangers are not kept."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -25,10 +27,10 @@ class Noisy(Backend):
     def network_size(self, size):
         return SIZE
 
-    def initial_state(self, size):
+    def initial_state(self, size) -> Any:
         return {"prev": np.zeros((1, 1, *size), np.float32)}
 
-    def __call__(self, rgb, state, **hints):
+    def __call__(self, rgb, state, **hints) -> Any:
         self.seen.append(state["prev"][0, 0])
         pha = (rgb[..., 0] > 128).astype(np.float32)
         pha = np.clip(cv2.GaussianBlur(pha, (0, 0), 2) + self.noise * self.rng.normal(size=pha.shape), 0, 1)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ class Fades(Backend):
         """hidden: twice the alpha is remembered, which is no alpha."""
         return {"before": np.zeros((1, 1, *size), np.float32)} if self.memory else {}
 
-    def __call__(self, rgb, state, **hints):
+    def __call__(self, rgb, state, **hints) -> Any:
         self.calls += 1
         seen = rgb[..., 0].astype(np.float32) / 255
         if not self.memory:

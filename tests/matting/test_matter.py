@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ class Counting(Backend):
     def initial_state(self, size) -> int:
         return 0
 
-    def __call__(self, rgb, state, **hints):
+    def __call__(self, rgb, state, **hints) -> Any:
         return None, rgb[..., 1].astype(np.float32) / 255, state + 1
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
-from koutu.engines.backend import Backend
 from koutu.engines.onnxruntime import OnnxBackend
 from koutu.engines.openvino import OpenVinoBackend
 
-ENGINES: dict[str, Callable[..., Backend]] = {"onnxruntime": OnnxBackend, "openvino": OpenVinoBackend}
+ENGINES: dict[str, Callable[..., OnnxBackend | OpenVinoBackend]] = {
+    "onnxruntime": OnnxBackend,
+    "openvino": OpenVinoBackend,
+}
