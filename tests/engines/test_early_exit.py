@@ -307,12 +307,13 @@ def test_a_threshold_on_tiny_gaps_pays_what_it_says():
     assert 0.4 < above.low < 0.7 and above.paid == pytest.approx(2.0 * above.low, rel=0.3) and above.switches == 1
     assert above.jump == pytest.approx(2.0 / FADE, rel=0.01)
     assert choose([alone, below, above], above.worse) == 4.0 and choose([alone, below, above], 0.0) == 1.0
-    engine = Remembering(Part("low"))
+    part = Part("low")
+    engine = Remembering(part)
     feeds = {"rgb": pictures[:1], "logits": pictures[:1]}
-    assert engine.run(feeds) is engine.run({**feeds, "logits": pictures[1:2]}) and engine.runs == 1
+    assert engine.run(feeds) is engine.run({**feeds, "logits": pictures[1:2]}) and part.runs == 1
     engine.forget()
     engine.run(feeds)
-    assert engine.runs == 2
+    assert part.runs == 2
 
 
 def test_clips_without_truth_need_a_threshold(exported):
