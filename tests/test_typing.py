@@ -93,8 +93,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("checker", CHECKERS)
 def test_a_users_program_is_checked_against_the_wheel(program, checker):
-    python = next((program / ".venv").rglob("python"))
-    arguments = [argument.format(python=python) for argument in CHECKERS[checker]]
+    arguments = [argument.format(python=program / ".venv" / "bin" / "python") for argument in CHECKERS[checker]]
     command = [sys.executable, "-m", checker, *arguments, "right.py", "wrong.py"]
     out = subprocess.run(command, cwd=program, stdout=subprocess.PIPE, text=True).stdout
     found = {(file, int(line)) for file, line in _ERROR.findall(out)}

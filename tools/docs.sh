@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Build the documentation's site into site/; broken links, missing pages and names without a docstring fail.
+# Build the documentation's site into site/; broken links, missing pages and missing names fail.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python tools/docs_pages.py

@@ -77,7 +77,7 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-if not TYPE_CHECKING:  # which would take any name for one of these
+if not TYPE_CHECKING:  # a checker that saw it would take any name for one of these
 
     def __getattr__(name: str) -> object:
         if name in _HOMES:
