@@ -1,6 +1,7 @@
 """The ladder of rooms, as docs/design.md draws it: no import runs upwards or in a circle; importing koutu is light."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -81,6 +82,11 @@ def test_no_modules_import_each_other_in_a_circle():
 def test_every_room_stands_on_one_rung():
     rooms = {room(module) for module in MODULES if module not in (*ENTRANCES, "koutu.data")}
     assert sorted(rooms) == sorted(name for rooms in LADDER for name in rooms)
+
+
+def test_the_design_tells_of_every_room():
+    told = re.findall(r"^\| `([\w.]+)` \|", (ROOT.parent.parent / "docs" / "design.md").read_text(), re.MULTILINE)
+    assert sorted(told) == sorted(HEIGHT)
 
 
 def test_tests_mirror_the_rooms():

@@ -56,7 +56,7 @@ def convert(
     folder of PNGs). background: an image or video file, a colour, "blur", "green" or "transparent". alpha: a grey
     video; foreground: the person on black; side_by_side: original beside composite. smooth: one-frame-delay smoothing,
     which adds one frame of delay. hints: what networks other than the default need beside the pictures. observe: is
-    given every matte in order, for example a `koutu.review.Reviewer`. gate, steady: as of `koutu.load`.
+    given every matte in order, for example a `koutu.Reviewer`. gate, steady: as of `koutu.load`.
     Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}

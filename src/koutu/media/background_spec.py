@@ -26,8 +26,8 @@ _ACCEPTED = (
 def make_background(spec: Spec, *, fit: Fit = "cover", loop: bool = True) -> Background:
     """The background named by `spec`; raises InputError.
 
-    spec: the path of an image or video; a colour, "#rrggbb", "#rgb", "r,g,b" or a CSS name (but "green" is
-    #00ff00); "blur" or "blur:STRENGTH", the blur's width in per cent of the picture's shorter side (10 if not given);
+    spec: the path of an image or video; a colour, "#rrggbb", "#rgb", "r,g,b" or a CSS name (but "green" is #00ff00);
+    "blur" or "blur:STRENGTH", the blur's width in per cent of the picture's shorter side (10 if not given);
     "transparent"; or a picture, (H, W, 3) uint8 or Pillow's. A file named as one of these words loses: write "./blur".
     fit: as `koutu.composite.fit`. loop: a video starts over at its end; else its last frame stays. Of an animated
     image the first picture stands.
