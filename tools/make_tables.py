@@ -17,6 +17,7 @@ from bars import bars
 from bench_tables import BLOCKS as BENCHES
 from bench_tables import FOLDER, SYSTEMS, mattings, read, size_of
 from live_tables import live
+from network_tables import networks
 from recipe_tables import learned
 from search_tables import found, reference
 
@@ -27,6 +28,7 @@ BLOCKS = BENCHES | {
     "search": found,
     "search-reference": reference,
     "live": live,
+    "networks": networks,
 }
 _MARK = re.compile(r"(<!-- bench:([\w-]+) -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
 
