@@ -45,6 +45,7 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "stm trimap": ("stm", {"variant": "trimap", "width": 4, "slots": 4, "every": 2}),
     "dvm": ("dvm", {"width": 8, **SMALL_NET}),
 }
+TINY |= {name: (name, {}) for name in MODELS if name not in {kind for kind, _ in TINY.values()}}  # small as it is
 CHANNELS = {"bgr": 3, "seg": 1, "trimap": 1, "mask": 1}
 every_network = pytest.mark.parametrize("name", TINY)
 with_memory = pytest.mark.parametrize(

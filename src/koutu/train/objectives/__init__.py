@@ -1,33 +1,23 @@
-"""What each network is trained to minimise, by the name that recipes use."""
+"""What each network is trained to minimise, by the name that recipes use: `OBJECTIVES` of this package's modules."""
 
 import importlib
+import pkgutil
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from koutu.train.objectives.objective import Network, Objective
 from koutu.types import InputError
 
-OBJECTIVES: dict[str, str] = {
-    "distil": "distil:Distillation",
-    "modnet": "portrait:MODNetObjective",
-    "supernet": "supernet:SupernetObjective",
-    "u2net": "portrait:U2NetObjective",
-    "shm-trimap": "portrait:SHMTrimap",
-    "shm-filling": "portrait:SHMFilling",
-    "shm": "portrait:SHMObjective",
-    "dim": "guided:DIMObjective",
-    "mgmatting": "guided:MGMattingObjective",
-    "igf": "guided:IGFObjective",
-    "sim": "guided:SIMObjective",
-    "bgmv1": "plate:BGMv1Supervised",
-    "bgmv1-adversarial": "plate:BGMv1Adversarial",
-    "bgmv2-base": "plate:BGMv2Base",
-    "bgmv2-refine": "plate:BGMv2Refine",
-    "rvm": "video:RVMMatting",
-    "rvm-segmentation": "video:RVMSegmentation",
-    "stm": "video:STMObjective",
-    "dvm": "video:DVMObjective",
-}
+
+@cache
+def objective_kinds() -> dict[str, type[Objective]]:
+    """Every objective by its name."""
+    found: dict[str, type[Objective]] = {}
+    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
+        if module.name != Objective.__module__:
+            found |= importlib.import_module(module.name).OBJECTIVES
+    return found
 
 
 def build_objective(name: str, network: Network, options: Mapping[str, Any] | None = None) -> Objective:
@@ -37,10 +27,10 @@ def build_objective(name: str, network: Network, options: Mapping[str, Any] | No
 
 def objective_kind(name: str) -> type[Objective]:
     """The class of that name; raises InputError for an unknown one."""
-    if name not in OBJECTIVES:
-        raise InputError(f"expected an objective out of {', '.join(OBJECTIVES)}, got {name!r}; correct the recipe")
-    module, _, kind = OBJECTIVES[name].partition(":")
-    return getattr(importlib.import_module(f"koutu.train.objectives.{module}"), kind)
+    known = objective_kinds()
+    if name not in known:
+        raise InputError(f"expected an objective out of {', '.join(known)}, got {name!r}; correct the recipe")
+    return known[name]
 
 
-__all__ = ["OBJECTIVES", "Objective", "build_objective", "objective_kind"]
+__all__ = ["Objective", "build_objective", "objective_kind", "objective_kinds"]

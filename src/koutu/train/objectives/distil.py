@@ -92,3 +92,6 @@ def _entropy(pred: Tensor, true: Tensor) -> Tensor:
     pred = pred.float()
     held = pred.clamp(_SURE, 1 - _SURE)
     return F.binary_cross_entropy(pred + (held - pred).detach(), true)  # what is sure and wrong still learns
+
+
+OBJECTIVES = {"distil": Distillation}

@@ -146,3 +146,6 @@ class SIMObjective(Objective):
             seen = [self.classifier(torch.cat([imagenet(batch.src), alpha], dim=1)) for alpha in (pha, batch.pha)]
             parts["features"] = given["features"] * sim_features(seen[0].features, seen[1].features)
         return parts
+
+
+OBJECTIVES = {"dim": DIMObjective, "mgmatting": MGMattingObjective, "igf": IGFObjective, "sim": SIMObjective}

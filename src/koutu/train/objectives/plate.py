@@ -88,3 +88,11 @@ def _at(x: Tensor, like: Tensor) -> Tensor:
     if x.shape[-2:] == like.shape[-2:]:
         return x
     return torch.nn.functional.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
+
+
+OBJECTIVES = {
+    "bgmv1": BGMv1Supervised,
+    "bgmv1-adversarial": BGMv1Adversarial,
+    "bgmv2-base": BGMv2Base,
+    "bgmv2-refine": BGMv2Refine,
+}

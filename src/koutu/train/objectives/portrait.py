@@ -121,3 +121,12 @@ class SHMObjective(Objective):
         matting = shm_matting(out.pha.float(), batch.pha, batch.fgr, batch.bgr, batch.src)
         trimap = shm_trimap(out.trimap.float(), batch.hints["trimap"])
         return {"matting": matting, "trimap": self.options["trimap"] * trimap}
+
+
+OBJECTIVES = {
+    "modnet": MODNetObjective,
+    "u2net": U2NetObjective,
+    "shm-trimap": SHMTrimap,
+    "shm-filling": SHMFilling,
+    "shm": SHMObjective,
+}

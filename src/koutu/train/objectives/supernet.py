@@ -58,3 +58,6 @@ class SupernetObjective(MODNetObjective):
         pha = out.pha.float()
         off = (pha - batch.pha).abs() + (pha - taught).abs()
         return (off * (1 + 4 * unknown)).mean()
+
+
+OBJECTIVES = {"supernet": SupernetObjective}

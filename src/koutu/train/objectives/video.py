@@ -91,3 +91,6 @@ class DVMObjective(Objective):
 def _memory(network: Network, batch: Batch) -> list[Tensor]:
     """Empty memory for the batch's clips."""
     return network.initial_state(batch.src[: len(batch.prev)])
+
+
+OBJECTIVES = {"rvm": RVMMatting, "rvm-segmentation": RVMSegmentation, "stm": STMObjective, "dvm": DVMObjective}
