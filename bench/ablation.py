@@ -32,7 +32,7 @@ from koutu.data.sets.open import Example
 from koutu.engines.backend import Backend
 from koutu.evaluation.recoveries import recovered
 from koutu.evaluation.recovery import KINDS, LENGTH, Steady, trials
-from koutu.export.clips import Clip
+from koutu.export.clips import CalibrationClip
 from koutu.export.early_exit.calibrate import calibrate
 from koutu.export.early_exit.parts import export_parts
 from koutu.export.onnx import export_onnx
@@ -187,7 +187,7 @@ def gated(args: argparse.Namespace) -> dict[str, Any]:
     people, size = Pack(args.people), (args.side, args.side)
     scenes = Scenes(people, Pack(args.backgrounds), split(people, HELD_OUT)[0], SceneConfig(background_weights=PLACES))
     made = [scenes(np.random.default_rng((31, i)), size, LENGTH) for i in range(CALIBRATION)]
-    gate = calibrate(exported(GATE, args), [Clip(scene.src, scene.pha) for scene in made]).gate
+    gate = calibrate(exported(GATE, args), [CalibrationClip(scene.src, scene.pha) for scene in made]).gate
     return {"told": f"threshold {gate.threshold:g}", "steps": None, "seconds": None}
 
 

@@ -14,8 +14,8 @@ import typer
 
 from koutu.bench import cost, energy, memory, rounds, run, text
 from koutu.bench.cases import Case, cases, parse_size
-from koutu.bench.plan import Plan
-from koutu.bench.rounds import Clip, Result, Turn
+from koutu.bench.plan import BenchPlan
+from koutu.bench.rounds import Result, SampleClip, Turn
 from koutu.cli.bench import bench as command
 from koutu.engines.backend import Backend
 from koutu.types import InputError, ModelError, OutputError
@@ -61,8 +61,8 @@ def fakes(monkeypatch):
     return known, log
 
 
-def quick(**options) -> Plan:
-    return Plan(**{"sizes": [TINY], "rounds": 2, "seconds": 0.0, "memory": False, "against": "a", **options})
+def quick(**options) -> BenchPlan:
+    return BenchPlan(**{"sizes": [TINY], "rounds": 2, "seconds": 0.0, "memory": False, "against": "a", **options})
 
 
 def turn(*ms: float) -> Turn:
@@ -174,7 +174,7 @@ def test_engines_that_a_model_lacks(fakes):
 
 
 def test_the_sample_goes_back_and_forth_and_brings_hints():
-    clip = Clip(TINY, pictures=3)
+    clip = SampleClip(TINY, pictures=3)
     first = [id(clip[i].picture) for i in range(3)]
     assert [first.index(id(clip[i].picture)) for i in range(6)] == [0, 1, 2, 1, 0, 1] and clip[5].size == TINY
     assert [clip[i].pts for i in range(3)] == [0, 3000, 6000]
@@ -185,7 +185,7 @@ def test_the_sample_goes_back_and_forth_and_brings_hints():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read the Linux way")
 def test_memory_is_of_a_process_of_its_own():
-    (case,) = cases(["koutu"], Plan(sizes=[TINY]))
+    (case,) = cases(["koutu"], BenchPlan(sizes=[TINY]))
     found = memory.of_case(case)
     assert isinstance(found, dict) and found["peak"] > found["before"] + 10
     broken = memory.of_case(Case("x", "nonsense", "", "onnxruntime", "", 0, TINY))
@@ -297,13 +297,13 @@ def test_files_of_other_precision_lie_beside(tmp_path):
         model = graph(onnx, [("MatMul", "x w", "out", {})], {"x": (1, 4)}, {"w": np.zeros((4, 4))}, kind=kind)
         onnx.save(model, tmp_path / name)
     spec = str(tmp_path / "net.onnx")
-    plan = Plan(against="a", precisions=["fp32", "fp16", "int8"])
+    plan = BenchPlan(against="a", precisions=["fp32", "fp16", "int8"])
     assert [(c.precision, c.file) for c in cases([spec], plan)[1:]] == [("fp32", "net.onnx"), ("fp16", "net-fp16.onnx")]
-    (case,) = cases([spec], Plan(against=spec))
+    (case,) = cases([spec], BenchPlan(against=spec))
     assert case.precision == "fp32" and case.name == "net"
-    (_, missing) = cases([spec], Plan(against="a", precisions=["int8"]))
+    (_, missing) = cases([spec], BenchPlan(against="a", precisions=["int8"]))
     assert "int8" in missing.fault and missing.name == "net"
-    both = cases([spec, str(tmp_path / "net-fp16.onnx")], Plan(against=spec))
+    both = cases([spec, str(tmp_path / "net-fp16.onnx")], BenchPlan(against=spec))
     assert [(c.name, c.precision) for c in both] == [("net", "fp32"), ("net-fp16", "fp16")]
 
 

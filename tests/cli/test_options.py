@@ -10,19 +10,19 @@ import pytest
 import typer
 
 from koutu import api, zoo
-from koutu.bench.plan import Plan as BenchPlan
+from koutu.bench.plan import PackPlan as BenchPlan
 from koutu.cli import app
-from koutu.data.mattes.plan import Plan as MattePlan
-from koutu.data.packs.plan import Plan as PackPlan
-from koutu.evaluation.settings import Recipe as Composed
-from koutu.evaluation.settings import Settings as Measured
-from koutu.export.defaults import ALLOWED, FRAMES, TOLERANCE, Sources
-from koutu.live.options import Encoding, Options, Patience, Quality, Reading
+from koutu.data.mattes.plan import PackPlan as MattePlan
+from koutu.data.packs.plan import PackPlan as PackPlan
+from koutu.evaluation.settings import ServerSettings as Measured
+from koutu.evaluation.settings import TestSetRecipe as Composed
+from koutu.export.defaults import ALLOWED, FRAMES, TOLERANCE, SceneSources
+from koutu.live.options import Encoding, LiveOptions, Patience, Quality, Reading
 from koutu.media.containers import EncodeOptions
 from koutu.pipeline.look import Look
-from koutu.search.plan import Plan as SearchPlan
-from koutu.server.settings import Limits, Settings
-from koutu.train.adapt_options import Options as AdaptOptions
+from koutu.search.plan import PackPlan as SearchPlan
+from koutu.server.settings import Limits, ServerSettings
+from koutu.train.adapt_options import LiveOptions as AdaptOptions
 
 
 def commands(group: Any = None, name: str = "") -> dict[str, Any]:
@@ -68,11 +68,12 @@ FROM = {
     "trimap": of_call(zoo.load, "device"),
     "live": {
         **of(Reading(), "audio", "loop"), **of(Quality(), "refine", "decontaminate"), "fit": Look().fit,
-        **of(Encoding(), "preset", "crf", "bitrate"), **of(Options(), "hold"), "patience": Reading().patience, **LOADED,
+        **of(Encoding(), "preset", "crf", "bitrate"), **of(LiveOptions(), "hold"),
+        "patience": Reading().patience, **LOADED,
     },
     "serve": {
-        **of(Settings(), "host", "port", "model", "device", "token", "insecure", "jobs_folder", "workers", "threads",
-             "cert", "key", "trust_proxy", allow_host="allow_hosts", allow_origin="allow_origins",
+        **of(ServerSettings(), "host", "port", "model", "device", "token", "insecure", "jobs_folder", "workers",
+             "threads", "cert", "key", "trust_proxy", allow_host="allow_hosts", allow_origin="allow_origins",
              ice_server="ice_servers"),
         **of(Limits(), "upload_mb", "megapixels", "requests", "video_mb", "video_seconds", "jobs", "keep_minutes",
              "viewers", "idle_seconds"),
@@ -88,8 +89,9 @@ FROM = {
                    precision="precisions"),
               "threads": tuple(str(n) for n in BenchPlan().threads),
               "size": tuple(f"{w}x{h}" for h, w in BenchPlan().sizes)},
-    "gate": {**{name: getattr(Sources, name) for name in ("scenes", "frames", "held_out", "seed")}, "allowed": ALLOWED},
-    "quantise": {"held_out": Sources.held_out, "seed": Sources.seed, "tolerance": TOLERANCE},
+    "gate": {**{name: getattr(SceneSources, name) for name in ("scenes", "frames", "held_out", "seed")},
+             "allowed": ALLOWED},
+    "quantise": {"held_out": SceneSources.held_out, "seed": SceneSources.seed, "tolerance": TOLERANCE},
     "export": {"frames": FRAMES, "tolerance": TOLERANCE},
 }  # fmt: skip
 

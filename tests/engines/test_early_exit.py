@@ -268,7 +268,7 @@ def test_the_signs_tell_plain_scenes_from_doubtful_ones():
 
 
 def test_calibration_foretells_gaps_and_is_written(exported, tmp_path):
-    from koutu.export.early_exit.calibrate import Clip, Rows, calibrate, fit
+    from koutu.export.early_exit.calibrate import CalibrationClip, Rows, calibrate, fit
     from koutu.zoo import load
 
     rng = np.random.default_rng(0)
@@ -285,7 +285,9 @@ def test_calibration_foretells_gaps_and_is_written(exported, tmp_path):
     with pytest.raises(ModelError, match="koutu gate"):
         load(path, gate=True)
     truth = np.zeros((6, *SIZE), np.uint8)
-    found = calibrate(path, [Clip(clip(6), truth), Clip(255 - clip(6), truth), Clip(clip(6))])
+    found = calibrate(
+        path, [CalibrationClip(clip(6), truth), CalibrationClip(255 - clip(6), truth), CalibrationClip(clip(6))]
+    )
     gates = [load(path, gate=gate, steady=False).gate for gate in (None, True)]  # type: ignore[attr-defined]
     assert gates == [found.gate, found.gate] and load(path, gate=None).inner.gate == found.gate  # type: ignore[attr-defined]
     assert not isinstance(load(path, steady=False), GatedBackend)
@@ -300,12 +302,12 @@ def test_a_threshold_on_tiny_gaps_pays_what_it_says():
     low, rest = Part("low"), Part("rest")
     rest.alpha = 0.502
     low.gap = 2.0
-    from koutu.export.clips import Clip
+    from koutu.export.clips import CalibrationClip
 
     pictures = np.random.default_rng(0).integers(0, 256, (30, *SIZE, 3), np.uint8)
     truth = np.full((30, *SIZE), 128, np.uint8)
     alone, below, above = sweep(
-        low, rest, [replace(GATE, threshold=t) for t in (1.0, 4.0)], [Clip(pictures, truth)], lambda *_: None
+        low, rest, [replace(GATE, threshold=t) for t in (1.0, 4.0)], [CalibrationClip(pictures, truth)], lambda *_: None
     )
     assert below.low == 0 == below.paid == below.worse and below.error == alone.error < above.error
     assert 0.4 < above.low < 0.7 and above.paid == pytest.approx(2.0 * above.low, rel=0.3) and above.switches == 1
@@ -321,10 +323,10 @@ def test_a_threshold_on_tiny_gaps_pays_what_it_says():
 
 
 def test_clips_without_truth_need_a_threshold(exported):
-    from koutu.export.early_exit.calibrate import Clip, calibrate
+    from koutu.export.early_exit.calibrate import CalibrationClip, calibrate
 
     with pytest.raises(InputError, match="threshold"):
-        calibrate(exported, [Clip(clip()), Clip(clip())])
+        calibrate(exported, [CalibrationClip(clip()), CalibrationClip(clip())])
 
 
 def test_made_and_filmed_clips_have_the_networks_size(tmp_path):
@@ -332,10 +334,10 @@ def test_made_and_filmed_clips_have_the_networks_size(tmp_path):
     from support.people import make_packs
 
     from koutu.export.clips import filmed, made
-    from koutu.export.defaults import Sources
+    from koutu.export.defaults import SceneSources
 
     people, backgrounds = make_packs(tmp_path)
-    given = Sources(people, backgrounds, scenes=3, frames=2, held_out=2)
+    given = SceneSources(people, backgrounds, scenes=3, frames=2, held_out=2)
     scenes = list(made(given, lambda size: (size[0] // 20, size[1] // 20)))
     assert [scene.src.shape for scene in scenes] == [(2, 36, 64, 3), (2, 36, 64, 3), (2, 64, 36, 3)]
     assert all(scene.pha is not None and scene.pha.shape == scene.src.shape[:3] for scene in scenes)

@@ -15,7 +15,7 @@ from koutu.engines.backend import Backend
 from koutu.evaluation.measure import Scorer
 from koutu.evaluation.report import page
 from koutu.evaluation.run import ROWS, evaluate
-from koutu.evaluation.settings import Settings
+from koutu.evaluation.settings import MeasureSettings
 from koutu.evaluation.sheet import write_workbook
 from koutu.evaluation.table import bootstrap, sum_up, text, write
 from koutu.matting.refine import quantise
@@ -102,7 +102,7 @@ def test_a_stopped_run_goes_on_and_another_is_refused(portraits, tmp_path):
     with pytest.raises(InputError, match="other models"):
         evaluate({"n": Says("n")}, data, out)
     with pytest.raises(InputError, match="other settings"):
-        evaluate({"m": Says("m", 0.05)}, data, out, settings=Settings(perceptual=False))
+        evaluate({"m": Says("m", 0.05)}, data, out, settings=MeasureSettings(perceptual=False))
 
 
 def test_what_is_broken_is_named_and_the_rest_is_measured(portraits, tmp_path):
@@ -137,7 +137,7 @@ def test_trimaps_come_from_the_set_or_from_the_truth(portraits, tmp_path):
             (portraits / "original").rename(portraits / "image")
             (portraits / "mask").rename(portraits / "alpha")
             (portraits / "trimap").rename(tmp_path / "elsewhere")
-        backend, settings = Says("m", needs=("trimap",)), Settings(trimap_radius=2)
+        backend, settings = Says("m", needs=("trimap",)), MeasureSettings(trimap_radius=2)
         run = evaluate({"m": backend}, open_dataset(portraits, layout), tmp_path / layout, settings=settings)
         corner = backend.seen[0]["trimap"][0, 0]
         assert corner == expected and 128 in backend.seen[0]["trimap"]
@@ -146,7 +146,7 @@ def test_trimaps_come_from_the_set_or_from_the_truth(portraits, tmp_path):
 
 def test_clips_have_figures_over_time(portraits):
     data = open_dataset(portraits)
-    scorer = Scorer(Settings(), still=False)
+    scorer = Scorer(MeasureSettings(), still=False)
     rows = []
     for i, clip in enumerate(data.clips):
         example = next(iter(clip.examples()))

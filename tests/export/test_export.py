@@ -150,12 +150,12 @@ def test_int8_against_the_truth_of_packs(model, tmp_path):
     from support.media import make_clip
     from support.people import make_packs
 
-    from koutu.export.defaults import Sources
+    from koutu.export.defaults import SceneSources
 
     packs = make_packs(tmp_path)
     film = make_clip(tmp_path / "film.mp4", frames=10)
     done = run(tmp_path, "onnx", "int8.onnx", model, precision="int8", tolerance=1000.0, clips=(film,),
-               scenes=Sources(*packs, scenes=2, frames=3, held_out=2), bounds=Bounds(1.0, 1.0, 100.0))  # fmt: skip
+               scenes=SceneSources(*packs, scenes=2, frames=3, held_out=2), bounds=Bounds(1.0, 1.0, 100.0))  # fmt: skip
     rows = {row["clip"]: row for row in done.content["int8"]["quality"]}
     assert "int8_mad_x1000" not in rows["film.mp4"]
     assert rows["scene 1"]["float32_mad_x1000"] > 0 and rows["scene 1"]["int8_mad_x1000"] > 0
@@ -230,12 +230,12 @@ def test_caffe(model, tmp_path):
 
 def test_its_speed_is_measured_by_the_card(model, tmp_path):
     from koutu.bench.cases import cases
-    from koutu.bench.plan import Plan
+    from koutu.bench.plan import BenchPlan
 
     for target, name in (("onnx", "net.onnx"), ("openvino", "other.xml")):
         run(tmp_path, target, name, model)
     specs = [str(tmp_path / name) for name in ("net.json", "other.xml")]
-    (first, second) = cases(specs, Plan(sizes=[SIZE], against=specs[0]))
+    (first, second) = cases(specs, BenchPlan(sizes=[SIZE], against=specs[0]))
     assert (first.name, first.engine, first.precision, first.file) == ("net", "onnxruntime", "fp32", "net.onnx")
     assert (second.engine, second.precision, second.file) == ("openvino", "fp32", "other.xml")
     cost = first.cost(first.open())

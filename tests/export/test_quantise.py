@@ -34,11 +34,11 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def clips(count: int = 4, frames: int = 5) -> list:
-    from koutu.export.clips import Clip
+    from koutu.export.clips import CalibrationClip
 
     rng = np.random.default_rng(0)
     scenes = [np.kron(rng.integers(0, 256, (8, 12, 3)), np.ones((8, 8, 1))).astype(np.uint8) for _ in range(count)]
-    return [Clip(np.stack([np.roll(scene, 3 * t, axis=1) for t in range(frames)])) for scene in scenes]
+    return [CalibrationClip(np.stack([np.roll(scene, 3 * t, axis=1) for t in range(frames)])) for scene in scenes]
 
 
 @pytest.fixture(scope="module")

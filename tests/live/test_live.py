@@ -13,12 +13,12 @@ from koutu.live import connection as feed
 from koutu.live import source_address as place
 from koutu.live.adaptive_size import Sizer
 from koutu.live.clock import LATE, Pace, stamp_origin
-from koutu.live.controls import Settings
+from koutu.live.controls import LiveSettings
 from koutu.live.figures import Record
 from koutu.live.keys import KEYS, Terminal, press
 from koutu.live.recorder import Form, Recorder
 from koutu.live.resizable_backend import SHARES, SizedBackend
-from koutu.live.source_address import Place, Wish, place_of, without_secrets
+from koutu.live.source_address import DeviceRequest, SourceAddress, parse_source, without_secrets
 from koutu.live.stages import Compositing, Matting, mirrored
 from koutu.types import InputError, ModelError, OutputError
 
@@ -38,15 +38,15 @@ def test_sources_by_name(tmp_path, monkeypatch):
     monkeypatch.setenv("DISPLAY", ":7")
     film = tmp_path / "1.mp4"
     film.write_bytes(b"x")
-    found = {word: place_of(word) for word in ("2", "/dev/video5", "screen", "lavfi:testsrc2", str(film))}
+    found = {word: parse_source(word) for word in ("2", "/dev/video5", "screen", "lavfi:testsrc2", str(film))}
     assert [(p.kind, p.format) for p in found.values()] == [
         ("device", "v4l2"), ("device", "v4l2"), ("device", "x11grab"), ("device", "lavfi"), ("file", None),
     ]  # fmt: skip
     assert found["2"].url == "/dev/video2" and found["screen"].url == ":7"
-    wish = Wish((640, 480), 30.0, {"input_format": "mjpeg"})
+    wish = DeviceRequest((640, 480), 30.0, {"input_format": "mjpeg"})
     options = {"video_size": "640x480", "framerate": "30", "input_format": "mjpeg"}
-    assert place_of("0", wish).options == options
-    stream = place_of("rtsp://me:secret@camera.local:8554/main?key=1")
+    assert parse_source("0", wish).options == options
+    stream = parse_source("rtsp://me:secret@camera.local:8554/main?key=1")
     assert stream.kind == "stream" and stream.options["rtsp_transport"] == "tcp"
     assert stream.name == "rtsp://camera.local:8554/…" and "file" not in stream.options["protocol_whitelist"]
     assert without_secrets("rtmp://[::1]:1935/live/KEY") == "rtmp://[::1]:1935/…"
@@ -63,14 +63,14 @@ def test_sources_by_name(tmp_path, monkeypatch):
 )
 def test_sources_that_are_none(word, says):
     with pytest.raises(InputError, match=f"expected .*{says}.*;"):
-        place_of(word)
+        parse_source(word)
 
 
 def test_a_screen_needs_a_display(monkeypatch):
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     with pytest.raises(InputError, match="expected an X display"):
-        place_of("screen")
+        parse_source("screen")
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_a_camera_that_cannot_be_opened_says_what_to_do(code, remedy, monkeypatc
 
     monkeypatch.setattr(feed.av, "open", refuse)
     with pytest.raises(InputError, match=f"camera 0: expected a camera .*{remedy}"):
-        feed.Feed(Place("device", "/dev/video0", "camera 0", "v4l2"))
+        feed.Feed(SourceAddress("device", "/dev/video0", "camera 0", "v4l2"))
 
 
 def test_a_camera_that_is_not_there():
     with pytest.raises(InputError, match=r"no such file.*plug it in"):
-        feed.Feed(place_of("/dev/video97"))
+        feed.Feed(parse_source("/dev/video97"))
 
 
 def test_a_film_is_waited_for_and_its_clock_waits_for_it():
@@ -346,8 +346,8 @@ def test_sound_has_no_holes_and_nothing_twice(tmp_path):
 
 
 def test_place_names_hold_no_secrets():
-    assert "KEY" not in place_of("rtmp://h/app/KEY").name and place.SCHEMES
+    assert "KEY" not in parse_source("rtmp://h/app/KEY").name and place.SCHEMES
 
 
 def test_desk_settings_have_defaults():
-    assert Settings("green", "koutu").size == "auto"
+    assert LiveSettings("green", "koutu").size == "auto"

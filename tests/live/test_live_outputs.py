@@ -30,7 +30,7 @@ from koutu.live.options import Encoding, Reading
 from koutu.live.output_thread import SinkLost
 from koutu.live.page import Page
 from koutu.live.sinks import Wiring, sink_of
-from koutu.live.source_address import Place, place_of
+from koutu.live.source_address import SourceAddress, parse_source
 from koutu.live.virtual_camera import VirtualCamera
 from koutu.live.window import Window, written_on
 from koutu.types import InputError, OutputError
@@ -346,7 +346,7 @@ def test_the_page_is_for_this_machine_and_takes_no_rubbish(page):
 
 
 def test_a_device_of_ffmpegs_is_a_source(tmp_path):
-    place = place_of("lavfi:testsrc2=size=64x48:rate=25:duration=1")
+    place = parse_source("lavfi:testsrc2=size=64x48:rate=25:duration=1")
     live = live_of(place, [str(tmp_path / "o.mkv")], reading=Reading(patience=0.0, wait=0.01))
     with pytest.raises(InputError, match="expected the source to come back"):
         live.run()
@@ -365,8 +365,8 @@ def test_the_screen_is_a_source(tmp_path, monkeypatch):
         os.close(writing)
         with os.fdopen(reading) as told:
             monkeypatch.setenv("DISPLAY", f":{told.readline().strip()}")
-        place = place_of("screen")
-        assert isinstance(place, Place)
+        place = parse_source("screen")
+        assert isinstance(place, SourceAddress)
         live = live_of(place, [str(tmp_path / "o.mkv")], seconds=2.0)
         report = live.run()
         assert live.source.size == (240, 320) and not report.errors and report.figures.shown >= 1

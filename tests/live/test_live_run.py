@@ -18,7 +18,7 @@ from support.live_parts import RATE, SIZE, Keep, Reader, desk_of, level, live_of
 from koutu.live.flow import Shown
 from koutu.live.options import Patience, Reading
 from koutu.live.output_thread import Fan, Outlet, SinkLost
-from koutu.live.run import Live, Report
+from koutu.live.run import Live, LiveReport
 from koutu.live.stages import Compositing, Matting
 from koutu.pipeline.mailbox import Mailbox, stage, stop
 from koutu.types import InputError, ModelError, OutputError
@@ -42,7 +42,7 @@ def clip(tmp_path_factory) -> Path:
     return numbered_clip(tmp_path_factory.mktemp("clip") / "numbers.mp4")
 
 
-def run_until(live: Live, keep: Keep) -> Report:
+def run_until(live: Live, keep: Keep) -> LiveReport:
     """The run, ended when `keep` has enough."""
     waiting = Thread(target=lambda: (keep.enough.wait(120), live.quit()))
     waiting.start()

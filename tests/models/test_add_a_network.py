@@ -1,4 +1,4 @@
-"""docs/add-a-network.md as it stands: its network goes through the contract, `koutu image`, training and ONNX export."""
+"""docs/add-a-network.md as it stands: its network keeps the contract, is trained, run and exported."""
 
 import json
 import os
@@ -41,8 +41,9 @@ def checkout(tmp_path_factory) -> Path:
         path = root / name
         if table:
             old = path.read_text("utf-8")
-            text = re.sub(rf"^({table}\b.*{{)\n", lambda line: f"{line[1]}\n{text}", old, flags=re.MULTILINE)
-            assert text != old, f"{name} has no {table} to add to"
+            head = re.search(rf"^{table}\b.*{{\n", old, re.MULTILINE)
+            assert head, f"{name} has no {table} to add to"
+            text = old[: head.end()] + text + old[head.end() :]
             path.unlink()
         path.write_text(text, "utf-8")
     return root
@@ -76,7 +77,8 @@ def test_it_is_trained_run_and_exported(checkout, tmp_path):
     people, backgrounds = make_packs(tmp_path)
     weights, picture = tmp_path / "run" / "weights.pt", tmp_path / "person.png"
     run(checkout, "-m", "koutu", "train", "recipes/onelayer.yaml", f"people={people}", f"backgrounds={backgrounds}",
-        "train.steps=10", "train.batch=2", "workers=0", "held_out=4", "validation_clips=2", "-o", str(weights.parent))  # fmt: skip
+        "train.steps=10", "train.batch=2", "workers=0", "held_out=4", "validation_clips=2",
+        "-o", str(weights.parent))  # fmt: skip
     steps = [json.loads(line) for line in (weights.parent / "journal.jsonl").read_text().splitlines()]
     assert steps[-1]["step"] == 10
 

@@ -13,8 +13,8 @@ from support.serving import client, encoded, file_of, running, service_of, until
 from koutu.server.errors import Refused
 from koutu.server.guard import require_token
 from koutu.server.run import require_safe
-from koutu.server.service import Places
-from koutu.server.settings import Limits, Settings
+from koutu.server.service import Slots
+from koutu.server.settings import Limits, ServerSettings
 from koutu.types import InputError
 
 
@@ -106,12 +106,12 @@ def test_the_token():
 
 def test_listening_beyond_this_machine_needs_a_token(capsys):
     for host in ("127.0.0.1", "localhost", "::1", "127.8.8.8"):
-        require_safe(Settings(host=host))
-    require_safe(Settings(host="0.0.0.0", token="x"))
+        require_safe(ServerSettings(host=host))
+    require_safe(ServerSettings(host="0.0.0.0", token="x"))
     for host in ("0.0.0.0", "::", "192.168.1.7", "myhost"):
         with pytest.raises(InputError, match="token"):
-            require_safe(Settings(host=host))
-    require_safe(Settings(host="0.0.0.0", insecure=True))
+            require_safe(ServerSettings(host=host))
+    require_safe(ServerSettings(host="0.0.0.0", insecure=True))
     assert "anybody" in capsys.readouterr().err
 
 
@@ -152,7 +152,7 @@ def test_too_large_is_refused_by_header():
 
 
 def test_places_are_given_back_once():
-    places = Places(2, "things")
+    places = Slots(2, "things")
     first, second = places.take(), places.take()
     with pytest.raises(Refused) as caught:
         places.take()

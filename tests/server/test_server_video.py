@@ -16,7 +16,7 @@ from support.serving import client, encoded, file_of, running, service_of, until
 
 from koutu.color import to_rgb
 from koutu.media.reader import open_video
-from koutu.server.settings import Limits, Settings
+from koutu.server.settings import Limits, ServerSettings
 from koutu.types import InputError, OutputError
 
 
@@ -231,4 +231,4 @@ def test_a_server_that_stops_ends_its_work(long_clip, tmp_path):
 def test_a_folder_that_cannot_be_made():
     with pytest.raises(OutputError, match="folder"), client(jobs_folder=Path("/proc/koutu")):
         pass
-    assert Settings().jobs_folder is None
+    assert ServerSettings().jobs_folder is None

@@ -27,8 +27,8 @@ PATIENCE_MS = 120_000  # machines that run tests are busy
 _SERVE = """
 import sys
 from koutu.server.run import run
-from koutu.server.settings import Settings
-run(Settings(port=int(sys.argv[1]), model=sys.argv[2]))
+from koutu.server.settings import ServerSettings
+run(ServerSettings(port=int(sys.argv[1]), model=sys.argv[2]))
 """
 
 

@@ -10,12 +10,12 @@ import av
 import numpy as np
 
 from koutu.engines.backend import Backend
-from koutu.live.controls import Desk, Settings
-from koutu.live.flow import Shot, Shown, Sound
-from koutu.live.options import Options, Quality
+from koutu.live.controls import Desk, LiveSettings
+from koutu.live.flow import CapturedFrame, Shown, Sound
+from koutu.live.options import LiveOptions, Quality
 from koutu.live.output_thread import Sink
 from koutu.live.run import Live
-from koutu.live.source_address import Place, place_of
+from koutu.live.source_address import SourceAddress, parse_source
 from koutu.types import ColorSpace, Frame, Yuv420
 
 SIZE = (48, 64)
@@ -32,11 +32,11 @@ def number_in(luma: float) -> int:
     return round((luma - 16) / 4) % 50
 
 
-def shot(number: int, captured: float = 0.0, size: tuple[int, int] = SIZE) -> Shot:
+def shot(number: int, captured: float = 0.0, size: tuple[int, int] = SIZE) -> CapturedFrame:
     """Picture `number`, grey by its number."""
     half = size[0] // 2, size[1] // 2
     y, u, v = np.full(size, level(number), np.uint8), np.full(half, 128, np.uint8), np.full(half, 128, np.uint8)
-    return Shot(Frame(Yuv420(y, u, v, ColorSpace("bt601")), number * 90_000 // RATE), captured, number)
+    return CapturedFrame(Frame(Yuv420(y, u, v, ColorSpace("bt601")), number * 90_000 // RATE), captured, number)
 
 
 def numbered_clip(path: Path, frames: int = RATE, *, beep: tuple[float, float] | None = None) -> Path:
@@ -137,13 +137,13 @@ class Keep(Sink):
 def desk_of(backend: Any = None, background: str = "#000000", told: list[str] | None = None) -> Desk:
     """A desk whose every model is `backend`."""
     one = backend or Reader()
-    return Desk(Settings(background, "one"), lambda name, gate: one, tell=(told if told is not None else []).append)
+    return Desk(LiveSettings(background, "one"), lambda name, gate: one, tell=(told if told is not None else []).append)
 
 
-def live_of(source: str | Path | Place, outputs: list[Any], backend: Any = None, **options: Any) -> Live:
+def live_of(source: str | Path | SourceAddress, outputs: list[Any], backend: Any = None, **options: Any) -> Live:
     """A run with a backend of the tests; `told` is where its lines go."""
     told = options.pop("told", [])
     desk = options.pop("desk", None) or desk_of(backend, told=told)
-    place = source if isinstance(source, Place) else place_of(str(source))
+    place = source if isinstance(source, SourceAddress) else parse_source(str(source))
     quality = Quality(refine=False, decontaminate=False)
-    return Live(place, outputs, desk, options=Options(quality=quality, **options), tell=told.append)
+    return Live(place, outputs, desk, options=LiveOptions(quality=quality, **options), tell=told.append)

@@ -23,7 +23,7 @@ from koutu.color import shrink, to_rgb
 from koutu.media.reader import open_video
 from koutu.server.app import make_app
 from koutu.server.run import make_config
-from koutu.server.settings import Settings
+from koutu.server.settings import ServerSettings
 from koutu.zoo import SAMPLE
 
 LOCAL = "http://localhost"
@@ -60,7 +60,7 @@ def opened(data: bytes) -> Image.Image:
 def client(**settings: Any) -> Iterator[TestClient]:
     """A server in this process; its app is `client.app`."""
     settings = {"model": "koutu-small", "quiet": True} | settings
-    with TestClient(make_app(Settings(**settings)), base_url=LOCAL) as found:
+    with TestClient(make_app(ServerSettings(**settings)), base_url=LOCAL) as found:
         yield found
 
 
@@ -94,7 +94,7 @@ class Running:
 @contextmanager
 def running(**settings: Any) -> Iterator[Running]:
     """A server on a free port of 127.0.0.1, in a thread."""
-    given = Settings(**({"model": "koutu-small", "port": 0, "quiet": True} | settings))
+    given = ServerSettings(**({"model": "koutu-small", "port": 0, "quiet": True} | settings))
     config = make_config(given)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

@@ -23,14 +23,14 @@ from koutu.train.adapt import adapt  # noqa: E402
 from koutu.train.adapt_clip import LENGTH, run_of, sample  # noqa: E402
 from koutu.train.adapt_learn import Adapter  # noqa: E402
 from koutu.train.adapt_measure import Measured, judge, measure, roll  # noqa: E402
-from koutu.train.adapt_options import Options  # noqa: E402
+from koutu.train.adapt_options import AdaptOptions  # noqa: E402
 from koutu.types import InputError, ModelError, OutputError  # noqa: E402
 
 SMALL = Config(
     temporal=True, encoder="resnet", resnet_channels=(8, 16, 16, 24, 32), resnet_depths=(1, 1, 1, 1),
     lr_channels=(16, 16), hr_channels=8, norm="batch", subpixel=True,
 )  # fmt: skip
-QUICK = Options(frames=96, epochs=1, minutes=5, lr=1e-3, pixels=64 * 96)
+QUICK = AdaptOptions(frames=96, epochs=1, minutes=5, lr=1e-3, pixels=64 * 96)
 GOOD = dict.fromkeys(adapt_measure.MEASURES, 0.1)
 
 

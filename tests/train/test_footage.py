@@ -15,11 +15,11 @@ pytest.importorskip("lightning_fabric")
 from support.people import DATA, make_packs  # noqa: E402
 
 from koutu.data.packs.pack import Pack  # noqa: E402
-from koutu.data.scenes.backgrounds import Places  # noqa: E402
+from koutu.data.scenes.backgrounds import BackgroundDraw  # noqa: E402
 from koutu.data.scenes.config import SceneConfig  # noqa: E402
 from koutu.media.image import read_image  # noqa: E402
 from koutu.train.engine import Run, train  # noqa: E402
-from koutu.train.footage import Clips, clips_and_plates, footage_pack  # noqa: E402
+from koutu.train.footage import FootageClips, clips_and_plates, footage_pack  # noqa: E402
 from koutu.train.footage_samples import FootageSamples  # noqa: E402
 from koutu.train.recipe import Footage, Pass, Recipe, Stage, read_recipe  # noqa: E402
 from koutu.types import InputError, ModelError  # noqa: E402
@@ -95,13 +95,13 @@ def given_of(folder: Path, **changes) -> Footage:
 
 
 def samples(pack: Path, packs, given: Footage, needs=("bgr", "seg")) -> FootageSamples:
-    places = Places(Pack(packs[1]), SceneConfig())
-    return FootageSamples(Clips(pack), places, Pass("", footage=given), needs, seed=(5,), steps=9)
+    places = BackgroundDraw(Pack(packs[1]), SceneConfig())
+    return FootageSamples(FootageClips(pack), places, Pass("", footage=given), needs, seed=(5,), steps=9)
 
 
 def test_clips_are_read_with_their_plates_and_masked(filmed, tmp_path):
     folder, truth = filmed
-    clips = Clips(footage_pack(given_of(folder, side=96), tmp_path))
+    clips = FootageClips(footage_pack(given_of(folder, side=96), tmp_path))
     assert len(clips.held) == 2
     for (plate, frames), name in zip(clips.held, "ab", strict=True):
         assert clips.pack[plate].shape == (96, 171, 3) and len(frames) == 5

@@ -10,13 +10,13 @@ import numpy as np
 
 from koutu import third_party
 from koutu.bench.cost import Cost, Shape, onnx_cost
-from koutu.bench.plan import Plan, Size
+from koutu.bench.plan import BenchPlan, Size
 from koutu.classical import METHODS
 from koutu.engines.backend import Backend, NetworkShape
 from koutu.engines.described.backend import DescribedBackend
 from koutu.engines.described.description import GREY, PictureInput, read_description
 from koutu.engines.exported.backend import ExportedBackend, card_of
-from koutu.engines.exported.card import Card, read_card
+from koutu.engines.exported.card import ExportCard, read_card
 from koutu.engines.exported.graphs import ENGINES as EXPORTED
 from koutu.engines.table import ENGINES
 from koutu.engines.wrapped import unwrapped
@@ -64,7 +64,7 @@ class Case:
         return Cost(path.name if path else None, size)
 
 
-def cases(specs: Sequence[str], plan: Plan) -> list[Case]:
+def cases(specs: Sequence[str], plan: BenchPlan) -> list[Case]:
     """All of a plan, by size and threads, the reference first among its like."""
     names = _names([plan.against, *specs])
     reference = next(_of(plan.against, names, replace(plan, engines=(), precisions=())))
@@ -111,7 +111,7 @@ def parse_size(text: str) -> Size:
     return int(height), int(width)
 
 
-def _of(spec: str, names: dict[str, str], plan: Plan) -> Iterator[Case]:
+def _of(spec: str, names: dict[str, str], plan: BenchPlan) -> Iterator[Case]:
     """A spec's engines and precisions that the plan wants; one case with its fault where it has none of them."""
     blank = Case(names[spec], spec, "", "", "", 0, (0, 0), plan.device)
     try:
@@ -160,7 +160,7 @@ def _names(specs: Sequence[str]) -> dict[str, str]:
     return {s: f"{name} {Path(s.partition('=')[2] or s).stem}" if name in shared else name for s, name in plain.items()}
 
 
-def _card(name: str) -> Card | None:
+def _card(name: str) -> ExportCard | None:
     """Of what `koutu export` wrote, if that is what is named; its files are checked when they are opened."""
     found = None if name in MODELS or name in NETWORKS else card_of(name)
     return read_card(found, check_files=False) if found else None

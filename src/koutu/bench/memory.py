@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 
 from koutu.bench.cases import Case
-from koutu.bench.rounds import Clip, Runner
+from koutu.bench.rounds import Runner, SampleClip
 from koutu.machine import peak_mb
 
 PICTURES = 4  # few, so that what is counted is the model and not the frames waiting for it
@@ -25,7 +25,7 @@ def of_case(case: Case) -> dict[str, float] | str:
 
 def watched(case: Case) -> dict[str, float] | str:
     """The same of this process."""
-    clip = Clip(case.size, pictures=PICTURES)
+    clip = SampleClip(case.size, pictures=PICTURES)
     before = peak_mb()
     Runner(case, clip, case.open()).turn(0, 0.0, None)
     peak = peak_mb()

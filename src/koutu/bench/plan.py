@@ -10,7 +10,7 @@ Size = tuple[int, int]  # H, W
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchPlan:
     """How to measure. sizes: (H, W); threads: 0 for the engine's choice; seconds: of each model in each round.
 
     engines: those to try of what a model has, its default without; precisions: the file as given without. against:

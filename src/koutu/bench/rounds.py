@@ -49,7 +49,7 @@ class Result:
     error: str = ""
 
 
-class Clip:
+class SampleClip:
     """The packaged sample at a size, without end, as planes like a decoder's; and hints for networks that need some.
 
     Hints are made beforehand from the default model's alpha, as "auto" makes them, and an empty scene from another
@@ -89,7 +89,7 @@ class Clip:
 class Runner:
     """A case that is loaded and takes its turns."""
 
-    def __init__(self, case: Case, clip: Clip, backend: Backend):
+    def __init__(self, case: Case, clip: SampleClip, backend: Backend):
         self.clip, self.threads, self.engine = clip, case.threads, case.engine
         self._network = _Timed(backend)
         self._matter = Matter(self._network)
@@ -127,7 +127,13 @@ class Runner:
 
 
 def measure(
-    cases: Sequence[Case], clip: Clip, rounds: int, *, seconds: float, meter: Meter | None, tell: Callable[[str], None]
+    cases: Sequence[Case],
+    clip: SampleClip,
+    rounds: int,
+    *,
+    seconds: float,
+    meter: Meter | None,
+    tell: Callable[[str], None],
 ) -> list[Result]:
     """Results of cases of one size and threads; every second round goes backwards. One that fails leaves the rounds."""
     results = [Result(case) for case in cases]
@@ -144,7 +150,7 @@ def measure(
     return results
 
 
-def _started(result: Result, clip: Clip) -> Runner | None:
+def _started(result: Result, clip: SampleClip) -> Runner | None:
     try:
         backend = result.case.open()
         result.title, result.cost = backend.name, result.case.cost(backend)

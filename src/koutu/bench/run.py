@@ -16,8 +16,8 @@ import numpy as np
 from koutu import machine
 from koutu.bench import energy, memory
 from koutu.bench.cases import cases
-from koutu.bench.plan import Plan
-from koutu.bench.rounds import Clip, Result, Turn, measure
+from koutu.bench.plan import BenchPlan
+from koutu.bench.rounds import Result, SampleClip, Turn, measure
 from koutu.files import whole_file
 from koutu.types import OutputError
 from koutu.zoo import DEFAULT
@@ -26,7 +26,10 @@ _NUMBERS = re.compile(r"\[\s+(-?[\d.e+-]+(?:,\s+-?[\d.e+-]+)*)\s+\]")  # a list 
 
 
 def bench(
-    models: Sequence[str] = (DEFAULT,), plan: Plan | None = None, *, tell: Callable[[str], None] = lambda line: None
+    models: Sequence[str] = (DEFAULT,),
+    plan: BenchPlan | None = None,
+    *,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Measure models (names, .onnx files, NAME=WEIGHTS) as `plan` says; `tell` hears what is done now.
 
@@ -34,7 +37,7 @@ def bench(
     as the reference (the median over rounds of the ratio of the medians), memory, energy, cost, every frame of every
     round; and the machine, versions, date and commit. A model that fails has its error in its row. Raises InputError.
     """
-    plan = plan or Plan()
+    plan = plan or BenchPlan()
     meter = energy.meter(plan.device)
     about = about_run()
     rows: list[dict[str, Any]] = []
@@ -42,7 +45,7 @@ def bench(
         where = f"{size[1]}×{size[0]}, {threads or 'default'} threads"
         tell(f"{where}: loading")
         results = measure(
-            list(group), Clip(size), plan.rounds, seconds=plan.seconds, meter=meter,
+            list(group), SampleClip(size), plan.rounds, seconds=plan.seconds, meter=meter,
             tell=lambda line, where=where: tell(f"{where}: {line}"),
         )  # fmt: skip
         for result in results:

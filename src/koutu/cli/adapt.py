@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from koutu.cli import options
-from koutu.train.adapt_options import Options
+from koutu.train.adapt_options import AdaptOptions
 
 NOT_BETTER = 8  # exit code: it was not made better, so that nothing was written
 
@@ -20,16 +20,16 @@ def adapt(
     ],
     frames: Annotated[
         int, typer.Option(min=64, help="Frames to learn from, in runs of 16 spread over the clip.")
-    ] = Options.frames,
+    ] = AdaptOptions.frames,
     minutes: Annotated[
         float, typer.Option(min=0.05, help="Most minutes of adapting; reading the clip comes on top.")
-    ] = Options.minutes,
-    epochs: Annotated[int, typer.Option(min=1, help="Most passes over these frames.")] = Options.epochs,
-    lr: Annotated[float, typer.Option(min=0.0, help="Learning rate.")] = Options.lr,
-    seed: options.Seed = Options.seed,
+    ] = AdaptOptions.minutes,
+    epochs: Annotated[int, typer.Option(min=1, help="Most passes over these frames.")] = AdaptOptions.epochs,
+    lr: Annotated[float, typer.Option(min=0.0, help="Learning rate.")] = AdaptOptions.lr,
+    seed: options.Seed = AdaptOptions.seed,
     pixels: Annotated[
         int, typer.Option(min=0, help="Pixels of the picture that the network is shown; 0 is as many as usual.")
-    ] = Options.pixels,
+    ] = AdaptOptions.pixels,
     model: Annotated[
         str,
         typer.Option("--model", "-m", help="Packaged weights, or modnet or tmodnet with --weights; else the default."),
@@ -60,7 +60,7 @@ def adapt(
         import torch
 
         torch.set_num_threads(threads)
-    given = Options(frames=frames, minutes=minutes, epochs=epochs, lr=lr, pixels=pixels, seed=seed)
+    given = AdaptOptions(frames=frames, minutes=minutes, epochs=epochs, lr=lr, pixels=pixels, seed=seed)
     if report:
         check_report(report, clip, output)
     with Steps(clip.name) as watch:

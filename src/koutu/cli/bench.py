@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from koutu.bench.plan import Plan
+from koutu.bench.plan import BenchPlan
 from koutu.cli import options
 
 Models = Annotated[
@@ -29,27 +29,27 @@ Precisions = Annotated[
         "--precision", help="fp32, fp16 or int8 of each model, from NAME-int8.onnx beside it; as it is if not given."
     ),
 ]
-_SIZES = ["{1}x{0}".format(*size) for size in Plan.sizes]
-_THREADS = [str(number) for number in Plan.threads]
+_SIZES = ["{1}x{0}".format(*size) for size in BenchPlan.sizes]
+_THREADS = [str(number) for number in BenchPlan.threads]
 
 
 def bench(
     models: Models = [],  # noqa: B006
     against: Annotated[
         str, typer.Option(metavar="MODEL", help="Model that every round measures too, as the reference.")
-    ] = Plan.against,
+    ] = BenchPlan.against,
     size: Sizes = _SIZES,
     threads: Threads = _THREADS,
     engine: Engines = [],  # noqa: B006
     precision: Precisions = [],  # noqa: B006
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds, each of which measures all models.")] = Plan.rounds,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, each of which measures all models.")] = BenchPlan.rounds,
     seconds: Annotated[
         float, typer.Option(min=0, help="Seconds for which a round measures each model.")
-    ] = Plan.seconds,
+    ] = BenchPlan.seconds,
     memory: Annotated[
         bool, typer.Option(help="Measure peak memory too, in a process of its own for each model.")
-    ] = Plan.memory,
-    device: options.Device = Plan.device,
+    ] = BenchPlan.memory,
+    device: options.Device = BenchPlan.device,
     json: Annotated[
         Path | None, typer.Option("--json", readable=False, help="Write the figures of all rounds as JSON.")
     ] = None,
@@ -80,7 +80,7 @@ def bench(
     if target:
         _predicted(models or [against], target, _several(size), _several(precision) or ["fp16"], json)
         return
-    plan = Plan(
+    plan = BenchPlan(
         sizes=[parse_size(word) for word in _several(size)], threads=[int(number) for number in numbers],
         engines=_several(engine), precisions=_several(precision), against=against, rounds=rounds,
         seconds=seconds, device=device, memory=memory,

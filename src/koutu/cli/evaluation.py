@@ -9,7 +9,7 @@ import typer
 
 from koutu.cli import options
 from koutu.defaults import DEVICE
-from koutu.evaluation.settings import Recipe, Settings
+from koutu.evaluation.settings import MeasureSettings, TestSetRecipe
 from koutu.types import InputError
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ def evaluate(
     layout: options.Layout = options.AUTO,
     split: Split = options.AUTO,
     backgrounds: Backgrounds = None,
-    seed: options.Seed = Recipe.seed,
-    frames: Frames = Recipe.frames,
-    cause: Cause = Recipe.cause,
+    seed: options.Seed = TestSetRecipe.seed,
+    frames: Frames = TestSetRecipe.frames,
+    cause: Cause = TestSetRecipe.cause,
     size: Size = "",
     limit: Limit = 0,
     recovery: Annotated[
@@ -51,15 +51,17 @@ def evaluate(
             "--recovery",
             help="Run clips, of 24 frames or more, again with a wrong memory and with somebody who comes in.",
         ),
-    ] = Settings.recovery,
-    perceptual: Annotated[bool, typer.Option(help="Measure Gradient and Connectivity too.")] = Settings.perceptual,
+    ] = MeasureSettings.recovery,
+    perceptual: Annotated[
+        bool, typer.Option(help="Measure Gradient and Connectivity too.")
+    ] = MeasureSettings.perceptual,
     mask: Annotated[
         str,
         typer.Option(help="auto gives networks that need a mask the default network's matte; no mask if not given."),
     ] = "",
     trimap_radius: Annotated[
         int, typer.Option(min=1, help="Pixels on either side of the edge, of trimaps made where the set has none.")
-    ] = Settings.trimap_radius,
+    ] = MeasureSettings.trimap_radius,
     device: options.Device = DEVICE,
     threads: options.Threads = 0,
     steady: options.Steady = None,
@@ -90,8 +92,8 @@ def evaluate(
     models = _names(things[:-1])
     backends = {name: load_named(spec, device=device, threads=threads, steady=steady) for name, spec in models.items()}
     guess = Matter(load()) if mask == "auto" else None
-    settings = Settings(perceptual=perceptual, trimap_radius=trimap_radius, recovery=recovery)
-    recipe = Recipe(seed=seed, frames=max(frames, LENGTH) if recovery else frames, cause=cause, size=_size(size))
+    settings = MeasureSettings(perceptual=perceptual, trimap_radius=trimap_radius, recovery=recovery)
+    recipe = TestSetRecipe(seed=seed, frames=max(frames, LENGTH) if recovery else frames, cause=cause, size=_size(size))
     for data in _sets(Path(things[-1]), layout, split, backgrounds, recipe, limit):
         where = folder(output / (data.name if cause == "all" else "."))
         with Steps(data.name) as progress:
@@ -116,9 +118,9 @@ def compose(
     backgrounds: Backgrounds = None,
     layout: options.Layout = options.AUTO,
     split: Split = options.AUTO,
-    seed: options.Seed = Recipe.seed,
-    frames: Frames = Recipe.frames,
-    cause: Cause = Recipe.cause,
+    seed: options.Seed = TestSetRecipe.seed,
+    frames: Frames = TestSetRecipe.frames,
+    cause: Cause = TestSetRecipe.cause,
     size: Size = "",
     limit: Limit = 0,
 ) -> None:
@@ -135,7 +137,7 @@ def compose(
 
     if backgrounds is None:
         raise InputError("expected a folder of backgrounds, got none; give --backgrounds")
-    recipe = Recipe(seed=seed, frames=frames, cause=cause, size=_size(size))
+    recipe = TestSetRecipe(seed=seed, frames=frames, cause=cause, size=_size(size))
     for data in _sets(cutouts, layout, split, backgrounds, recipe, limit):
         with Steps(data.name) as progress:
             broken = save_set(data, output / data.name, progress)

@@ -116,7 +116,7 @@ def export(
     from koutu.progress import Steps
 
     require_tools(to)
-    from koutu.export.defaults import Sources
+    from koutu.export.defaults import SceneSources
     from koutu.export.run import Request
     from koutu.export.run import export as write
     from koutu.export.subject import parse_ratio, subject
@@ -127,7 +127,7 @@ def export(
     request = Request(
         target=to, out=output, size=_size(size), preprocess=preprocess.value if preprocess else "",
         precision=precision, ratio=parse_ratio(ratio), refine=refine, clips=tuple(clip or ()),
-        scenes=Sources(people, backgrounds, scenes, 24) if people and backgrounds else None, frames=frames,
+        scenes=SceneSources(people, backgrounds, scenes, 24) if people and backgrounds else None, frames=frames,
         tolerance=tolerance, device=device, bounds=_bounds(allow), command=shlex.join(["koutu", *sys.argv[1:]]),
     )  # fmt: skip
     found = subject(model, weights or None, options.parse_options(option))

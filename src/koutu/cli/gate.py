@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from koutu.cli import options
-from koutu.export.defaults import ALLOWED, Sources
+from koutu.export.defaults import ALLOWED, SceneSources
 
 if TYPE_CHECKING:
     from koutu.export.early_exit.calibrate import Calibration
@@ -19,9 +19,9 @@ def gate(
     people: options.People = None,
     backgrounds: options.Backgrounds = None,
     clip: options.Films = None,
-    scenes: options.Scenes = Sources.scenes,
-    frames: options.SceneFrames = Sources.frames,
-    held_out: options.HeldOut = Sources.held_out,
+    scenes: options.Scenes = SceneSources.scenes,
+    frames: options.SceneFrames = SceneSources.frames,
+    held_out: options.HeldOut = SceneSources.held_out,
     threshold: Annotated[
         float | None,
         typer.Option(min=0.0, help="Thousandths of alpha that a frame may lose; chosen by --allowed if not given."),
@@ -29,7 +29,7 @@ def gate(
     allowed: Annotated[
         float, typer.Option(min=0.0, help="Share by which the error may get worse: 0.05 is 5 %.")
     ] = ALLOWED,
-    seed: options.Seed = Sources.seed,
+    seed: options.Seed = SceneSources.seed,
 ) -> None:
     """Calibrate when koutu video may leave a frame to the network's cheap part; written into MODEL-low.onnx.
 
@@ -41,16 +41,16 @@ def gate(
     require("calibrating")
     from koutu.engines.early_exit import parts_of
     from koutu.engines.onnxruntime import OnnxBackend
-    from koutu.export.clips import Clip, filmed, made
+    from koutu.export.clips import CalibrationClip, filmed, made
     from koutu.export.early_exit.calibrate import calibrate
     from koutu.progress import Steps
 
     options.require_packs(people, backgrounds)
     sizing = OnnxBackend(parts_of(model)[0]).network_size
     with Steps(model.name) as watch:
-        clips: list[Clip] = []
+        clips: list[CalibrationClip] = []
         if people and backgrounds:
-            clips += made(Sources(people, backgrounds, scenes, frames, held_out, seed), sizing, watch)
+            clips += made(SceneSources(people, backgrounds, scenes, frames, held_out, seed), sizing, watch)
         clips += [filmed(path, sizing) for path in clip or []]
         found = calibrate(model, clips, threshold=threshold, allowed=allowed, watch=watch)
     for line in _lines(found):

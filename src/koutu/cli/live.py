@@ -9,7 +9,7 @@ import typer
 from koutu.cli import options
 from koutu.cli.options import load_backend, make_hints
 from koutu.defaults import DEVICE
-from koutu.live.options import Encoding, Options, Patience, Quality, Reading
+from koutu.live.options import Encoding, LiveOptions, Patience, Quality, Reading
 
 if TYPE_CHECKING:
     from koutu.engines.backend import Backend
@@ -72,7 +72,7 @@ def live(
     ] = "auto",
     hold: Annotated[
         float, typer.Option(min=1.0, help="Pictures a second below which auto makes the network smaller.")
-    ] = Options.hold,
+    ] = LiveOptions.hold,
     refine: options.Refine = Quality.refine,
     decontaminate: options.Decontaminate = Quality.decontaminate,
     audio: options.Audio = Reading.audio,
@@ -97,17 +97,17 @@ def live(
     koutu live rtsp://camera.local/main -o rtmp://example.org/live/KEY -b '#204060'
     koutu live talk.mp4 -o live/talk.m3u8 --loop
     """
-    from koutu.live.controls import Desk, Settings
+    from koutu.live.controls import Desk, LiveSettings
     from koutu.live.microphone import microphone_of
     from koutu.live.run import Live
-    from koutu.live.source_address import Wish, place_of
+    from koutu.live.source_address import DeviceRequest, parse_source
     from koutu.live.terminal import Screen, summary
     from koutu.types import InputError
     from koutu.zoo import CHOICE
 
     if microphone and not audio:
         raise InputError("expected sound with --microphone, got --no-audio; leave one of them out")
-    place = place_of(source, Wish(_size(size), fps or None, _pairs(input_option)))
+    place = parse_source(source, DeviceRequest(_size(size), fps or None, _pairs(input_option)))
     screen, models = Screen(), [*model, *CHOICE]
 
     def load(name: str, gated: bool | None) -> "Backend":
@@ -115,12 +115,12 @@ def live(
         more = (weights, option) if name == models[0] else ("", [])
         return load_backend(name, engine, device, threads, *more, gate=gated, steady=steady)
 
-    settings = Settings(background[0], models[0], gate, mirror, size=_share(network_size))
+    settings = LiveSettings(background[0], models[0], gate, mirror, size=_share(network_size))
     desk = Desk(settings, load, fit=fit.value, tell=screen.tell)
     _offer(desk, [*background, *OFFERED], models)
     run = Live(
         place, out, desk, hints=make_hints(None, mask, plate, "", -1, plate_fixed), tell=screen.tell,
-        options=Options(
+        options=LiveOptions(
             Reading(audio, loop, patience), microphone_of(microphone) if microphone else None,
             Encoding(preset, crf, bitrate), Quality(refine, decontaminate), Patience(patience), hold, seconds or None,
         ),

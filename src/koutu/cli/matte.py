@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from koutu.cli.data import BROKEN, SHOWN, tell_broken
-from koutu.data.mattes.plan import Plan
+from koutu.data.mattes.plan import MattePlan
 from koutu.types import InputError
 
 
@@ -18,7 +18,7 @@ class Solver(str, Enum):
     knn = "knn"
 
 
-_METHOD = Solver(Plan.method)
+_METHOD = Solver(MattePlan.method)
 
 
 def matte(
@@ -34,15 +34,15 @@ def matte(
         typer.Option(
             metavar="NAME[=FILE]", help="Network that finds the person without masks; the default if not given."
         ),
-    ] = Plan.network,
+    ] = MattePlan.network,
     workers: Annotated[int, typer.Option(min=0, help="Processes that work; 0 is one for each core.")] = 0,
     long_side: Annotated[
         int, typer.Option(min=0, help="Pixels of the long side that larger pictures are shrunk to; 0 shrinks none.")
-    ] = Plan.long_side,
+    ] = MattePlan.long_side,
     method: Annotated[Solver, typer.Option(help="Method by which alpha is solved.")] = _METHOD,
     keep_pictures: Annotated[
         bool, typer.Option("--pictures", help="Write the pictures too, into src/.")
-    ] = Plan.pictures,
+    ] = MattePlan.pictures,
 ) -> None:
     """Make mattes for pictures that have masks, or nothing: a data set with alpha and clean colours to train from.
 
@@ -60,7 +60,7 @@ def matte(
 
     if masks and network:
         raise InputError("expected masks or a network that finds them, got both; leave --masks or --network out")
-    plan = Plan(network, long_side, method.value, keep_pictures)
+    plan = MattePlan(network, long_side, method.value, keep_pictures)
     with Steps(pictures.name) as progress:
         made = matte_folder(pictures, output, masks=masks, plan=plan, workers=workers, progress=progress)
     accepted, rejected, failed = (made.of(verdict) for verdict in (ACCEPTED, REJECTED, FAILED))

@@ -7,12 +7,12 @@ import typer
 
 from koutu.cli import options
 from koutu.cli.data import BROKEN, tell_broken
-from koutu.data.packs.plan import Plan
+from koutu.data.packs.plan import PackPlan
 from koutu.types import InputError
 
 if TYPE_CHECKING:
     from koutu.data.packs.sources import Source
-    from koutu.data.packs.write import Report
+    from koutu.data.packs.write import PackReport
 
 
 def pack(
@@ -24,15 +24,15 @@ def pack(
     ],
     backgrounds: Annotated[
         bool, typer.Option("--backgrounds", help="Pack pictures and videos to put people on, not people.")
-    ] = Plan.backgrounds,
+    ] = PackPlan.backgrounds,
     emptied: Annotated[
         list[str],
         typer.Option(metavar="NAME", help="A set of people whose places are wanted, without them; several."),
     ] = [],  # noqa: B006
     long_side: Annotated[
         int, typer.Option(min=0, help="Most pixels of the long side; 0 is 448 of people, 640 of backgrounds.")
-    ] = Plan.long_side,
-    frames: Annotated[int, typer.Option(min=1, help="Most frames of each clip, evenly spread.")] = Plan.frames,
+    ] = PackPlan.long_side,
+    frames: Annotated[int, typer.Option(min=1, help="Most frames of each clip, evenly spread.")] = PackPlan.frames,
     group: Annotated[
         list[str],
         typer.Option(metavar="[NAME=]REGEX", help="Finds, in a picture's name, the group that it belongs to."),
@@ -52,7 +52,7 @@ def pack(
     split: Annotated[
         list[str], typer.Option(metavar="[NAME=]SPLIT", help="Split of the set; the one to train on if not given.")
     ] = [],  # noqa: B006
-    threads: options.Readers = Plan.threads,
+    threads: options.Readers = PackPlan.threads,
 ) -> None:
     """Pack sets of people, or of backgrounds, into one file to train from: what recipes call people and backgrounds.
 
@@ -69,7 +69,7 @@ def pack(
     from koutu.progress import Steps
 
     sources = _sources(sets, {"group": group, "licence": licence, "layout": layout, "split": split})
-    plan = Plan(backgrounds, long_side, frames, exclude, threads, emptied)
+    plan = PackPlan(backgrounds, long_side, frames, exclude, threads, emptied)
     with Steps(output.name) as progress:
         report = pack_sets(sources, output, plan, progress=progress)
     for line in _told(report):
@@ -111,7 +111,7 @@ def _by_set(option: str, texts: list[str], names: list[str]) -> dict[str, str]:
     return {**({name: plain[0] for name in names} if plain else {}), **own}
 
 
-def _told(report: "Report") -> list[str]:
+def _told(report: "PackReport") -> list[str]:
     """A line a set."""
     lines = []
     for name, split in report.splits.items():

@@ -7,7 +7,7 @@ import typer
 
 from koutu.cli import options
 from koutu.cli.gate import require
-from koutu.export.defaults import TOLERANCE, Sources
+from koutu.export.defaults import TOLERANCE, SceneSources
 
 if TYPE_CHECKING:
     from koutu.export.int8.quantise import Quantised
@@ -23,9 +23,9 @@ def quantise(
     clip: options.Films = None,
     scenes: options.Scenes = 12,
     frames: options.SceneFrames = 12,
-    held_out: options.HeldOut = Sources.held_out,
+    held_out: options.HeldOut = SceneSources.held_out,
     tolerance: options.Tolerance = TOLERANCE,
-    seed: options.Seed = Sources.seed,
+    seed: options.Seed = SceneSources.seed,
 ) -> None:
     """Store a network's convolutions in eight bits, but for those that alpha depends on; ONNX Runtime and OpenVINO.
 
@@ -36,7 +36,7 @@ def quantise(
     """
     require("quantising", "onnx", "sympy")
     from koutu.engines.onnxruntime import OnnxBackend
-    from koutu.export.clips import Clip, filmed, halves, made
+    from koutu.export.clips import CalibrationClip, filmed, halves, made
     from koutu.export.int8.quantise import quantise as store
     from koutu.progress import Steps
     from koutu.zoo import packaged
@@ -45,9 +45,9 @@ def quantise(
     source = Path(model) if model.endswith(".onnx") else packaged(model)
     sizing = OnnxBackend(source).network_size
     with Steps(source.name) as watch:
-        clips: list[Clip] = [half for path in clip or [] for half in halves(filmed(path, sizing))]
+        clips: list[CalibrationClip] = [half for path in clip or [] for half in halves(filmed(path, sizing))]
         if people and backgrounds:
-            clips += made(Sources(people, backgrounds, scenes, frames, held_out, seed), sizing, watch)
+            clips += made(SceneSources(people, backgrounds, scenes, frames, held_out, seed), sizing, watch)
         found = store(source, output, clips, tolerance=tolerance, watch=watch)
     for line in _lines(found):
         print(line)

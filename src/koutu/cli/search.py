@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from koutu.cli import options
-from koutu.search.plan import Plan
+from koutu.search.plan import SearchPlan
 
 if TYPE_CHECKING:
     from koutu.search.evolve import Tried
@@ -18,16 +18,18 @@ def search(
     output: Annotated[
         Path, typer.Option("--output", "-o", readable=False, help="Folder for the search and what it finds.")
     ] = Path("search"),
-    population: Annotated[int, typer.Option(min=4, help="Networks in each generation.")] = Plan.population,
-    generations: Annotated[int, typer.Option(min=1, help="Generations, one after another.")] = Plan.generations,
-    clips: Annotated[int, typer.Option(min=1, help="Held-out scenes that each network is judged on.")] = Plan.clips,
-    engine: Annotated[str, typer.Option(help="Engine whose time counts: onnxruntime or openvino.")] = Plan.engine,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the engine.")] = Plan.threads,
+    population: Annotated[int, typer.Option(min=4, help="Networks in each generation.")] = SearchPlan.population,
+    generations: Annotated[int, typer.Option(min=1, help="Generations, one after another.")] = SearchPlan.generations,
+    clips: Annotated[
+        int, typer.Option(min=1, help="Held-out scenes that each network is judged on.")
+    ] = SearchPlan.clips,
+    engine: Annotated[str, typer.Option(help="Engine whose time counts: onnxruntime or openvino.")] = SearchPlan.engine,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the engine.")] = SearchPlan.threads,
     budget_ms: Annotated[
         float | None,
         typer.Option(min=0.0, help="Most milliseconds a frame of the network chosen; the front's knee if not given."),
-    ] = Plan.budget,
-    seed: options.Seed = Plan.seed,
+    ] = SearchPlan.budget,
+    seed: options.Seed = SearchPlan.seed,
 ) -> None:
     """Search tmodnet's shape for this machine: supernet, latency table, evolution. The same command goes on.
 
@@ -46,7 +48,7 @@ def search(
     from koutu.train.watch import Bar
     from koutu.types import OutputError
 
-    plan = Plan(population, generations, clips, engine=engine, threads=threads, budget=budget_ms, seed=seed)
+    plan = SearchPlan(population, generations, clips, engine=engine, threads=threads, budget=budget_ms, seed=seed)
     given = read_recipe(recipe, changes or [])
     try:
         output.mkdir(parents=True, exist_ok=True)

@@ -7,25 +7,25 @@ from typing import Annotated
 import typer
 
 from koutu.cli import options
-from koutu.server.settings import Limits, Settings
+from koutu.server.settings import Limits, ServerSettings
 
 
 def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on: 127.0.0.1 is this machine alone, 0.0.0.0 every network of it.")
-    ] = Settings.host,
+    ] = ServerSettings.host,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")
-    ] = Settings.port,
-    model: options.Model = Settings.model,
+    ] = ServerSettings.port,
+    model: options.Model = ServerSettings.model,
     engine: options.Engine = "",
-    device: options.Device = Settings.device,
+    device: options.Device = ServerSettings.device,
     token: Annotated[
         str, typer.Option(envvar="KOUTU_TOKEN", help="Secret that clients must send; better given in KOUTU_TOKEN.")
-    ] = Settings.token,
+    ] = ServerSettings.token,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen beyond this machine without a token.")
-    ] = Settings.insecure,
+    ] = ServerSettings.insecure,
     allow_host: Annotated[
         list[str], typer.Option(help="Further name that this server is reached by; give it again for more.")
     ] = [],  # noqa: B006
@@ -35,25 +35,25 @@ def serve(
     jobs_folder: Annotated[
         Path | None,
         typer.Option(readable=False, help="Folder that keeps finished videos over a restart; none does if not given."),
-    ] = Settings.jobs_folder,
+    ] = ServerSettings.jobs_folder,
     workers: Annotated[
         int, typer.Option(min=0, help="Pictures and live frames worked on at one time; 0 is one for each core.")
-    ] = Settings.workers,
+    ] = ServerSettings.workers,
     threads: Annotated[
         int, typer.Option(min=0, help="Threads of the engine for each of them; 0 leaves their number to it.")
-    ] = Settings.threads,
+    ] = ServerSettings.threads,
     cert: Annotated[
         Path | None, typer.Option(readable=False, help="TLS certificate (PEM), which other people's cameras need.")
-    ] = Settings.cert,
+    ] = ServerSettings.cert,
     key: Annotated[
         Path | None, typer.Option(readable=False, help="Private key (PEM) of the certificate.")
-    ] = Settings.key,
+    ] = ServerSettings.key,
     ice_server: Annotated[
         list[str], typer.Option(help="stun: or turn: address for WebRTC from afar; give it again for more.")
     ] = [],  # noqa: B006
     trust_proxy: Annotated[
         str, typer.Option(help="Address of the proxy whose X-Forwarded headers count; nobody's if not given.")
-    ] = Settings.trust_proxy,
+    ] = ServerSettings.trust_proxy,
     upload_mb: Annotated[int, typer.Option(min=1, help="Largest picture taken, in megabytes.")] = Limits.upload_mb,
     megapixels: Annotated[int, typer.Option(min=1, help="Largest picture taken, in megapixels.")] = Limits.megapixels,
     requests: Annotated[
@@ -84,7 +84,7 @@ def serve(
         upload_mb=upload_mb, megapixels=megapixels, requests=requests, video_mb=video_mb, video_seconds=video_seconds,
         jobs=jobs, keep_minutes=keep_minutes, viewers=viewers, idle_seconds=idle_seconds,
     )  # fmt: skip
-    settings = Settings(
+    settings = ServerSettings(
         host=host, port=port, model=model, engine=engine or None, device=device, token=token,
         allow_hosts=tuple(allow_host), allow_origins=tuple(allow_origin), jobs_folder=jobs_folder,
         workers=workers, threads=threads, limits=limits, cert=cert, key=key,

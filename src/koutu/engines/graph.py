@@ -32,7 +32,7 @@ class Port:
     zero: int = 0
 
 
-class Graph(Protocol):
+class RunnableGraph(Protocol):
     """A network's file, ready to run."""
 
     engine: str  # for reports
@@ -44,7 +44,7 @@ class Graph(Protocol):
         ...
 
 
-def open_graph(path: Path, kind: str, *, device: str = "cpu", threads: int = 0) -> Graph:
+def open_graph(path: Path, kind: str, *, device: str = "cpu", threads: int = 0) -> RunnableGraph:
     """The file on its engine: kind "onnx" on ONNX Runtime ("cpu" or "cuda"), "tflite" on LiteRT ("cpu")."""
     if not path.is_file():
         raise ModelError(f"expected a model file at {path}, found none; check the path")

@@ -7,7 +7,7 @@ import numpy as np
 
 from koutu import metrics
 from koutu.data.sets.open import Example
-from koutu.evaluation.settings import Settings
+from koutu.evaluation.settings import MeasureSettings
 from koutu.foreground import decontaminate
 from koutu.metrics.no_reference import flicker, uncertain_share
 from koutu.types import Alpha, InputError, Rgb
@@ -46,7 +46,7 @@ RANKED = ("mad", "far_mad", "flicker", "uncertain")  # the first of these that a
 class Scorer:
     """Scores the mattes of one clip in order, by one network. `overwrites`: it was given the trimap."""
 
-    settings: Settings
+    settings: MeasureSettings
     still: bool
     overwrites: bool = False
     _before: tuple[Example, Alpha] | None = None

@@ -9,7 +9,7 @@ import numpy as np
 
 from koutu.evaluation.curves import chart
 from koutu.evaluation.recovery import AFTER, FLOOR, HOLD, KINDS, TOLERANCE
-from koutu.evaluation.result import Run
+from koutu.evaluation.result import Evaluation
 
 EXPLAINED = (
     f"Frames until MAD is normal again, for {HOLD} frames on end: at most {1 + TOLERANCE:g} times that of the same "
@@ -34,12 +34,12 @@ class Recovered:
     memory: bool
 
 
-def recoveries(run: Run) -> dict[str, dict[str, dict[str, Any]]]:
+def recoveries(run: Evaluation) -> dict[str, dict[str, dict[str, Any]]]:
     """network → kind → the fields of `Recovered`; without kinds that have no meaning for a network or a set."""
     return {model: {kind: vars(found) for kind, found in kinds.items()} for model, kinds in summed_up(run).items()}
 
 
-def summed_up(run: Run) -> dict[str, dict[str, Recovered]]:
+def summed_up(run: Evaluation) -> dict[str, dict[str, Recovered]]:
     """network → kind → `Recovered`; empty where nothing was tried."""
     found: dict[str, dict[str, Recovered]] = {}
     for model in run.models:
@@ -59,7 +59,7 @@ def recovered(trials: Sequence[Mapping[str, Any]]) -> Recovered:
     )  # fmt: skip
 
 
-def lines(run: Run) -> Iterator[str]:
+def lines(run: Evaluation) -> Iterator[str]:
     """For a terminal: a line a kind, "median, worst" frames of every network; and what could not be tried."""
     found = summed_up(run)
     if any(found.values()):
@@ -74,7 +74,7 @@ def lines(run: Run) -> Iterator[str]:
         yield f"memory not tried on {len(untried)} clip(s), first: {untried[0].clip}: {untried[0].untried}"
 
 
-def section(run: Run) -> Iterator[str]:
+def section(run: Evaluation) -> Iterator[str]:
     """The same as HTML, with curves of the mean error after each mishap."""
     found = summed_up(run)
     if not any(found.values()):
@@ -102,7 +102,7 @@ def _shown(found: Recovered | None) -> str:
     return f"{found.median:g}, {worst} ({found.extra:+.1f} %)"
 
 
-def _excess(run: Run, model: str, kind: str) -> list[float]:
+def _excess(run: Evaluation, model: str, kind: str) -> list[float]:
     """Mean over clips of what the error is above normal, frame by frame; empty without a memory."""
     tried = [t for r in run.results if r.model == model for t in r.trials if t["kind"] == kind and t["errors"]]
     if not tried:

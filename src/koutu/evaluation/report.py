@@ -12,7 +12,7 @@ from koutu.evaluation.curves import chart
 from koutu.evaluation.gallery import PANELS
 from koutu.evaluation.measure import COLUMNS, HIGHER, badness
 from koutu.evaluation.published import PUBLISHED
-from koutu.evaluation.result import ClipResult, Run
+from koutu.evaluation.result import ClipResult, Evaluation
 from koutu.evaluation.table import Table, best
 
 WORST = 12  # of each network
@@ -31,7 +31,7 @@ svg{max-width:100%;height:auto}dt{font-weight:600}code{overflow-wrap:anywhere}
 """
 
 
-def page(table: Table, run: Run, cards: Mapping[str, str]) -> str:
+def page(table: Table, run: Evaluation, cards: Mapping[str, str]) -> str:
     """The HTML of a run; cards: network → what a reader should know of it, one paragraph."""
     title = f"koutu eval · {run.data['name']}"
     parts = [
@@ -50,7 +50,7 @@ def page(table: Table, run: Run, cards: Mapping[str, str]) -> str:
     )
 
 
-def _head(table: Table, run: Run) -> Iterator[str]:
+def _head(table: Table, run: Evaluation) -> Iterator[str]:
     data = run.data
     where = f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, koutu {__version__}"
     today = datetime.now(timezone.utc).date().isoformat()
@@ -101,7 +101,7 @@ def _cell(table: Table, name: str, column: str) -> str:
     return f"<td{mark}>{cell.mean:.4g}{interval}{against if cell.clips > 1 else ''}</td>"
 
 
-def _worst(run: Run) -> Iterator[str]:
+def _worst(run: Evaluation) -> Iterator[str]:
     yield f"<h2>Worst cases first</h2><p>Left to right: {', '.join(PANELS)}. Error: red too much, blue too little.</p>"
     for name in run.models:
         shown = [r for r in run.results if r.model == name and r.picture and (run.folder / r.picture).is_file()]
@@ -110,7 +110,7 @@ def _worst(run: Run) -> Iterator[str]:
             yield _figure(run, result)
 
 
-def _figure(run: Run, result: ClipResult) -> str:
+def _figure(run: Evaluation, result: ClipResult) -> str:
     data = base64.b64encode((run.folder / result.picture).read_bytes()).decode()
     row = result.rows[result.worst]
     figures = ", ".join(f"{column} {value:.3g}" for column, value in row.items())
@@ -121,7 +121,7 @@ def _figure(run: Run, result: ClipResult) -> str:
     )
 
 
-def _curves(run: Run) -> Iterator[str]:
+def _curves(run: Evaluation) -> Iterator[str]:
     clips = list(dict.fromkeys(r.clip for r in run.results if not r.still and len(r.rows) > 1))
     if not clips:
         return
@@ -137,7 +137,7 @@ def _curves(run: Run) -> Iterator[str]:
                 yield f"<figure>{chart(column, lines)}<figcaption>{_escape(COLUMNS[column])}</figcaption></figure>"
 
 
-def _cards(run: Run, cards: Mapping[str, str]) -> Iterator[str]:
+def _cards(run: Evaluation, cards: Mapping[str, str]) -> Iterator[str]:
     yield "<h2>Networks</h2><dl>"
     for name, ran in run.models.items():
         own = [r for r in run.results if r.model == name]
@@ -149,7 +149,7 @@ def _cards(run: Run, cards: Mapping[str, str]) -> Iterator[str]:
     yield "</dl>"
 
 
-def _broken(run: Run) -> Iterator[str]:
+def _broken(run: Evaluation) -> Iterator[str]:
     found = {(b["name"], b["reason"]): None for r in run.results for b in r.broken}
     found |= {(b["name"], b["reason"]): None for b in run.data["broken"]}
     if found:

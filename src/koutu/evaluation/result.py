@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from koutu.evaluation.settings import Settings
+from koutu.evaluation.settings import MeasureSettings
 
 
 @dataclass
@@ -26,11 +26,11 @@ class ClipResult:
 
 
 @dataclass(frozen=True)
-class Run:
+class Evaluation:
     """What was evaluated: networks by the names they go by, the set, the settings; and every result."""
 
     models: dict[str, str]  # name → what ran
     data: dict[str, Any]
-    settings: Settings
+    settings: MeasureSettings
     results: list[ClipResult]
     folder: Path

@@ -16,8 +16,8 @@ from koutu.engines.backend import Backend
 from koutu.evaluation import recovery
 from koutu.evaluation.gallery import Gallery
 from koutu.evaluation.measure import Scorer, badness
-from koutu.evaluation.result import ClipResult, Run
-from koutu.evaluation.settings import Settings
+from koutu.evaluation.result import ClipResult, Evaluation
+from koutu.evaluation.settings import MeasureSettings
 from koutu.files import folder as make_folder
 from koutu.files import whole_file
 from koutu.matting.hints import Hints
@@ -36,17 +36,17 @@ def evaluate(
     data: DataSet,
     folder: Path,
     *,
-    settings: Settings | None = None,
+    settings: MeasureSettings | None = None,
     guess: Callable[[Frame], Any] | None = None,
     progress: Progress = lambda done, total, clip: None,
-) -> Run:
+) -> Evaluation:
     """Run every network on every clip as `Matter` does for users, and write a line a clip and network to the folder.
 
     A folder that holds part of the same run is taken up where it ended; one of another run raises InputError. guess:
     a Matter whose alpha stands for masks that networks need (`Hints`). A network that fails on a clip gets its error as
     result, a broken file is listed with its clip; neither stops the run.
     """
-    settings = settings or Settings()
+    settings = settings or MeasureSettings()
     head = {
         "koutu": 1, "models": {name: backend.name for name, backend in models.items()}, "settings": asdict(settings),
         "data": {"name": data.name, "layout": data.layout, "split": data.split, "root": str(data.root),
@@ -66,13 +66,13 @@ def evaluate(
             _append(folder / ROWS, asdict(result))
             results.append(result)
     progress(len(data.clips), len(data.clips), "")
-    return Run(head["models"], head["data"], settings, results, folder)
+    return Evaluation(head["models"], head["data"], settings, results, folder)
 
 
 def _on_clip(
     models: Mapping[str, Backend],
     clips: tuple[Clip, Clip],
-    settings: Settings,
+    settings: MeasureSettings,
     guess: Callable[[Frame], Any] | None,
     gallery: Gallery,
 ) -> list[ClipResult]:
@@ -106,7 +106,7 @@ def _try(stages: "Sequence[_Stage]", clip: Clip, other: Clip) -> None:
 class _Stage:
     """One network on one clip."""
 
-    def __init__(self, name: str, backend: Backend, clip: Clip, settings: Settings, guess: Any):
+    def __init__(self, name: str, backend: Backend, clip: Clip, settings: MeasureSettings, guess: Any):
         self.result = ClipResult(name, clip.name, clip.still)
         self.matter = Matter(backend, hints=Hints(mask="auto", guess=guess) if guess else None)
         self.scorer = Scorer(settings, clip.still, overwrites="trimap" in backend.needs)

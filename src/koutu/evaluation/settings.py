@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Settings:
+class MeasureSettings:
     """What is measured beside the plain errors.
 
     perceptual: Gradient and Connectivity; video: dtSSD, flicker; recovery: clips again with a wrong memory, and with
@@ -19,7 +19,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TestSetRecipe:
     """frames: of a clip, 1 for stills; moves: layers glide; size: (H, W) of the canvas, or the cut-out's own."""
 
     seed: int = 0

@@ -5,21 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from koutu.evaluation.measure import COLUMNS
-from koutu.evaluation.result import Run
+from koutu.evaluation.result import Evaluation
 from koutu.evaluation.table import Table, clip_means, save
 
 _TITLE = 31  # characters of a sheet's title, at most
 _COLUMNS = 16_000  # of a sheet, at most
 
 
-def write_workbook(table: Table, run: Run, path: Path) -> None:
+def write_workbook(table: Table, run: Evaluation, path: Path) -> None:
     """The workbook as a file; raises OutputError, and ModuleNotFoundError without openpyxl."""
     buffer = io.BytesIO()
     workbook(table, run).save(buffer)
     save(path, buffer.getvalue())
 
 
-def workbook(table: Table, run: Run) -> Any:
+def workbook(table: Table, run: Evaluation) -> Any:
     """An openpyxl Workbook, not saved."""
     from openpyxl import Workbook
 
@@ -43,7 +43,7 @@ def workbook(table: Table, run: Run) -> Any:
     return book
 
 
-def _recoveries(book: Any, run: Run) -> None:
+def _recoveries(book: Any, run: Evaluation) -> None:
     """A row a network, clip and kind; no sheet where memories were not tried."""
     tried = [(r, trial) for r in run.results for trial in r.trials]
     if tried:
@@ -53,7 +53,7 @@ def _recoveries(book: Any, run: Run) -> None:
             sheet.append([r.model, r.clip, *(trial[key] for key in ("kind", "frames", "back"))])
 
 
-def _frames(sheet: Any, column: str, run: Run) -> None:
+def _frames(sheet: Any, column: str, run: Evaluation) -> None:
     longest = min(_COLUMNS, max((len(r.rows) for r in run.results), default=0))
     sheet.append(["model", "clip", *range(longest)])
     for r in run.results:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from koutu.evaluation.measure import COLUMNS, HIGHER
 from koutu.evaluation.recoveries import lines as recovery_lines
 from koutu.evaluation.recoveries import recoveries
-from koutu.evaluation.result import ClipResult, Run
+from koutu.evaluation.result import ClipResult, Evaluation
 from koutu.files import whole_file
 from koutu.types import OutputError
 
@@ -55,7 +55,7 @@ class Table:
     broken: int  # files and pairs of the set that could not be used
 
 
-def sum_up(run: Run, *, seed: int = 0) -> Table:
+def sum_up(run: Evaluation, *, seed: int = 0) -> Table:
     """Means over frames, then over clips; resampled `RESAMPLES` times over clips, for every network alike."""
     clips = {name: {r.clip: clip_means(r) for r in run.results if r.model == name and r.rows} for name in run.models}
     found = {column for means in clips.values() for clip in means.values() for column in clip}
@@ -100,7 +100,7 @@ def _cell(clips: dict[str, dict[str, dict[str, float]]], name: str, first: str, 
     return Cell(cell.mean, cell.low, cell.high, cell.clips, float(np.mean(differences)), low, high)
 
 
-def text(table: Table, run: Run) -> list[str]:
+def text(table: Table, run: Evaluation) -> list[str]:
     """Lines for a terminal: a line a column, a few networks beside each other, the best of each marked."""
     names, lines = list(table.rows), []
     for block in (names[i : i + BESIDE] for i in range(0, len(names), BESIDE)):
@@ -139,7 +139,7 @@ def _shown(table: Table, name: str, column: str) -> str:
     return f"{cell.mean:.4g} ±{(cell.high - cell.low) / 2:.2g}{mark}"
 
 
-def write(table: Table, run: Run, folder: Path) -> list[Path]:
+def write(table: Table, run: Evaluation, folder: Path) -> list[Path]:
     """results.json and results.csv (a row a network and clip); the paths."""
     paths = [folder / "results.json", folder / "results.csv"]
     overall = {name: {c: asdict(cell) for c, cell in cells.items()} for name, cells in table.rows.items()}
@@ -157,7 +157,7 @@ def _of_clip(result: ClipResult) -> dict[str, Any]:
     return asdict(result) | {"mean": clip_means(result)}
 
 
-def _csv(table: Table, run: Run) -> str:
+def _csv(table: Table, run: Evaluation) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["model", "clip", "frames", "broken", "error", *table.columns])

@@ -8,7 +8,7 @@ from typing import Any
 
 from koutu.engines.exported.card import ANY, MARK, VERSION, sha256_of
 from koutu.export.job import Converted, Job, versions
-from koutu.export.parity import Bounds, Figures
+from koutu.export.parity import Bounds, ClipDifference
 from koutu.export.subject import Subject
 from koutu.machine import cpu_name
 
@@ -20,7 +20,7 @@ TO_NORMALISE = "divide levels by 255; the network's own normalisation is inside"
 class Proof:
     """What the parity check found. why_not: the file cannot run here; quality, eight: of int8, clips and layers."""
 
-    figures: Sequence[Figures] = ()
+    figures: Sequence[ClipDifference] = ()
     bounds: Bounds | None = None
     engine: str = ""
     why_not: str = ""

@@ -13,7 +13,7 @@ from koutu.color import to_rgb
 from koutu.data.packs.pack import Pack, split
 from koutu.data.scenes.config import SceneConfig
 from koutu.data.scenes.sample import Scenes
-from koutu.export.defaults import Sources
+from koutu.export.defaults import SceneSources
 from koutu.media.reader import open_video
 from koutu.types import InputError
 
@@ -25,14 +25,14 @@ Watch = Callable[[int, int, str], None]  # done, of how many, what is going on
 
 
 @dataclass(frozen=True)
-class Clip:
+class CalibrationClip:
     """Pictures (T, h, w, 3) uint8 in the network's size; pha (T, h, w) uint8 where the truth is known."""
 
     src: NDArray[Any]
     pha: NDArray[Any] | None = None
 
 
-def made(given: Sources, sizing: Sizing, watch: Watch = lambda *_: None) -> Iterator[Clip]:
+def made(given: SceneSources, sizing: Sizing, watch: Watch = lambda *_: None) -> Iterator[CalibrationClip]:
     """Scenes of people that training held out, on the packed places, in landscape and every third upright.
 
     Raises InputError for packs that cannot be read.
@@ -45,23 +45,23 @@ def made(given: Sources, sizing: Sizing, watch: Watch = lambda *_: None) -> Iter
         watch(i, given.scenes, "making scenes")
         size = sizing(SIZES[i % len(SIZES)])
         scene = scenes(np.random.default_rng((_SEED, given.seed, i)), size, given.frames)
-        yield Clip(scene.src, scene.pha)
+        yield CalibrationClip(scene.src, scene.pha)
 
 
-def filmed(path: Path, sizing: Sizing, *, frames: int = 120) -> Clip:
+def filmed(path: Path, sizing: Sizing, *, frames: int = 120) -> CalibrationClip:
     """The first frames of a film; raises InputError if there are not at least two."""
     with open_video(path) as reader:
         size = sizing(reader.size)
         pictures = [to_rgb(frame.picture, size) for frame in islice(reader, frames)]
     if len(pictures) < 2:
         raise InputError(f"{path}: expected a film of two frames or more, got {len(pictures)}; give a longer one")
-    return Clip(np.stack(pictures))
+    return CalibrationClip(np.stack(pictures))
 
 
-def halves(clip: Clip) -> list[Clip]:
+def halves(clip: CalibrationClip) -> list[CalibrationClip]:
     """One clip as two, the second of which is later."""
     middle = len(clip.src) // 2
     return [
-        Clip(clip.src[part], None if clip.pha is None else clip.pha[part])
+        CalibrationClip(clip.src[part], None if clip.pha is None else clip.pha[part])
         for part in (slice(middle), slice(middle, None))
     ]

@@ -9,7 +9,7 @@ ALLOWED = 0.05  # by which the gate may make a made scene's error worse, on aver
 
 
 @dataclass(frozen=True)
-class Sources:
+class SceneSources:
     """Packs that scenes are made of, how many of how many frames, and which groups training left out (1 in …)."""
 
     people: Path

@@ -46,7 +46,7 @@ BOUNDS = {
 
 
 @dataclass(frozen=True)
-class Figures:
+class ClipDifference:
     """What it differs by over the frames of a clip; `size`: (H, W) of the pictures."""
 
     clip: str
@@ -104,22 +104,22 @@ class Reference:
 
 def compared(
     found: Sequence[NDArray[np.float32]], true: Sequence[NDArray[np.float32]], clip: str, size: tuple[int, int]
-) -> Figures:
+) -> ClipDifference:
     """Figures of two sequences of alphas; NaN where there are alphas that are no numbers."""
     if not all(np.isfinite(pha).all() for pha in (*found, *true)):
-        return Figures(clip, len(found), size, nan, nan, nan)
+        return ClipDifference(clip, len(found), size, nan, nan, nan)
     off = [np.abs(a - b) for a, b in zip(found, true, strict=True)]
     steps = [
         dtssd(np.clip(a, 0, 1), np.clip(b, 0, 1), np.clip(after, 0, 1), np.clip(then, 0, 1))
         for (a, after), (b, then) in zip(pairwise(found), pairwise(true), strict=True)
     ]
     worst, mean = max(float(x.max()) for x in off), float(np.mean([x.mean() for x in off]))
-    return Figures(clip, len(off), size, worst, mean, PRINTED["dtssd"] * float(np.mean(steps)))
+    return ClipDifference(clip, len(off), size, worst, mean, PRINTED["dtssd"] * float(np.mean(steps)))
 
 
 def figures(
     backend: ExportedBackend, module: Deployed, clips: Sequence[Path], frames: int, watch: Watch
-) -> list[Figures]:
+) -> list[ClipDifference]:
     """How the file differs from torch on each clip, and where its size is any, on the first one upright too."""
     plans = [(clip, frames, False) for clip in clips]
     if module.geometry.size is None:
@@ -143,7 +143,7 @@ def largest_on_noise(backend: Any, module: Deployed) -> float:
     return compared(rolled_out(backend, rgb), rolled_out(Reference(module), rgb), "noise", size).largest
 
 
-def require_parity(found: Sequence[Figures], bounds: Bounds, name: str, true: str, remedy: str) -> None:
+def require_parity(found: Sequence[ClipDifference], bounds: Bounds, name: str, true: str, remedy: str) -> None:
     """Raise ParityError with the figures of the first clip that is beyond the bounds; `true`: what `name` should do."""
     for row in found:
         if not row.within(bounds):

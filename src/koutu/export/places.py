@@ -15,7 +15,7 @@ from koutu.types import OutputError
 
 
 @dataclass(frozen=True)
-class Place:
+class ExportPath:
     """The folder, and what all names in it begin with."""
 
     folder: Path
@@ -27,7 +27,7 @@ class Place:
         return self.folder / f"{self.stem}.json"
 
 
-def place(out: Path, name: str, target: Target) -> Place:
+def export_path(out: Path, name: str, target: Target) -> ExportPath:
     """Of what -o names; raises OutputError for another target's ending, a folder that is not there, another's card."""
     suffix = out.suffix.lower()
     others = {ending for other in TARGETS.values() for ending in other.suffixes} | {".json", ".bin", ".om", ".pt"}
@@ -39,7 +39,7 @@ def place(out: Path, name: str, target: Target) -> Place:
         raise OutputError(f"expected a name for the export with -o, got {str(out)!r}; for example -o koutu")
     if not out.parent.is_dir():
         raise OutputError(f"{out}: expected a folder that is there, found no {out.parent}; make it first")
-    found = Place(out.parent, stem)
+    found = ExportPath(out.parent, stem)
     if target.suffixes:  # others hold their card inside their folder
         _require_own(found.card, name)
     return found
@@ -56,7 +56,7 @@ def _require_own(card: Path, target: str) -> None:
 
 
 @contextmanager
-def aside(target: Place) -> Iterator[Path]:
+def aside(target: ExportPath) -> Iterator[Path]:
     """A folder beside the target to work in, gone afterwards; raises OutputError if nothing can be written there."""
     work = target.folder / f".{secrets.token_hex(4)}.part"
     try:
@@ -69,7 +69,7 @@ def aside(target: Place) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def put(made: Sequence[Path], target: Place) -> None:
+def put(made: Sequence[Path], target: ExportPath) -> None:
     """Move what was made to the target's folder, in order; what was there under these names goes first, then its card.
 
     Raises OutputError, leaving none of the new files, if one cannot be moved.

@@ -1,4 +1,4 @@
-"""An export from the wish to the card: converted aside, held against torch, and only then put in its place."""
+"""An export from the request to the card: converted aside, held against torch, and only then put in its place."""
 
 import json
 import platform
@@ -12,13 +12,13 @@ from typing import Any
 from koutu.engines.exported.backend import ExportedBackend
 from koutu.engines.exported.card import ANY
 from koutu.export import card
-from koutu.export.defaults import FRAMES, TOLERANCE, Sources
+from koutu.export.defaults import FRAMES, TOLERANCE, SceneSources
 from koutu.export.deployed import Deployed
 from koutu.export.geometry import Size, geometry
 from koutu.export.int8.convert import Eight, quality, to_bytes
 from koutu.export.job import Converted, Job, Watch
-from koutu.export.parity import BOUNDS, Bounds, Figures, figures, require_parity
-from koutu.export.places import aside, place, put
+from koutu.export.parity import BOUNDS, Bounds, ClipDifference, figures, require_parity
+from koutu.export.places import aside, export_path, put
 from koutu.export.subject import Subject
 from koutu.export.targets import onnx as to_onnx
 from koutu.export.targets.table import Target, check_told, choose, converter_of, require_tools, target_of
@@ -43,7 +43,7 @@ class Request:
     ratio: Fraction | None = None
     refine: bool = False
     clips: tuple[Path, ...] = ()
-    scenes: Sources | None = None
+    scenes: SceneSources | None = None
     frames: int = FRAMES
     tolerance: float = TOLERANCE
     bounds: Bounds | None = None
@@ -59,7 +59,7 @@ class Exported:
 
     card: Path
     files: tuple[Path, ...]
-    figures: tuple[Figures, ...]
+    figures: tuple[ClipDifference, ...]
     bounds: Bounds
     content: Mapping[str, Any]
 
@@ -72,7 +72,7 @@ def export(request: Request, subject: Subject, watch: Watch = lambda *_: None) -
     """
     target = target_of(request.target)
     request = checked(request, target, subject)
-    goal = place(request.out, request.target, target)
+    goal = export_path(request.out, request.target, target)
     require_tools(request.target)
     for clip in request.clips:
         open_video(clip).close()

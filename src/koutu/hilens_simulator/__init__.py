@@ -3,7 +3,7 @@
 python -m koutu.hilens_simulator SKILL_FOLDER --video talk.mp4 -o out.mp4
 """
 
-from koutu.hilens_simulator.run import Run, simulate
+from koutu.hilens_simulator.run import SkillRun, simulate
 from koutu.hilens_simulator.session import Session
 
-__all__ = ["Run", "Session", "simulate"]
+__all__ = ["Session", "SkillRun", "simulate"]

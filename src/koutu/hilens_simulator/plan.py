@@ -31,7 +31,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FaultPlan:
     """All faults of a run; `parse` reads them from text."""
 
     faults: tuple[Fault, ...] = ()
@@ -44,7 +44,7 @@ class Plan:
         return None
 
 
-def parse(text: str) -> Plan:
+def parse(text: str) -> FaultPlan:
     """`lose@40=2,infer@10..12=17,size@20=322x180` as a plan; raises InputError."""
     faults = []
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -58,7 +58,7 @@ def parse(text: str) -> Plan:
         fault = Fault(match[1], first, int(match[3] or first), match[4] or "")
         _check(fault, part)
         faults.append(fault)
-    return Plan(tuple(faults))
+    return FaultPlan(tuple(faults))
 
 
 def _check(fault: Fault, part: str) -> None:

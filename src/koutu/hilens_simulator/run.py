@@ -18,14 +18,14 @@ FILMS = (".mp4", ".mkv", ".mov", ".h264")
 
 
 @dataclass(frozen=True)
-class Run:
+class SkillRun:
     """How a skill ended: its exit code, 128 + the signal that killed it, and everything it said."""
 
     code: int
     log: tuple[str, ...]
 
 
-def simulate(session: Session, *, echo: Callable[[str], object] = lambda _: None) -> Run:
+def simulate(session: Session, *, echo: Callable[[str], object] = lambda _: None) -> SkillRun:
     """Run `session.skill` to its end; `echo` gets every line of its log as it comes.
 
     The film at `session.out` appears when the skill is done, whatever its exit code, if anything was shown; not where
@@ -49,7 +49,7 @@ def simulate(session: Session, *, echo: Callable[[str], object] = lambda _: None
         if part is not None:
             part.unlink(missing_ok=True)
             whole_mark(part).unlink(missing_ok=True)
-    return Run(code if code >= 0 else 128 - code, tuple(log))
+    return SkillRun(code if code >= 0 else 128 - code, tuple(log))
 
 
 def _run(session: Session, echo: Callable[[str], object]) -> tuple[int, list[str]]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from koutu.hilens_simulator.plan import Plan, parse
+from koutu.hilens_simulator.plan import FaultPlan, parse
 
 VARIABLE = "KOUTU_HILENS"
 
@@ -34,7 +34,7 @@ class Session:
     crf: int = 12
     check_value: str = ""
     bucket: str = ""
-    plan: Plan = field(default_factory=Plan, init=False, repr=False, compare=False)
+    plan: FaultPlan = field(default_factory=FaultPlan, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Read the faults, so that a mistake in them shows before anything runs."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from koutu.live.clock import Clock, Pace, stamp_origin
 from koutu.live.flow import SAMPLE_RATE
-from koutu.live.source_address import Place
+from koutu.live.source_address import SourceAddress
 from koutu.media.clock import Growing
 from koutu.media.demux import open_input, packets, start_of, video_stream
 from koutu.media.planes import colours_of, frame_to_yuv, turn_of, turned
@@ -54,7 +54,7 @@ class Feed:
     pace: its clock. size: (H, W) as stored; rate: pictures a second, if told; finite: it has an end that is no loss.
     """
 
-    def __init__(self, place: Place, *, clock: Clock = monotonic, audio: bool = True):
+    def __init__(self, place: SourceAddress, *, clock: Clock = monotonic, audio: bool = True):
         self.place, self._clock = place, clock
         self._container = opened(place)
         self.damaged = self.skipped = 0
@@ -163,7 +163,7 @@ def heard_in(part: av.AudioFrame, growing: Growing, start: float = 0.0) -> Heard
     return Heard(np.asarray(part.to_ndarray(), np.float32), growing.place(at, part.samples) / SAMPLE_RATE - start)
 
 
-def opened(place: Place) -> Any:
+def opened(place: SourceAddress) -> Any:
     """FFmpeg's container for a place; raises InputError that says what to do."""
     if place.kind == "file":
         return open_input(place.url)
@@ -189,7 +189,7 @@ def reason(error: BaseException) -> str:
 _EXIT = 0x54495845  # AVERROR_EXIT: a read took too long and was broken off
 
 
-def _remedy(place: Place, error: BaseException) -> str:
+def _remedy(place: SourceAddress, error: BaseException) -> str:
     code = getattr(error, "errno", None)
     if place.kind == "stream":
         return {

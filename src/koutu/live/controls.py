@@ -18,7 +18,7 @@ BLUR_STEP = 5.0
 
 
 @dataclass(frozen=True)
-class Settings:
+class LiveSettings:
     """As they are now. size: a share of the network's pixels, or AUTO."""
 
     background: str
@@ -35,7 +35,7 @@ class Desk:
     load: makes a backend. Changes raise KoutuError where they cannot be; then everything stays as it was.
     """
 
-    def __init__(self, settings: Settings, load: Load, *, fit: Fit = "cover", tell: Callable[[str], None] = print):
+    def __init__(self, settings: LiveSettings, load: Load, *, fit: Fit = "cover", tell: Callable[[str], None] = print):
         self.settings, self._load, self._tell = settings, load, tell
         self._fit: Fit = fit
         self.backgrounds: dict[str, Spec] = {}

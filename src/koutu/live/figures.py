@@ -13,7 +13,7 @@ RECENT = 5.0  # seconds that figures are of
 
 
 @dataclass(frozen=True)
-class Figures:
+class LiveStatistics:
     """Of one output. fps: shown a second; age_ms, age_95_ms: median and 95th percentile from capture to shown.
 
     source_fps: delivered by the source; dropped: its pictures, of `delivered`, that were not shown; network: (h, w).
@@ -76,16 +76,16 @@ class Record:
         """Pictures of the source from the first shown to the last."""
         return 0 if self._first is None else self._last - self._first + 1
 
-    def figures(self, source_fps: float | None, network: tuple[int, int], engine: str) -> Figures:
+    def figures(self, source_fps: float | None, network: tuple[int, int], engine: str) -> LiveStatistics:
         """Of the last seconds."""
         with self._lock:
             recent = [(at, age) for at, age in self._recent if at >= self._clock() - RECENT]
             shown, delivered = self.shown, self.delivered
         if len(recent) < 2:
-            return Figures(None, source_fps, None, None, shown, delivered, network, engine)
+            return LiveStatistics(None, source_fps, None, None, shown, delivered, network, engine)
         fps = (len(recent) - 1) / max(1e-3, recent[-1][0] - recent[0][0])
         median, most = (1000 * float(x) for x in np.percentile([age for _, age in recent], (50, 95)))
-        return Figures(fps, source_fps, median, most, shown, delivered, network, engine)
+        return LiveStatistics(fps, source_fps, median, most, shown, delivered, network, engine)
 
     def ages_ms(self) -> tuple[float, float] | None:
         """Median and 95th percentile of all ages, None before the first picture."""

@@ -12,7 +12,7 @@ CHANNELS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shot:
+class CapturedFrame:
     """A picture as it came. captured: when, in seconds of the run's clock; number: counted from 0 by the source.
 
     The frame's own time is that of the outputs: seconds since the run began, as the source's clock counts them.
@@ -37,4 +37,4 @@ class Shown:
 
     picture: Yuv420
     alpha: Alpha
-    shot: Shot
+    shot: CapturedFrame

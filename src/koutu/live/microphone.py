@@ -17,7 +17,7 @@ from koutu.live.connection import OPEN_SECONDS, READ_SECONDS, Heard, Lost, heard
 from koutu.live.flow import SAMPLE_RATE, Sound
 from koutu.live.options import Reading
 from koutu.live.source import LONGEST_WAIT
-from koutu.live.source_address import Place, is_device_format
+from koutu.live.source_address import SourceAddress, is_device_format
 from koutu.media.clock import Growing
 from koutu.types import InputError
 
@@ -28,7 +28,7 @@ SETTLE = 0.3  # seconds not passed on: what lay in the device's buffer, and how 
 DRIFT = 0.2  # seconds that a device's clock may part from the run's before its sound is placed anew
 
 
-def microphone_of(word: str) -> Place:
+def microphone_of(word: str) -> SourceAddress:
     """The device that `word` names, FFmpeg's FORMAT:DEVICE, or "default" where there is one; raises InputError."""
     usual = {"darwin": "avfoundation::default", "win32": "dshow:audio=NAME"}.get(sys.platform, "alsa:default")
     format, sign, url = (usual if word == "default" and "NAME" not in usual else word).partition(":")
@@ -43,7 +43,7 @@ def microphone_of(word: str) -> Place:
             f"{word}: expected one of FFmpeg's input devices, got {format}, which this FFmpeg was built without; use "
             f"{', '.join(here)}, or another build of PyAV"
         )
-    return Place("device", url, word, format)
+    return SourceAddress("device", url, word, format)
 
 
 class Microphone:
@@ -53,7 +53,7 @@ class Microphone:
     """
 
     def __init__(
-        self, place: Place, *, hear: Callable[[Sound], None], tell: Callable[[str], None], stop: Event,
+        self, place: SourceAddress, *, hear: Callable[[Sound], None], tell: Callable[[str], None], stop: Event,
         wait: float = Reading.wait, clock: Clock = monotonic,
     ):  # fmt: skip
         self.place, self._hear, self._tell, self._stop = place, hear, tell, stop
@@ -128,7 +128,7 @@ class Microphone:
             raise Lost(reason(error)) from error
 
 
-def opened(place: Place) -> Any:
+def opened(place: SourceAddress) -> Any:
     """FFmpeg's container for a microphone; raises InputError that says what to do."""
     if place.format == "alsa" and ALSA.is_file():
         os.environ.setdefault("ALSA_CONFIG_PATH", str(ALSA))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from koutu.live.source_address import Place
+from koutu.live.source_address import SourceAddress
 from koutu.media.containers import PRESETS
 from koutu.types import OutputError
 
@@ -53,12 +53,12 @@ class Encoding:
 
 
 @dataclass(frozen=True)
-class Options:
+class LiveOptions:
     """How a run goes. microphone: heard instead of the source; hold: pictures a second below which the network gets
     smaller; seconds: None for no end."""
 
     reading: Reading = field(default_factory=Reading)
-    microphone: Place | None = None
+    microphone: SourceAddress | None = None
     encoding: Encoding = field(default_factory=Encoding)
     quality: Quality = field(default_factory=Quality)
     patience: Patience = field(default_factory=Patience)

@@ -13,15 +13,15 @@ from typing import Any
 from koutu.live.adaptive_size import Sizer
 from koutu.live.connection import READ_SECONDS
 from koutu.live.controls import Desk
-from koutu.live.figures import Figures
-from koutu.live.flow import Shot, Sound
+from koutu.live.figures import LiveStatistics
+from koutu.live.flow import CapturedFrame, Sound
 from koutu.live.keys import press
 from koutu.live.microphone import Microphone
-from koutu.live.options import Encoding, Options
+from koutu.live.options import Encoding, LiveOptions
 from koutu.live.output_thread import Fan, Outlet, Sink
 from koutu.live.sinks import Wiring, sink_of
 from koutu.live.source import Source
-from koutu.live.source_address import Place
+from koutu.live.source_address import SourceAddress
 from koutu.live.stages import Compositing, Matting
 from koutu.live.window import Window
 from koutu.matting.hints import Hints
@@ -34,11 +34,11 @@ _TICK = 0.03  # seconds between two looks at the window's keys
 
 
 @dataclass
-class Report:
+class LiveReport:
     """What a run did. figures: of the first output; ages_ms: median and 95th percentile of the whole run there."""
 
     seconds: float = 0.0
-    figures: Figures = field(default_factory=Figures)
+    figures: LiveStatistics = field(default_factory=LiveStatistics)
     ages_ms: tuple[float, float] | None = None
     stage_ms: dict[str, float] = field(default_factory=dict)
     lost: int = 0
@@ -53,10 +53,10 @@ class Live:
     """
 
     def __init__(
-        self, place: Place, words: Sequence[str | Sink], desk: Desk, *, options: Options | None = None,
+        self, place: SourceAddress, words: Sequence[str | Sink], desk: Desk, *, options: LiveOptions | None = None,
         hints: Hints | None = None, tell: Callable[[str], None] = print,
     ):  # fmt: skip
-        self.desk, self.options = desk, options or Options()
+        self.desk, self.options = desk, options or LiveOptions()
         self.stop = Event()
         self._tell, self._words, self._lock = tell, [], Lock()
         if not words:
@@ -88,12 +88,12 @@ class Live:
                 outlet.sink.abort()
             raise
 
-    def run(self, tick: Callable[["Live"], None] | None = None) -> Report:
+    def run(self, tick: Callable[["Live"], None] | None = None) -> LiveReport:
         """Go on until the end; `tick` is called now and then. The first error of a stage is raised when all is closed.
 
         Ctrl-C and SIGTERM end a run as `quit` does; a second one breaks it off.
         """
-        shots, mattes = Mailbox[Shot](1, live=True), Mailbox[tuple[Shot, Matte | None]](1, live=True)
+        shots, mattes = Mailbox[CapturedFrame](1, live=True), Mailbox[tuple[CapturedFrame, Matte | None]](1, live=True)
         fan, began = Fan(self.outlets), monotonic()
         with self._signals():
             stages = [
@@ -131,12 +131,12 @@ class Live:
             self._words = [*self._words[1 - WORDS :], line]
         self._tell(line)
 
-    def figures(self, outlet: Outlet | None = None) -> Figures:
+    def figures(self, outlet: Outlet | None = None) -> LiveStatistics:
         """Of an output, the first if none is given."""
         outlet = outlet or self.outlets[0]
         return outlet.record.figures(self.matting.rate, self.matting.network, self.desk.backend.name)
 
-    def _connect(self, words: Sequence[str | Sink], place: Place) -> None:
+    def _connect(self, words: Sequence[str | Sink], place: SourceAddress) -> None:
         given = self.options.encoding
         sound = self.source.has_audio or self.microphone is not None
         encoding = Encoding(given.preset, given.crf, given.bitrate, self.source.rate, sound)
@@ -195,9 +195,9 @@ class Live:
         self.matting.join()
         self.compositing.close()
 
-    def _report(self, stages: list[Stage], seconds: float) -> Report:
+    def _report(self, stages: list[Stage], seconds: float) -> LiveReport:
         first = self.outlets[0]
-        report = Report(seconds, self.figures(), first.record.ages_ms(), lost=self.source.lost)
+        report = LiveReport(seconds, self.figures(), first.record.ages_ms(), lost=self.source.lost)
         for each in stages[1:]:
             report.stage_ms[each.name.removeprefix("koutu-")] = 1000 * each.busy_seconds / max(1, each.count)
         for outlet in self.outlets:

@@ -6,9 +6,9 @@ from time import monotonic
 
 from koutu.live.clock import Clock
 from koutu.live.connection import Feed, Heard, Lost
-from koutu.live.flow import Shot, Sound
+from koutu.live.flow import CapturedFrame, Sound
 from koutu.live.options import Reading
-from koutu.live.source_address import Place
+from koutu.live.source_address import SourceAddress
 from koutu.types import Frame, InputError
 
 TICKS = 90_000  # a second, of a frame's time
@@ -24,7 +24,7 @@ class Source:
     """
 
     def __init__(
-        self, place: Place, reading: Reading, *, hear: Callable[[Sound], None], tell: Tell, stop: Event,
+        self, place: SourceAddress, reading: Reading, *, hear: Callable[[Sound], None], tell: Tell, stop: Event,
         clock: Clock = monotonic,
     ):  # fmt: skip
         self.place, self.reading, self.lost = place, reading, 0
@@ -37,7 +37,7 @@ class Source:
         self._lost_since: float | None = None
         self._slow, self._wait = False, reading.wait
 
-    def __iter__(self) -> Iterator[Shot]:
+    def __iter__(self) -> Iterator[CapturedFrame]:
         try:
             while not self._stop.is_set():
                 before = self._number
@@ -66,7 +66,7 @@ class Source:
         """Close a source that was never iterated."""
         self._feed.close()
 
-    def _shots(self, feed: Feed) -> Iterator[Shot]:
+    def _shots(self, feed: Feed) -> Iterator[CapturedFrame]:
         pace = feed.pace
         for item in feed:
             if self._stop.is_set():
@@ -83,7 +83,7 @@ class Source:
             self._latest = pace.place(item.seconds) + 1 / (feed.rate or 25)
             self._lost_since, self._wait = None, self.reading.wait
             frame = Frame(item.picture, round((pace.place(item.seconds) - self.epoch) * TICKS))
-            yield Shot(frame, pace.captured(item.seconds, item.arrived), self._number)
+            yield CapturedFrame(frame, pace.captured(item.seconds, item.arrived), self._number)
             self._number += 1
 
     def _note_lost(self, lost: Lost) -> None:

@@ -28,7 +28,7 @@ Kind = Literal["device", "file", "stream"]
 
 
 @dataclass(frozen=True)
-class Wish:
+class DeviceRequest:
     """How a device should deliver. size: (W, H); options: FFmpeg's own, also for streams."""
 
     size: tuple[int, int] | None = None
@@ -37,7 +37,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Place:
+class SourceAddress:
     """What to open. name: for people, without passwords and keys; format: FFmpeg's, None to let it find out."""
 
     kind: Kind
@@ -47,13 +47,13 @@ class Place:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-def place_of(word: str, wish: Wish | None = None) -> Place:
+def parse_source(word: str, wish: DeviceRequest | None = None) -> SourceAddress:
     """The source that `word` names; raises InputError.
 
     "0", "1", …: cameras; "screen", or "screen:WHICH" with FFmpeg's name for one; "/dev/video2"; "dshow:video=NAME" and
     the like; an address; or the path of a video file, which is played in real time.
     """
-    wish = wish or Wish()
+    wish = wish or DeviceRequest()
     if re.fullmatch(r"\d+", word):
         return _device(*_camera(int(word)), f"camera {word}", wish)
     if word == "screen" or word.startswith("screen:"):
@@ -67,7 +67,7 @@ def place_of(word: str, wish: Wish | None = None) -> Place:
         return _device(before, after, word, wish)
     if not os.path.exists(word):
         raise InputError(f"{word}: expected {_ACCEPTED}, got none of these; check the spelling and the path")
-    return Place("file", word, Path(word).name)
+    return SourceAddress("file", word, Path(word).name)
 
 
 def is_device_format(format: str | None) -> bool:
@@ -92,7 +92,7 @@ def without_secrets(url: str) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}/…"
 
 
-def _device(format: str, url: str, name: str, wish: Wish) -> Place:
+def _device(format: str, url: str, name: str, wish: DeviceRequest) -> SourceAddress:
     options = {}
     if wish.size:
         options["video_size"] = f"{wish.size[0]}x{wish.size[1]}"
@@ -103,17 +103,17 @@ def _device(format: str, url: str, name: str, wish: Wish) -> Place:
             f"{name}: expected one of FFmpeg's input devices, got {format}, which this FFmpeg was built without; on "
             f"this system try {_usual()}"
         )
-    return Place("device", url, name, format, {**options, **wish.options})
+    return SourceAddress("device", url, name, format, {**options, **wish.options})
 
 
-def _stream(word: str, wish: Wish) -> Place:
+def _stream(word: str, wish: DeviceRequest) -> SourceAddress:
     scheme = word.partition("://")[0].lower()
     if scheme not in SCHEMES:
         raise InputError(f"{scheme}://: expected an address of {', '.join(SCHEMES)}, got {scheme}; use one of these")
     options = {"protocol_whitelist": _NETWORK}
     if scheme in ("rtsp", "rtsps"):
         options |= {"rtsp_transport": "tcp"}  # UDP loses packets, and firewalls keep it out
-    return Place("stream", word, without_secrets(word), None, {**options, **wish.options})
+    return SourceAddress("stream", word, without_secrets(word), None, {**options, **wish.options})
 
 
 def _camera(index: int) -> tuple[str, str]:

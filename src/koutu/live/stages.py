@@ -10,7 +10,7 @@ import numpy as np
 from koutu.composite import replace
 from koutu.live.adaptive_size import Change, Sizer
 from koutu.live.controls import AUTO, Desk
-from koutu.live.flow import Shot, Shown
+from koutu.live.flow import CapturedFrame, Shown
 from koutu.matting.hints import Hints
 from koutu.matting.matter import Matter
 from koutu.media.background import Background
@@ -39,12 +39,12 @@ class Matting:
         self._seen: deque[tuple[int, float]] = deque(maxlen=RATE_SHOTS)
         self._switching: Thread | None = None
 
-    def __call__(self, shot: Shot) -> tuple[Shot, Matte | None]:
+    def __call__(self, shot: CapturedFrame) -> tuple[CapturedFrame, Matte | None]:
         self._measure_rate(shot)
         if self.desk.settings.paused:
             return shot, None
         if self.desk.settings.mirror:
-            shot = Shot(mirrored(shot.frame), shot.captured, shot.number)
+            shot = CapturedFrame(mirrored(shot.frame), shot.captured, shot.number)
         self._follow_desk()
         size = shot.frame.size
         self._choose_size(size)
@@ -104,7 +104,7 @@ class Matting:
         else:
             self._tell(f"there is room: the network now sees {new_w}×{new_h}")
 
-    def _measure_rate(self, shot: Shot) -> None:
+    def _measure_rate(self, shot: CapturedFrame) -> None:
         self._seen.append((shot.number, shot.captured))
         (first, began), (last, ended) = self._seen[0], self._seen[-1]
         self.rate = (last - first) / (ended - began) if ended > began and last - first >= 5 else self.rate
@@ -118,11 +118,11 @@ class Compositing:
         self._behind: Background = desk.behind
         self._last: Shown | None = None
 
-    def __call__(self, matted: tuple[Shot, Matte | None]) -> Shown | None:
+    def __call__(self, matted: tuple[CapturedFrame, Matte | None]) -> Shown | None:
         shot, matte = matted
         if matte is None:
             last = self._last
-            return last and Shown(last.picture, last.alpha, Shot(shot.frame, shot.captured, shot.number))
+            return last and Shown(last.picture, last.alpha, CapturedFrame(shot.frame, shot.captured, shot.number))
         behind = self.desk.behind
         if behind is not self._behind:
             self._behind.close()

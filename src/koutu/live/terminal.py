@@ -7,7 +7,7 @@ from time import monotonic
 from typing import IO
 
 from koutu.live.keys import Terminal
-from koutu.live.run import Live, Report
+from koutu.live.run import Live, LiveReport
 
 QUIET_SECONDS = 10.0  # between lines of figures when nobody watches
 _SECONDS = 0.25
@@ -26,7 +26,7 @@ class Screen:
         with self._lock:
             print(f"{_CLEAR if self._terminal else ''}koutu: {line}", file=self._out, flush=True)
 
-    def attend(self, run: Live) -> Report:
+    def attend(self, run: Live) -> LiveReport:
         """Let it run, with keys where standard input is a terminal."""
         for outlet in run.outlets:
             if url := getattr(outlet.sink, "url", None):
@@ -54,7 +54,7 @@ class Screen:
                 print(line, file=self._out, flush=True)
 
 
-def summary(run: Live, report: Report) -> list[str]:
+def summary(run: Live, report: LiveReport) -> list[str]:
     """The closing lines of a run."""
     lines = []
     for outlet in run.outlets:

@@ -6,9 +6,9 @@ Listing them imports nothing heavy; building one imports torch.
 from pathlib import Path
 from typing import Any
 
-from koutu.models.table import MODELS, Card, build, network, variants
+from koutu.models.table import MODELS, NetworkCard, build, network, variants
 
-__all__ = ["MODELS", "Card", "build", "load_checkpoint", "load_own", "network", "variants"]
+__all__ = ["MODELS", "NetworkCard", "build", "load_checkpoint", "load_own", "network", "variants"]
 
 
 def load_own(path: str | Path, otherwise: str) -> Any:

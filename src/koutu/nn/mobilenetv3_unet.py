@@ -44,7 +44,7 @@ class Conv(nn.Conv2d):
         return super().forward(x)
 
 
-class Gate(nn.Module):
+class ChannelGate(nn.Module):
     """A factor in [0, 1] for each channel, out of the means of all; (N, C, H, W) → (N, C, 1, 1)."""
 
     def __init__(self, channels: int, hidden: int):
@@ -62,7 +62,7 @@ class InvertedResidual(nn.Module):
         super().__init__()
         self.expand = Conv(inp, block.expanded)
         self.depthwise = Conv(block.expanded, block.expanded, block.kernel, stride=block.stride, groups=block.expanded)
-        self.gate = Gate(block.expanded, block.hidden) if block.hidden else None
+        self.gate = ChannelGate(block.expanded, block.hidden) if block.hidden else None
         self.reduce = Conv(block.expanded, block.channels)
         self.act = nn.Hardswish() if block.swish else nn.ReLU()
         self.residual = block.stride == 1 and inp == block.channels
@@ -90,7 +90,7 @@ class Up(nn.Module):
 
     def __init__(self, inp: int, out: int):
         super().__init__()
-        self.reduce, self.gate = Conv(inp, out), Gate(out, out)
+        self.reduce, self.gate = Conv(inp, out), ChannelGate(out, out)
         self.mix, self.filter = Conv(out, out), Conv(out, out, 3, groups=out)
 
     def forward(self, deep: Tensor, shallow: Tensor) -> Tensor:

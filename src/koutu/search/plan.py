@@ -6,7 +6,7 @@ from koutu.defaults import ENGINE
 
 
 @dataclass(frozen=True)
-class Plan:
+class SearchPlan:
     """How long to search, and for which machine. budget: milliseconds a frame; None takes the front's knee."""
 
     population: int = 16

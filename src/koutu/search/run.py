@@ -21,7 +21,7 @@ from koutu.models.tmodnet import TMODNet
 from koutu.search.evolve import Tried, chosen, evolve, front
 from koutu.search.judge import Judge
 from koutu.search.latency import ASPECT, Clock, Table, engine_clock
-from koutu.search.plan import Plan
+from koutu.search.plan import SearchPlan
 from koutu.search.report import plot, write
 from koutu.train.engine import Run, Watch
 from koutu.train.recipe import Recipe
@@ -42,7 +42,7 @@ class Found:
 
 
 def search(
-    recipe: Recipe, out: Path, plan: Plan, *, watch: Watch = lambda _: None,
+    recipe: Recipe, out: Path, plan: SearchPlan, *, watch: Watch = lambda _: None,
     tell: Callable[[Tried], None] = lambda _: None, clock: Clock | None = None,
 ) -> Found:  # fmt: skip
     """Run a search in the folder `out`, or go on with one; it gets supernet/, latency.json, tried.jsonl, front.json,
@@ -90,7 +90,7 @@ def _reference(table: Table) -> float:
     return table.of("modnet mobilenetv2-1.0 {} {}".format(*REFERENCE), make)
 
 
-def _save(out: Path, about: dict[str, Any], found: Found, plan: Plan, picture: str) -> None:
+def _save(out: Path, about: dict[str, Any], found: Found, plan: SearchPlan, picture: str) -> None:
     content = about | {
         "plan": asdict(plan),
         "pictures": list(ASPECT),

@@ -12,14 +12,14 @@ from koutu.server import errors, health, pages, reference, remove, removebg, str
 from koutu.server.guard import Guard
 from koutu.server.jobs import Jobs
 from koutu.server.service import Service
-from koutu.server.settings import Settings
+from koutu.server.settings import ServerSettings
 
 ABOUT = "Cuts people out of pictures and video and puts another background behind them. docs/serve.md says more."
 
 
-def make_app(settings: Settings | None = None) -> FastAPI:
+def make_app(settings: ServerSettings | None = None) -> FastAPI:
     """The application; networks are loaded when it starts. Its service is `app.state.service`."""
-    service = Service(settings or Settings())
+    service = Service(settings or ServerSettings())
     jobs = Jobs(service)
 
     @asynccontextmanager

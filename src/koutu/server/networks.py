@@ -13,7 +13,7 @@ from koutu.engines.backend import Backend, NetworkShape, State
 from koutu.engines.stabilise import held_steady
 from koutu.engines.wrapped import WrappedBackend, unwrapped
 from koutu.matting.matter import Matter
-from koutu.server.settings import Settings
+from koutu.server.settings import ServerSettings
 from koutu.types import ModelError, Rgb
 from koutu.zoo import CHOICE, MODELS, load, packaged
 
@@ -32,7 +32,7 @@ class Served:
 class Networks:
     """Backends by name; those for stills look at every picture whole, those for streams may use the gate."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: ServerSettings):
         self._settings = settings
         self.served = {network.name: network for network in _served(settings.model)}
         self.default = next(iter(self.served))

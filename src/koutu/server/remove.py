@@ -20,7 +20,7 @@ M = TypeVar("M", bound=BaseModel)
 Word = Annotated[str, Field(max_length=200)]
 
 
-class Wish(BaseModel):
+class RemoveOptions(BaseModel):
     """How the result should be. Of the fields for the background, and of url and file, give one."""
 
     model_config = ConfigDict(extra="forbid")
@@ -42,7 +42,7 @@ class Wish(BaseModel):
     ppm: bool = Field(False, description="Of rembg; no effect.")
 
 
-BODY = {"content": form("file", fields=Wish) | {"image/*": {"schema": BINARY}}}
+BODY = {"content": form("file", fields=RemoveOptions) | {"image/*": {"schema": BINARY}}}
 PICTURES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The result",
@@ -56,7 +56,7 @@ def routes(service: Service) -> APIRouter:
     router = APIRouter(tags=["pictures"])
 
     @router.get("/api/remove", response_class=Response, responses=PICTURES | RESPONSES)
-    async def remove_url(request: Request, wish: Annotated[Wish, Query()]) -> Response:
+    async def remove_url(request: Request, wish: Annotated[RemoveOptions, Query()]) -> Response:
         """Cut the person out of the picture at `url`."""
         with_place = service.pictures.take()
         return await answered(with_place, lambda: _remove(request, wish, None))
@@ -65,7 +65,7 @@ def routes(service: Service) -> APIRouter:
         "/api/remove", response_class=Response, responses=PICTURES | RESPONSES,
         openapi_extra={"requestBody": BODY},
     )  # fmt: skip
-    async def remove(request: Request, wish: Annotated[Wish, Query()]) -> Response:
+    async def remove(request: Request, wish: Annotated[RemoveOptions, Query()]) -> Response:
         """Cut the person out of a picture: of a form's `file`, of the raw body, or at `url`.
 
         A form may hold the fields of the query too; where both say something, the form counts.
@@ -76,13 +76,13 @@ def routes(service: Service) -> APIRouter:
             async with received(request, service) as sent:
                 if unknown := set(sent.files) - {"file"}:
                     raise invalid(f"expected the picture as file, got {sorted(unknown)[0][:40]!r}; rename it")
-                whole = checked(Wish, {**wish.model_dump(exclude_unset=True), **sent.fields})
+                whole = checked(RemoveOptions, {**wish.model_dump(exclude_unset=True), **sent.fields})
                 data = await bytes_of(sent.files["file"]) if "file" in sent.files else None
             return await _remove(request, whole, data)
 
         return await answered(with_place, work)
 
-    async def _remove(request: Request, wish: Wish, data: bytes | None) -> Response:
+    async def _remove(request: Request, wish: RemoveOptions, data: bytes | None) -> Response:
         require_network(service, wish.model)
         if (data is None) == (not wish.url):
             raise invalid(
@@ -99,7 +99,7 @@ def routes(service: Service) -> APIRouter:
     return router
 
 
-def _result(service: Service, data: bytes, wish: Wish, kind: Kind) -> bytes:
+def _result(service: Service, data: bytes, wish: RemoveOptions, kind: Kind) -> bytes:
     """In a worker thread: the file."""
     background = one_of(wish.background, wish.bgcolor, wish.bgc, name="background, bgcolor and bgc")
     background = "" if background == "transparent" else background

@@ -9,7 +9,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from koutu.server.app import make_app
-from koutu.server.settings import Settings, is_loopback
+from koutu.server.settings import ServerSettings, is_loopback
 from koutu.types import InputError
 
 FRAME_BYTES = 4 * 2**20  # of a live picture
@@ -17,7 +17,7 @@ SHUTDOWN_SECONDS = 10
 LATE_SECONDS = 1.0  # of a timer, that tell of a busy event loop
 
 
-def run(settings: Settings) -> None:
+def run(settings: ServerSettings) -> None:
     """Serve until interrupted. Raises InputError for what must not or cannot be listened on."""
     require_safe(settings)
     cv2.setNumThreads(settings.threads)  # as the engine: work is spread over pictures
@@ -36,7 +36,7 @@ def run(settings: Settings) -> None:
         ) from e
 
 
-def require_safe(settings: Settings) -> None:
+def require_safe(settings: ServerSettings) -> None:
     """Raise InputError if strangers could use the server without anybody having wanted it."""
     if is_loopback(settings.host) or settings.token:
         return
@@ -48,7 +48,7 @@ def require_safe(settings: Settings) -> None:
     print(f"koutu: anybody who can reach {settings.host} may use this server", file=sys.stderr)
 
 
-def make_config(settings: Settings) -> uvicorn.Config:
+def make_config(settings: ServerSettings) -> uvicorn.Config:
     """How uvicorn is to run the application."""
     for path in (settings.cert, settings.key):
         if path is not None and not path.is_file():

@@ -14,7 +14,7 @@ from koutu.server.counters import Counters
 from koutu.server.errors import ClientGone, busy
 from koutu.server.fetch import Fetcher
 from koutu.server.networks import Networks
-from koutu.server.settings import Limits, Settings
+from koutu.server.settings import Limits, ServerSettings
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 class Service:
     """One server's networks, worker threads and counters. Work runs off the event loop, at most `workers` at a time."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: ServerSettings):
         self.settings, self.counters = settings, Counters()
         self.networks = Networks(settings)
         self.workers = settings.workers or cores()
@@ -31,9 +31,9 @@ class Service:
         self._live = ThreadPoolExecutor(self.workers, thread_name_prefix="koutu-live")
         self._turns = asyncio.Semaphore(self.workers)
         self.fetch = Fetcher(self.limits.fetch_seconds, self.limits.upload_mb)
-        self.pictures = Places(self.limits.requests, "pictures")
-        self.videos = Places(self.limits.jobs, "videos")
-        self.viewers = Places(self.limits.viewers, "live viewers")
+        self.pictures = Slots(self.limits.requests, "pictures")
+        self.videos = Slots(self.limits.jobs, "videos")
+        self.viewers = Slots(self.limits.viewers, "live viewers")
         self.backdrops = Backdrops(settings.limits.keep_minutes)
         self.calls: dict[str, Callable[[], Awaitable[None]]] = {}  # WebRTC calls that go on, and how to end them
         self.ready = False
@@ -71,7 +71,7 @@ class Service:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-class Places:
+class Slots:
     """So many at one time, and no queue beyond: who finds none free is told to come again."""
 
     def __init__(self, count: int, of: str):

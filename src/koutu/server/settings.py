@@ -37,7 +37,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServerSettings:
     """How `koutu serve` was called. workers: pictures and live frames worked on at one time; 0: one a core."""
 
     host: str = "127.0.0.1"

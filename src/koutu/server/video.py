@@ -28,7 +28,7 @@ MEDIA = {"mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime"}
 Word = Annotated[str, Field(max_length=200)]
 
 
-class Task(BaseModel):
+class VideoRequest(BaseModel):
     """How the result should be."""
 
     model_config = ConfigDict(extra="forbid")
@@ -64,7 +64,7 @@ class Status(BaseModel):
 
 _BODY = {
     "required": True,
-    "content": form("file", "bg_image_file", fields=Task, required=("file",)) | {"video/*": {"schema": BINARY}},
+    "content": form("file", "bg_image_file", fields=VideoRequest, required=("file",)) | {"video/*": {"schema": BINARY}},
 }
 
 
@@ -73,13 +73,13 @@ def routes(service: Service, jobs: Jobs) -> APIRouter:
     router = APIRouter(tags=["video"])
 
     @router.post("/api/video", status_code=202, responses=RESPONSES, openapi_extra={"requestBody": _BODY})
-    async def begin(request: Request, task: Annotated[Task, Query()]) -> Status:
+    async def begin(request: Request, task: Annotated[VideoRequest, Query()]) -> Status:
         """Send a video, as a form's `file` or the raw body; a form may hold the fields of the query too."""
         leave = service.videos.take()
         job = jobs.make("")
         try:
             async with received(request, service, megabytes=service.limits.video_mb) as sent:
-                whole = checked(Task, {**task.model_dump(exclude_unset=True), **sent.fields})
+                whole = checked(VideoRequest, {**task.model_dump(exclude_unset=True), **sent.fields})
                 require_network(service, whole.model)
                 job.suffix = f".{whole.format}"
                 order = await _order(service, job, whole, sent)
@@ -126,7 +126,7 @@ def routes(service: Service, jobs: Jobs) -> APIRouter:
     return router
 
 
-async def _order(service: Service, job: Job, task: Task, sent: Sent) -> Order:
+async def _order(service: Service, job: Job, task: VideoRequest, sent: Sent) -> Order:
     """The client's files in the job's folder, and what is to be done with them; raises Refused and InputError."""
     if unknown := set(sent.files) - {"file", "bg_image_file"}:
         raise invalid(f"expected files named file and bg_image_file, got {sorted(unknown)[0][:40]!r}")
@@ -147,7 +147,7 @@ async def _order(service: Service, job: Job, task: Task, sent: Sent) -> Order:
     )  # fmt: skip
 
 
-async def _background(service: Service, job: Job, task: Task, sent: Sent) -> str:
+async def _background(service: Service, job: Job, task: VideoRequest, sent: Sent) -> str:
     """A path of ours, or a word that names no file."""
     if "bg_image_file" in sent.files:
         await _save(sent.files["bg_image_file"], job.folder / "background")

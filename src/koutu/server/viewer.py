@@ -65,7 +65,7 @@ class Viewer:
     def __init__(self, service: Service, way: str):
         self.service, self.way, self.view = service, way, View()
         self.backdrop = None
-        self.figures = Figures()
+        self.figures = StreamStatistics()
         self._running = View(model="\0")  # nothing yet
         self._pts = -1
 
@@ -118,7 +118,7 @@ class Viewer:
         }  # fmt: skip
 
 
-class Figures:
+class StreamStatistics:
     """Frames a second and latency of the last seconds."""
 
     def __init__(self) -> None:

@@ -12,10 +12,10 @@ import torch
 from koutu.engines.backend import NetworkShape
 from koutu.models import load_checkpoint
 from koutu.models.modnet import Trimapless
-from koutu.train.adapt_clip import LEAST, Run, Sampled, Watch, sample
+from koutu.train.adapt_clip import LEAST, Excerpt, Sampled, Watch, sample
 from koutu.train.adapt_learn import Adapter, Epoch
 from koutu.train.adapt_measure import Measured, Verdict, peopled, roll
-from koutu.train.adapt_options import Options
+from koutu.train.adapt_options import AdaptOptions
 from koutu.types import InputError, ModelError, OutputError
 from koutu.zoo import DEFAULT, MODELS, SAMPLE, WEIGHTS
 
@@ -35,7 +35,7 @@ class Adaptation:
 
     clip: str
     sampled: Sampled
-    held_out: tuple[Run, ...]
+    held_out: tuple[Excerpt, ...]
     before: Measured
     after: Measured
     verdict: Verdict
@@ -57,7 +57,7 @@ def adapt(
     *,
     model: str = DEFAULT,
     weights: str | os.PathLike[str] | None = None,
-    options: Options | None = None,
+    options: AdaptOptions | None = None,
     watch: Watch = lambda *_: None,
 ) -> Adaptation:
     """Adapt MODNet to a clip and write it to `output` (.onnx) if that made it better; otherwise nothing is written.
@@ -65,7 +65,7 @@ def adapt(
     model: packaged weights, or "modnet" or "tmodnet" with `weights`, a checkpoint of it. Raises
     InputError for a clip that cannot be read, is too short or shows nobody, OutputError, or ModelError.
     """
-    given, clip, target = options or Options(), Path(clip), _target(Path(output), Path(clip))
+    given, clip, target = options or AdaptOptions(), Path(clip), _target(Path(output), Path(clip))
     network, name, pixels = _network(model, weights)
     pixels = given.pixels or pixels
     card = {"name": name, "pixels": pixels, "stride": network.stride, "states": {}}
@@ -83,7 +83,7 @@ def adapt(
     return replace(done, path=target)
 
 
-def _split(network: Trimapless, runs: Sequence[Run], clip: Path) -> tuple[list[Run], list[Run]]:
+def _split(network: Trimapless, runs: Sequence[Excerpt], clip: Path) -> tuple[list[Excerpt], list[Excerpt]]:
     """Runs to learn from, and those to be measured: every so manieth that shows somebody."""
     shown = [peopled(torch.cat([out.pha for out in roll(network, run)]).numpy()) for run in runs]
     if sum(shown) < LEAST:

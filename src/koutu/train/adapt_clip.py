@@ -21,7 +21,7 @@ _SPARE = 4  # times the wanted number are kept before every second goes: how lon
 
 
 @dataclass(frozen=True)
-class Run:
+class Excerpt:
     """frames (T, h, w, 3) uint8, the first of them number `first` of the clip.
 
     backward (T − 1, h, w, 2): where each pixel was in the frame before; known (T − 1, h, w): where that can be trusted.
@@ -40,7 +40,7 @@ class Run:
 class Sampled:
     """The runs of a clip in order; size: (h, w) of their frames; frames: of the whole clip; lost: what was damaged."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[Excerpt, ...]
     size: tuple[int, int]
     frames: int
     lost: str
@@ -82,14 +82,14 @@ def sample(clip: Path, sizing: Sizing, *, frames: int, watch: Watch = lambda *_:
     return Sampled(tuple(runs), size, count, lost)
 
 
-def run_of(pictures: list[Rgb], first: int = 0) -> Run:
+def run_of(pictures: list[Rgb], first: int = 0) -> Excerpt:
     """A run of RGB pictures (h, w, 3) uint8 with the motion between them."""
     flows, trusted = [], []
     for previous, current in pairwise(pictures):
         backward = flow(previous, current)
         flows.append(backward)
         trusted.append(consistent(backward, flow(current, previous), previous, current))
-    return Run(np.stack(pictures), np.stack(flows), np.stack(trusted), first)
+    return Excerpt(np.stack(pictures), np.stack(flows), np.stack(trusted), first)
 
 
 def _stretches(reader: VideoReader) -> Iterator[tuple[int, list[Frame]]]:

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from koutu.losses.portrait import modnet_band, modnet_consistency, modnet_preservation
 from koutu.models.modnet import TrainingOutputs, Trimapless
-from koutu.train.adapt_clip import Run, Watch
+from koutu.train.adapt_clip import Excerpt, Watch
 from koutu.train.adapt_measure import Measured, Verdict, judge, largest_change, measure, roll, tensor
-from koutu.train.adapt_options import Options
+from koutu.train.adapt_options import AdaptOptions
 from koutu.types import ModelError
 
 PATIENCE = 3  # epochs without a better one, after which it ends
@@ -37,7 +37,9 @@ class Epoch:
 class Adapter:
     """A network learning from runs of a clip, an epoch at a time."""
 
-    def __init__(self, network: Trimapless, runs: Sequence[Run], options: Options, watch: Watch = lambda *_: None):
+    def __init__(
+        self, network: Trimapless, runs: Sequence[Excerpt], options: AdaptOptions, watch: Watch = lambda *_: None
+    ):
         self.network, self.runs, self.options, self.watch = copy.deepcopy(network), list(runs), options, watch
         self.original = network
         self.network.eval()  # of what MODNet is made of, only the statistics of its norms differ in training
@@ -45,7 +47,7 @@ class Adapter:
         self.order = np.random.default_rng(options.seed)
         self.started, self.steps = monotonic(), 0
 
-    def run(self, held_out: Sequence[Run], guard: Sequence[Run]) -> tuple[Trimapless, dict[str, Any]]:
+    def run(self, held_out: Sequence[Excerpt], guard: Sequence[Excerpt]) -> tuple[Trimapless, dict[str, Any]]:
         """The network of the best epoch, and the fields of an Adaptation that tell how it went."""
         before, kept = measure(self.original, held_out), measure(self.original, guard)
         epochs: list[Epoch] = []
@@ -94,7 +96,7 @@ class Adapter:
                 break
         return float(np.mean(losses))
 
-    def step(self, run: Run, t: int, kept: Sequence[TrainingOutputs]) -> float:
+    def step(self, run: Excerpt, t: int, kept: Sequence[TrainingOutputs]) -> float:
         """One step on frames t and t + 1; kept: what the frozen copy makes of the run. Raises ModelError on NaN."""
         pairs = list(zip(self._pair(run, t, kept), kept[t : t + 2], strict=True))
         loss = torch.stack([_consistency(out) + _preservation(out, old) for out, old in pairs]).mean()
@@ -107,7 +109,7 @@ class Adapter:
         self.steps += 1
         return loss.item()
 
-    def _pair(self, run: Run, t: int, kept: Sequence[TrainingOutputs]) -> Iterator[TrainingOutputs]:
+    def _pair(self, run: Excerpt, t: int, kept: Sequence[TrainingOutputs]) -> Iterator[TrainingOutputs]:
         state = kept[t - 1].state
         for frame in tensor(run.frames[t : t + 2]).split(1):
             out = self.network.training_outputs(frame, *state)

@@ -14,7 +14,7 @@ from koutu.losses.portrait import coarse_target
 from koutu.metrics import no_reference as nr
 from koutu.metrics.regions import band
 from koutu.models.modnet import TrainingOutputs, Trimapless
-from koutu.train.adapt_clip import Run
+from koutu.train.adapt_clip import Excerpt
 
 HISTORY = 8  # first frames of a run that are not measured: the memory is still filling
 MARGIN = 0.05  # mean relative fall of the four that has to be reached
@@ -68,7 +68,7 @@ def tensor(pictures: NDArray[Any]) -> Tensor:
 
 
 @torch.no_grad()
-def roll(network: Trimapless, run: Run) -> list[TrainingOutputs]:
+def roll(network: Trimapless, run: Excerpt) -> list[TrainingOutputs]:
     """All heads' results of a run, with the network's own history, which begins as at run time: one frame twice."""
     network.eval()
     src = tensor(run.frames)
@@ -82,7 +82,7 @@ def roll(network: Trimapless, run: Run) -> list[TrainingOutputs]:
     return outs
 
 
-def measure(network: Trimapless, runs: Sequence[Run]) -> Measured:
+def measure(network: Trimapless, runs: Sequence[Excerpt]) -> Measured:
     """The measures on runs of one size, each frame but the first few of a run."""
     rows: list[dict[str, float]] = []
     alphas = []
@@ -125,7 +125,7 @@ def peopled(alpha: NDArray[Any]) -> bool:
     return float((alpha >= 0.5).mean()) >= EMPTY
 
 
-def _row(alpha: NDArray[Any], previous: NDArray[Any], run: Run, t: int) -> dict[str, float]:
+def _row(alpha: NDArray[Any], previous: NDArray[Any], run: Excerpt, t: int) -> dict[str, float]:
     known = run.known[t - 1]
     before = np.clip(nr.warp(previous, run.backward[t - 1]), 0, 1)
     change, edge = np.abs(alpha - before), known & (band(alpha) | band(before))

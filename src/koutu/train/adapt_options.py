@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Options:
+class AdaptOptions:
     """frames: how many are sampled; minutes: of adapting, at most; pixels: 0 as usual."""
 
     frames: int = 320

@@ -171,7 +171,7 @@ def _difference(plate: Rgb, rgb: Rgb, mask: NDArray[Any], given: Footage) -> flo
     return float(cv2.absdiff(near, rgb)[outside].mean()) if outside.any() else 0.0
 
 
-class Clips:
+class FootageClips:
     """The clips of a pack that `footage_pack` made: (photograph, frames) as they lie in it."""
 
     def __init__(self, path: Path):

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.data.scenes.backgrounds import Places
+from koutu.data.scenes.backgrounds import BackgroundDraw
 from koutu.data.scenes.hints import view
 from koutu.data.scenes.sample import Scene
 from koutu.matting.plate import align
 from koutu.train.batch import Samples
-from koutu.train.footage import Clips
+from koutu.train.footage import FootageClips
 from koutu.train.recipe import Pass
 from koutu.types import InputError
 
@@ -29,7 +29,7 @@ class FootageSamples(Samples):
     masks are changed as those of made scenes. Hint "elsewhere" is some other place to put the person before.
     """
 
-    def __init__(self, clips: Clips, places: Places, given: Pass, needs: Sequence[str], **options: Any):
+    def __init__(self, clips: FootageClips, places: BackgroundDraw, given: Pass, needs: Sequence[str], **options: Any):
         unknown = [need for need in needs if need not in NEEDS]
         if unknown:
             raise InputError(f"expected a network that footage will do for, got one that needs {', '.join(unknown)}")

@@ -13,7 +13,7 @@ from koutu.data.packs.pack import Pack, split
 from koutu.models import build, load_checkpoint
 from koutu.models.base import Network
 from koutu.train.checkpoint import Checkpoint, Journal
-from koutu.train.footage import Clips, footage_pack
+from koutu.train.footage import FootageClips, footage_pack
 from koutu.train.interrupt import Interruption
 from koutu.train.objectives import objective_kind
 from koutu.train.optimise import Average
@@ -62,16 +62,16 @@ class RunState:
         self.start: dict[str, float] = {}
         self.last: dict[str, float] = {}
 
-    def _footage(self, out: Path) -> dict[Footage, Clips]:
+    def _footage(self, out: Path) -> dict[Footage, FootageClips]:
         """Of every pass that has some, read by the first process; raises InputError before anything is trained."""
-        found: dict[Footage, Clips] = {}
+        found: dict[Footage, FootageClips] = {}
         for given in (p for stage in self.recipe.stages for p in stage.passes if p.footage):
             if objective_kind(given.objective).truth:
                 raise InputError(f"expected scenes whose truth is known for {given.objective}, got footage; remove it")
             if self.fabric.is_global_zero:
                 footage_pack(given.footage, out)
             self.fabric.barrier()
-            found[given.footage] = Clips(footage_pack(given.footage, out))
+            found[given.footage] = FootageClips(footage_pack(given.footage, out))
         return found
 
     def material(self) -> Material:

@@ -9,10 +9,10 @@ from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
 from koutu.data.packs.pack import Pack
-from koutu.data.scenes.backgrounds import Places
+from koutu.data.scenes.backgrounds import BackgroundDraw
 from koutu.data.scenes.sample import Scenes
 from koutu.train.batch import Batch, Samples, collate
-from koutu.train.footage import Clips
+from koutu.train.footage import FootageClips
 from koutu.train.footage_samples import FootageSamples
 from koutu.train.interrupt import leave_signals
 from koutu.train.objectives import Objective, build_objective
@@ -26,7 +26,7 @@ class Material:
     people: Pack
     backgrounds: Pack
     train_on: Sequence[int]
-    footage: Mapping[Footage, Clips]
+    footage: Mapping[Footage, FootageClips]
 
 
 class Task:
@@ -64,7 +64,7 @@ class Task:
             "rank": self.rank, "world": self.world,
         }  # fmt: skip
         if given.footage:
-            places = Places(source.backgrounds, given.scenes)
+            places = BackgroundDraw(source.backgrounds, given.scenes)
             return FootageSamples(source.footage[given.footage], places, given, self.needs, **options)
         scenes = replace(given.scenes, exact=True) if self.objective.exact else given.scenes
         return Samples(Scenes(source.people, source.backgrounds, source.train_on, scenes), given, self.needs, **options)

@@ -16,7 +16,7 @@ from koutu.cli import app
 from koutu.data.mattes.adaptive_trimap import Widths, adaptive_trimap
 from koutu.data.mattes.checks import Measures, faults, measured
 from koutu.data.mattes.folder import matte_folder
-from koutu.data.mattes.plan import Plan
+from koutu.data.mattes.plan import MattePlan
 from koutu.data.mattes.soft_matte import solved_matte
 from koutu.data.mattes.studio_backdrop import fit_backdrop, unmixed
 from koutu.data.sets.example import Example
@@ -167,8 +167,8 @@ def test_a_mask_that_cuts_through_a_coat_is_found_out():
 
 def test_a_folder_becomes_a_data_set_and_workers_make_the_same(pictures):
     one, two = pictures / "one", pictures / "two"
-    made = matte_folder(pictures / "im", one, masks=pictures / "masks", workers=1, plan=Plan(pictures=True))
-    matte_folder(pictures / "im", two, masks=pictures / "masks", workers=2, plan=Plan(pictures=True))
+    made = matte_folder(pictures / "im", one, masks=pictures / "masks", workers=1, plan=MattePlan(pictures=True))
+    matte_folder(pictures / "im", two, masks=pictures / "masks", workers=2, plan=MattePlan(pictures=True))
     assert [r["verdict"] for r in made.records] == ["accepted"] * 2
     assert files(one) == files(two)
     held = open_dataset(one)
@@ -199,7 +199,7 @@ def test_only_what_is_missing_or_changed_is_done_again(pictures):
     changed = run()
     assert changed.done == 1 and [r["name"] for r in changed.of("rejected")] == ["room"]
     assert not (out / "pha" / "room.png").exists() and (out / "rejected" / "pha" / "room.png").is_file()
-    assert run(plan=Plan(long_side=100)).done == 2
+    assert run(plan=MattePlan(long_side=100)).done == 2
     with Image.open(out / "pha" / "paper.png") as image:
         assert image.size == (100, 100)
 

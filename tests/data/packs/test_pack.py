@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from koutu.cli import app
 from koutu.data.packs.pack import Entry, Pack, sources, write_pack
-from koutu.data.packs.plan import Plan
+from koutu.data.packs.plan import PackPlan
 from koutu.data.packs.sources import Source
 from koutu.data.packs.write import pack_sets
 from koutu.types import InputError, OutputError
@@ -224,7 +224,7 @@ def test_names_of_sets_and_outputs_are_checked_first(tmp_path):
     with pytest.raises(OutputError, match=r"OUT\.bin"):
         pack_sets([Source("x", x)], tmp_path / "out.zip")
     with pytest.raises(InputError, match="leave layout and split out"):
-        pack_sets([Source("x", x, split="train")], tmp_path / "out", Plan(backgrounds=True))
+        pack_sets([Source("x", x, split="train")], tmp_path / "out", PackPlan(backgrounds=True))
     with pytest.raises(InputError, match="one --licence for all"):
         run(x, "-o", tmp_path / "out", "--licence", "CC0", "--licence", "MIT")
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
@@ -238,13 +238,13 @@ def test_people_are_taken_out_of_their_places(tmp_path):
     portraits(tmp_path / "set", "one", truth=truth, picture=picture)
     portraits(tmp_path / "full", "near", truth=np.full((60, 80), 255, np.uint8))
     sets = [Source("plates", tmp_path / "set"), Source("near", tmp_path / "full")]
-    report = pack_sets(sets[:1], tmp_path / "places", Plan(backgrounds=True, emptied=["plates"]))
+    report = pack_sets(sets[:1], tmp_path / "places", PackPlan(backgrounds=True, emptied=["plates"]))
     ((entry, place),) = by_name(tmp_path / "places").values()
     assert report.counts["plates"] == 1 and entry.channels == 3
     assert np.abs(place.astype(int) - (40, 120, 200)).max() <= 1
-    report = pack_sets(sets, tmp_path / "places", Plan(backgrounds=True, emptied=["plates", "near"]))
+    report = pack_sets(sets, tmp_path / "places", PackPlan(backgrounds=True, emptied=["plates", "near"]))
     assert [broken.name for broken in report.broken] == ["near/near"]
-    for plan in (Plan(emptied=["plates"]), Plan(backgrounds=True, emptied=["nobody"])):
+    for plan in (PackPlan(emptied=["plates"]), PackPlan(backgrounds=True, emptied=["nobody"])):
         with pytest.raises(InputError, match="backgrounds to empty"):
             pack_sets(sets, tmp_path / "none", plan)
 

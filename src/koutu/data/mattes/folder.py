@@ -30,7 +30,7 @@ from koutu.data.mattes.one import (
     write_json,
     write_png,
 )
-from koutu.data.mattes.plan import Plan
+from koutu.data.mattes.plan import MattePlan
 from koutu.data.mattes.sheet import Row, sheet
 from koutu.data.sets.tree import PICTURES, Tree, natural
 from koutu.files import folder
@@ -64,7 +64,7 @@ def matte_folder(
     out: Path,
     *,
     masks: Path | None = None,
-    plan: Plan | None = None,
+    plan: MattePlan | None = None,
     workers: int = 0,
     progress: Progress = lambda done, total, name: None,
 ) -> Mattes:
@@ -74,7 +74,7 @@ def matte_folder(
     finds the person. workers: processes, 0 for one a core. What fails the checks goes to out/rejected. Of a run that
     was broken off only the rest is done, and what changed since. Raises InputError, OutputError, ModelError.
     """
-    plan = plan or Plan()
+    plan = plan or MattePlan()
     if masks is None:
         plan = replace(plan, network=plan.network or DEFAULT)
     if plan.long_side < 0 or workers < 0:
@@ -147,7 +147,7 @@ def _require_apart(pictures: Path, masks: Path | None, out: Path) -> None:
 
 
 @contextmanager
-def _made(jobs: Sequence[Job], plan: Plan, workers: int) -> Iterator[Iterator[Record]]:
+def _made(jobs: Sequence[Job], plan: MattePlan, workers: int) -> Iterator[Iterator[Record]]:
     """Records as they come; `workers` processes with one thread each, or this one."""
     workers = min(workers, len(jobs))
     if workers < 2:
@@ -171,7 +171,7 @@ def _made(jobs: Sequence[Job], plan: Plan, workers: int) -> Iterator[Iterator[Re
                 os.environ[name] = value
 
 
-def _results(pool: ProcessPoolExecutor, jobs: Sequence[Job], plan: Plan) -> Iterator[Record]:
+def _results(pool: ProcessPoolExecutor, jobs: Sequence[Job], plan: MattePlan) -> Iterator[Record]:
     pending: set[Future[Record]] = {pool.submit(make, job, plan) for job in jobs}
     while pending:
         done, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -185,7 +185,7 @@ def _begin() -> None:
     cv2.setNumThreads(1)
 
 
-def _write(out: Path, records: Sequence[Record], plan: Plan) -> list[Path]:
+def _write(out: Path, records: Sequence[Record], plan: MattePlan) -> list[Path]:
     """report.json, report.csv and the sheets, whose paths are returned."""
     counts = Counter(record["verdict"] for record in records)
     shown = [{name: value for name, value in record.items() if name != "key"} for record in records]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from koutu import __version__
 from koutu.data.mattes.checks import Limits, doubtfulness, faults, measured
-from koutu.data.mattes.plan import Plan
+from koutu.data.mattes.plan import MattePlan
 from koutu.data.mattes.sheet import strip
 from koutu.data.mattes.soft_matte import solved_matte
 from koutu.data.sets.reading import READERS
@@ -42,7 +42,7 @@ class Job:
     out: Path
 
 
-def known(job: Job, plan: Plan) -> Record | None:
+def known(job: Job, plan: MattePlan) -> Record | None:
     """The record of a picture that was done before, of the same files and in the same way, with all it wrote."""
     try:
         record = json.loads(_record(job).read_text("utf-8"))
@@ -52,7 +52,7 @@ def known(job: Job, plan: Plan) -> Record | None:
         return None
 
 
-def make(job: Job, plan: Plan) -> Record:
+def make(job: Job, plan: MattePlan) -> Record:
     """Solve, judge and write one picture; what cannot be used is a record too. Raises OutputError, ModelError."""
     try:
         key_of = key(job, plan)
@@ -77,7 +77,7 @@ def make(job: Job, plan: Plan) -> Record:
     return record
 
 
-def key(job: Job, plan: Plan) -> str:
+def key(job: Job, plan: MattePlan) -> str:
     """Changes with the files' content, the options, the limits and koutu."""
     digest = hashlib.sha256(f"{plan} {Limits()} {__version__}".encode())
     for path in (job.picture, job.mask):
@@ -123,7 +123,7 @@ def _record(job: Job) -> Path:
     return job.out / RECORDS / f"{job.name}.json"
 
 
-def _files(job: Job, plan: Plan, verdict: str) -> list[Path]:
+def _files(job: Job, plan: MattePlan, verdict: str) -> list[Path]:
     """What a picture's matte consists of, the strip last."""
     root = job.out if verdict == ACCEPTED else job.out / REJECTED
     parts = PARTS if plan.pictures else PARTS[:2]
@@ -135,13 +135,13 @@ def _remove(job: Job) -> None:
     try:
         _record(job).unlink(missing_ok=True)
         for verdict in (ACCEPTED, REJECTED):
-            for path in _files(job, Plan(pictures=True), verdict):
+            for path in _files(job, MattePlan(pictures=True), verdict):
                 path.unlink(missing_ok=True)
     except OSError as e:
         raise OutputError(f"an earlier matte of {job.name} could not be removed: {e}; choose another folder") from e
 
 
-def _read(job: Job, plan: Plan) -> tuple[Rgb, NDArray[Any]]:
+def _read(job: Job, plan: MattePlan) -> tuple[Rgb, NDArray[Any]]:
     """The picture and its mask (H, W) in [0, 1] as they are solved; raises InputError."""
     rgb = read_image(job.picture)
     if job.mask is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Plan:
+class PackPlan:
     """backgrounds: RGB of any pictures and videos, not RGBA of people. emptied: of the sets of backgrounds, those that
     are sets of people, whose places are wanted. long_side: pixels, 0 for 448 and 640.
 

@@ -15,7 +15,7 @@ from koutu.data.mattes.pull_push import extended
 from koutu.data.mattes.soft_matte import guided_matte
 from koutu.data.packs.fill_background import MOST, emptied
 from koutu.data.packs.pack import Entry, write_pack
-from koutu.data.packs.plan import Plan
+from koutu.data.packs.plan import PackPlan
 from koutu.data.packs.sources import Opened, Source, names_in, open_backgrounds, open_people, without
 from koutu.data.sets.example import Broken, Clip, Example
 from koutu.data.sets.videos import VideoFrames
@@ -31,7 +31,7 @@ Packed = tuple[Entry, NDArray[np.uint8]]
 
 
 @dataclass
-class Report:
+class PackReport:
     """What was packed, by set, with the layout and split it was read by; what could not be; whose alpha showed nobody.
 
     others: files in a set of backgrounds that are neither pictures nor videos.
@@ -48,16 +48,16 @@ class Report:
 def pack_sets(
     sets: Sequence[Source],
     out: Path,
-    plan: Plan | None = None,
+    plan: PackPlan | None = None,
     *,
     progress: Progress = lambda done, total, clip: None,
-) -> Report:
+) -> PackReport:
     """Write sets as the pack OUT.bin and OUT.json; what is broken is left out and told.
 
     Raises InputError, before anything is written, for sets, groups and names that are not there, and if nothing could
     be packed; OutputError.
     """
-    plan = plan or Plan()
+    plan = plan or PackPlan()
     if out.suffix not in ("", ".bin", ".json"):
         raise OutputError(f"expected a pack named OUT or OUT.bin, got {out}; name it so")
     names = [source.name for source in sets]
@@ -68,7 +68,7 @@ def pack_sets(
     places = {source.name for source in sets if plan.backgrounds and source.name not in plan.emptied}
     opened = [(open_backgrounds if source.name in places else open_people)(source) for source in sets]
     opened = without(opened, names_in(plan.exclude))
-    report = Report({item.source.name: item.split for item in opened})
+    report = PackReport({item.source.name: item.split for item in opened})
     report.others.update({item.source.name: item.others for item in opened if item.others})
     report.broken += [Broken(f"{i.source.name}/{b.name}", b.reason) for i in opened for b in i.broken]
     folder(out.parent)
@@ -76,7 +76,7 @@ def pack_sets(
     return report
 
 
-def _all(opened: Sequence[Opened], plan: Plan, report: Report, progress: Progress) -> Iterator[Packed]:
+def _all(opened: Sequence[Opened], plan: PackPlan, report: PackReport, progress: Progress) -> Iterator[Packed]:
     """Every packed picture in order, read by several threads a few clips ahead."""
     work = [(item, clip) for item in opened for clip in item.clips]
     groups: dict[str, set[str]] = {}
@@ -104,7 +104,7 @@ def _all(opened: Sequence[Opened], plan: Plan, report: Report, progress: Progres
         raise InputError(f"expected pictures to pack, got none that can be used{few}")
 
 
-def _clip(item: Opened, clip: Clip, plan: Plan) -> list[Packed | Broken | str]:
+def _clip(item: Opened, clip: Clip, plan: PackPlan) -> list[Packed | Broken | str]:
     """The clip's packed frames; a reason for each that is broken; the name of each that shows nobody."""
     found: list[Packed | Broken | str] = []
     film = not clip.still and len(clip) <= plan.frames and not plan.backgrounds
@@ -153,7 +153,7 @@ def _sampled(clip: Clip, frames: int) -> Iterator[Example | Broken]:
             yield from clip.examples(at, at + 1)
 
 
-def _background(example: Example, plan: Plan) -> NDArray[np.uint8] | str:
+def _background(example: Example, plan: PackPlan) -> NDArray[np.uint8] | str:
     assert example.src is not None
     return _shrunk(example.src, plan.long_side or BACKGROUND_SIDE)
 
@@ -164,7 +164,7 @@ def _place(person: NDArray[np.uint8]) -> NDArray[np.uint8] | str:
     return f"expected a place around the person, got one who fills over {MOST:.0%}" if place is None else place
 
 
-def _person(example: Example, plan: Plan) -> NDArray[np.uint8] | str:
+def _person(example: Example, plan: PackPlan) -> NDArray[np.uint8] | str:
     """RGBA (H, W, 4); or why it cannot be made."""
     colours = example.src if example.src is not None else example.fgr
     if example.pha is None or colours is None:

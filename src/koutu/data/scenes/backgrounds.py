@@ -19,7 +19,7 @@ _MARGIN = 0.12  # of the shown part's sides, kept around it for a camera that mo
 
 
 @dataclass(frozen=True)
-class Place:
+class SceneBackground:
     """picture (h, w, 3) and the track that brings it onto the sample."""
 
     picture: Rgb
@@ -30,26 +30,26 @@ class Place:
         return moved(self.picture, at_time(self.track, time), size, border=cv2.BORDER_REFLECT_101)
 
 
-class Places:
+class BackgroundDraw:
     """Draws places out of packed backgrounds."""
 
     def __init__(self, backgrounds: Pack, cfg: SceneConfig):
         self.backgrounds, self.cfg = backgrounds, cfg
         self.draw = Lottery(backgrounds, range(len(backgrounds)), cfg.background_weights)
 
-    def __call__(self, rng: np.random.Generator, size: tuple[int, int], track: Track) -> Place:
+    def __call__(self, rng: np.random.Generator, size: tuple[int, int], track: Track) -> SceneBackground:
         """A place whose shown part moves by `track`, a map of the sample onto itself for each frame."""
         picture, base = self._cut(rng, size)
         if rng.random() < self.cfg.bokeh:
             picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 4) * max(1.0, max(size) / 256))
-        return Place(picture, chained(base, track))
+        return SceneBackground(picture, chained(base, track))
 
     def texture(self, rng: np.random.Generator, size: tuple[int, int]) -> Rgb:
         """Some place at (H, W), to fill an outline with."""
         picture, base = self._cut(rng, size)
         return moved(picture, base, size, border=cv2.BORDER_REFLECT_101)
 
-    def with_decoy(self, place: Place, rng: np.random.Generator, outline: NDArray[Any]) -> Place:
+    def with_decoy(self, place: SceneBackground, rng: np.random.Generator, outline: NDArray[Any]) -> SceneBackground:
         """An outline (h, w) uint8 somewhere in the place, filled by another place."""
         height, width = place.picture.shape[:2]
         scale = rng.uniform(0.3, 1) * height / outline.shape[0]
@@ -58,7 +58,7 @@ class Places:
         mask = cv2.warpAffine(outline, matrix, (width, height), flags=cv2.INTER_LINEAR)
         other = self.texture(rng, (height, width))
         share = mask.astype(np.float32) / 255
-        return Place(cv2.blendLinear(other, place.picture, share, 1 - share), place.track)
+        return SceneBackground(cv2.blendLinear(other, place.picture, share, 1 - share), place.track)
 
     def _cut(self, rng: np.random.Generator, size: tuple[int, int]) -> tuple[Rgb, NDArray[np.float64]]:
         """A part of a picture with a margin, at the sample's scale if it had to be shrunk, and its map."""

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from koutu.data.mattes.pull_push import extended
 from koutu.data.packs.pack import Pack
 from koutu.data.scenes.actors import STUDIO, Actor, Casting, adapted
-from koutu.data.scenes.backgrounds import Place, Places
+from koutu.data.scenes.backgrounds import BackgroundDraw, SceneBackground
 from koutu.data.scenes.camera_and_light import Finish, Light
 from koutu.data.scenes.config import SceneConfig
 from koutu.data.scenes.cutouts import shrink
 from koutu.data.scenes.layers import composed, thing_shape
 from koutu.data.scenes.motion import Track, chained, glide, random_affine, shake, still, timing
 from koutu.data.scenes.previous_alpha import previous_alpha
-from koutu.data.scenes.staging import AsIs, Shot, Staged, exposed
+from koutu.data.scenes.staging import AsIs, Staged, Staging, exposed
 from koutu.foreground import decontaminate
 
 _NOW = 1  # tracks begin a frame before the clip and end a frame after it
@@ -50,7 +50,7 @@ class Scenes:
 
     def __init__(self, people: Pack, backgrounds: Pack, indices: Sequence[int], cfg: SceneConfig | None = None):
         self.cfg = cfg or SceneConfig()
-        self.casting, self.places = Casting(people, indices, self.cfg), Places(backgrounds, self.cfg)
+        self.casting, self.places = Casting(people, indices, self.cfg), BackgroundDraw(backgrounds, self.cfg)
 
     def __call__(self, rng: np.random.Generator, size: int | tuple[int, int], frames: int = 1) -> Scene:
         """A scene of T = `frames` and a side, or (H, W), of `size`."""
@@ -71,7 +71,7 @@ class Scenes:
             _stacked(plates, flip) if plates else None,
         )  # fmt: skip
 
-    def _shot(self, rng: np.random.Generator, size: tuple[int, int], length: int, *, moves: bool) -> Shot:
+    def _shot(self, rng: np.random.Generator, size: tuple[int, int], length: int, *, moves: bool) -> Staging:
         kind, cfg = rng.random(), self.cfg
         view = still(length)
         if moves and rng.random() < cfg.shake:
@@ -103,7 +103,7 @@ class Scenes:
         thing = self._thing(rng, size, view) if rng.random() < cfg.occluder else None
         return Staged(place, cast, shadow, thing)
 
-    def _adapted(self, rng: np.random.Generator, actor: Actor, place: Place) -> Actor:
+    def _adapted(self, rng: np.random.Generator, actor: Actor, place: SceneBackground) -> Actor:
         texture = self.places.texture(rng, (64, 64)) if rng.random() < self.cfg.props else None
         share = rng.uniform(0.2, 0.7) if rng.random() < self.cfg.harmonise else 0.0
         return adapted(actor, rng, place.picture, texture, share)
@@ -147,7 +147,7 @@ class Scenes:
         return AsIs(np.ascontiguousarray(rgba), fgr, extended(rgb, cv2.bitwise_not(pha)), track)
 
     def _previous(
-        self, rng: np.random.Generator, shot: Shot, pha: NDArray, size: tuple[int, int], *, moves: bool
+        self, rng: np.random.Generator, shot: Staging, pha: NDArray, size: tuple[int, int], *, moves: bool
     ) -> NDArray:
         """What might be remembered of the frame before the first."""
         kind, cfg = rng.random(), self.cfg

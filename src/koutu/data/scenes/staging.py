@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.data.scenes.actors import Actor
-from koutu.data.scenes.backgrounds import Place
+from koutu.data.scenes.backgrounds import SceneBackground
 from koutu.data.scenes.layers import Layers, occluded, over, shadowed, smeared
 from koutu.data.scenes.motion import Track, at_time, moved, travel
 
 _MOST = 12  # instants that an open shutter is made of
 
 
-class Shot(Protocol):
+class Staging(Protocol):
     """What is before the camera, at any time in frames."""
 
     def at(self, time: float, size: tuple[int, int]) -> Layers: ...
@@ -27,7 +27,7 @@ class Shot(Protocol):
 class Staged:
     """People, the first in front, on a place; shadow: where it falls, how dark and how soft; thing: before them all."""
 
-    place: Place
+    place: SceneBackground
     actors: Sequence[Actor]
     shadow: tuple[NDArray[np.float64], float, float] | None = None
     thing: Actor | None = None
@@ -74,7 +74,7 @@ class AsIs:
         return travel(self.track, frame, np.array([[0.0, 0], [w, 0], [0, h], [w, h]]))
 
 
-def exposed(shot: Shot, frame: int, size: tuple[int, int], shutter: float) -> Layers:
+def exposed(shot: Staging, frame: int, size: tuple[int, int], shutter: float) -> Layers:
     """A frame, smeared by what moved while the shutter was open, which is a share of the frame's time."""
     count = int(np.clip(np.ceil(shot.travel(frame) * shutter), 1, _MOST)) if shutter > 0 else 1
     return smeared([shot.at(frame + shutter * i / count, size) for i in range(count)])

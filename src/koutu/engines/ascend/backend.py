@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from koutu.color import rgb_to_yuv
 from koutu.engines.ascend.aipp import Aipp, read_aipp
 from koutu.engines.backend import Backend
-from koutu.engines.exported.card import Card, read_card
+from koutu.engines.exported.card import ExportCard, read_card
 from koutu.engines.graph import open_graph
 from koutu.types import ColorSpace, ModelError, Rgb
 
@@ -29,7 +29,7 @@ class AscendBackend(Backend):
     """
 
     def __init__(self, path: Path, *, device: str = "cpu", threads: int = 0):
-        self.card: Card = read_card(path)
+        self.card: ExportCard = read_card(path)
         about = self.card.content.get("ascend")
         if not isinstance(about, dict) or about.get("source_format") not in SOURCES or "aipp" not in about:
             raise ModelError(f"{path}: expected the card of a package for Ascend, got one for {self.card.target}")
@@ -93,7 +93,7 @@ def camera_bytes(rgb: Rgb, source_format: str, space: ColorSpace) -> NDArray[np.
     return np.concatenate([yuv.y.reshape(-1), np.stack(pair, axis=-1).reshape(-1)]).astype(np.uint8, copy=False)
 
 
-def _aipp_of(card: Card, name: str) -> Aipp:
+def _aipp_of(card: ExportCard, name: str) -> Aipp:
     found = read_aipp(card.path.parent / name)
     if len(found) != 1 or found[0].rank != 0:
         raise ModelError(f"{card.path}: expected one aipp_op for the first input in {name}, got {len(found)}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from koutu.engines.described.description import GREY, ConstantInput, Description, Name, PictureInput, StateInput
-from koutu.engines.graph import Graph, Port
+from koutu.engines.graph import Port, RunnableGraph
 from koutu.types import ModelError
 
 
@@ -27,7 +27,7 @@ class Binding:
         return next(entry for entry, _ in self.pictures if entry.kind == "src")
 
 
-def bind(description: Description, graph: Graph, file: str) -> Binding:
+def bind(description: Description, graph: RunnableGraph, file: str) -> Binding:
     """The tensors that the description means; ModelError, beginning with `file`, if the file lacks or has others."""
     ports = {name: _port(name, graph.inputs, "inputs", file) for name in description.inputs}
     fed = [port.name for port in ports.values()]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.engines.backend import Backend
-from koutu.engines.exported.card import Card, Size, Tensor, is_card, read_card
+from koutu.engines.exported.card import ExportCard, Size, Tensor, is_card, read_card
 from koutu.engines.exported.graphs import ENGINES, open_exported
 from koutu.sizes import near_area
 from koutu.types import ModelError, Rgb
@@ -50,7 +50,7 @@ class ExportedBackend(Backend):
     """
 
     def __init__(self, path: Path, *, engine: str | None = None, device: str = "cpu", threads: int = 0):
-        self.card: Card = read_card(path)
+        self.card: ExportCard = read_card(path)
         known = ENGINES.get(self.card.target, ())
         if engine is not None and engine not in known:
             raise ModelError(

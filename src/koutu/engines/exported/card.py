@@ -48,7 +48,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Card:
+class ExportCard:
     """What running needs. size, network_size: (H, W) of the pictures and of what the network sees; None: any.
 
     ratio: the second by the first where both are any; stride: what its sides are multiples of; pixels: of a picture
@@ -95,7 +95,7 @@ def is_card(path: Path) -> bool:
     return isinstance(content, dict) and MARK in content
 
 
-def read_card(path: Path, *, check_files: bool = True) -> Card:
+def read_card(path: Path, *, check_files: bool = True) -> ExportCard:
     """The card in `path`, its files there and unchanged; raises ModelError saying what is wrong."""
     if not path.is_file():
         raise ModelError(f"expected a card of `koutu export` at {path}, found no such file; check the path")
@@ -112,7 +112,7 @@ def read_card(path: Path, *, check_files: bool = True) -> Card:
     return card
 
 
-def _card(path: Path, content: dict[str, Any]) -> Card:
+def _card(path: Path, content: dict[str, Any]) -> ExportCard:
     keys = ("name", "target", "main", "files", "input", "states", "outputs", "size", "network_size", "stride", "pixels")
     if missing := [key for key in keys if key not in content]:
         raise ModelError(f"{path}: expected the keys {', '.join(missing)} too; export the network anew")
@@ -128,7 +128,7 @@ def _card(path: Path, content: dict[str, Any]) -> Card:
     outputs = {key: read_mapping(Tensor, entry, f"{where}, {key}") for key, entry in content["outputs"].items()}
     if "pha" not in outputs:
         raise ModelError(f"{path}: expected the output pha, got {', '.join(outputs) or 'none'}; export anew")
-    return Card(
+    return ExportCard(
         path, text(content["name"], where), text(content["target"], where), text(content["main"], where),
         {name: entry["sha256"] if isinstance(entry, dict) else str(entry) for name, entry in content["files"].items()},
         read_mapping(Tensor, content["input"], f"{where}, input"),
@@ -146,7 +146,7 @@ def _size(given: Any, where: str) -> Size | None:
     return whole(given["height"], where), whole(given["width"], where)
 
 
-def _check_files(card: Card) -> None:
+def _check_files(card: ExportCard) -> None:
     for name, expected in card.files.items():
         file = card.path.parent / name
         if not file.is_file():

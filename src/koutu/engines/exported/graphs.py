@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.engines.exported.card import Card
+from koutu.engines.exported.card import ExportCard
 from koutu.types import ModelError
 
 # target → engines that run its files, the first unless another is asked for
@@ -32,7 +32,7 @@ class Runs(Protocol):
         ...
 
 
-def open_exported(card: Card, engine: str | None, device: str, threads: int) -> Runs:
+def open_exported(card: ExportCard, engine: str | None, device: str, threads: int) -> Runs:
     """The card's file on an engine of its target; ModelError where it cannot run here."""
     if card.target not in ENGINES:
         raise ModelError(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from koutu.engines.ascend.aipp import Aipp
 from koutu.engines.exported.card import MARK, VERSION, sha256_of
-from koutu.export.ascend.options import Options
+from koutu.export.ascend.options import PackageOptions
 from koutu.export.ascend.ports import Ports
 
 if TYPE_CHECKING:
-    from koutu.export.parity import Figures
+    pass
 
 
 def card_content(
@@ -19,9 +19,9 @@ def card_content(
     name: str,
     found: Ports,
     aipp: Aipp,
-    options: Options,
+    options: PackageOptions,
     *,
-    figures: "Figures | None" = None,
+    figures: "ClipDifference | None" = None,
     built: str = "",
 ) -> dict[str, Any]:
     """The card of what lies in `part` by now; in the form of all cards of `koutu export`, with a part of its own."""
@@ -54,7 +54,7 @@ def card_content(
     }  # fmt: skip
 
 
-def _parity(figures: "Figures | None") -> dict[str, Any]:
+def _parity(figures: "ClipDifference | None") -> dict[str, Any]:
     if figures is None:
         return {"verified": False, "why": "being written"}
     return {

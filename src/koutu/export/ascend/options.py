@@ -10,7 +10,7 @@ from koutu.export.ascend.commands import Conversion
 
 
 @dataclass(frozen=True)
-class Options:
+class PackageOptions:
     """name: of the files; empty: the folder's. soc: as of `Conversion`.
 
     source_format, matrix, full_range, camera (H, W), at, padding, mean, std: the picture's way in, as of `aipp_for`;

@@ -9,7 +9,7 @@ from typing import Any
 
 from koutu.export.ascend.build import build, scripts
 from koutu.export.ascend.card import card_content, save
-from koutu.export.ascend.options import Options
+from koutu.export.ascend.options import PackageOptions
 from koutu.export.ascend.ports import Ports, ports
 from koutu.export.ascend.readme import readme
 from koutu.export.ascend.rewrite import Rewritten, half_weights, rewrite
@@ -44,9 +44,9 @@ def write_package(
     """Write the folder `out` for a fixed-size ONNX file (float32 src (1, 3, H, W) and memory in), or for a network.
 
     source: the file's path, or an nn.Module of koutu.models, of which a file for `size` (H, W) is made. options: the
-    fields of `koutu.export.ascend.options.Options`. Operators that the chip's list does not know are written otherwise;
-    the package must then answer as the network does on 60 frames of the packaged sample. Runs atc if it is on PATH;
-    `tell` hears what was done and what was not. Returns the files' paths. The folder appears whole or not at all.
+    fields of `koutu.export.ascend.options.PackageOptions`. Operators that the chip's list does not know are written
+    otherwise; the package must then answer as the network does on 60 frames of the packaged sample. Runs atc if it is
+    on PATH; `tell` hears what was done and what was not. Returns the files' paths. The folder appears whole or not at all.
     Raises InputError for options that cannot be, ModelError for operators that remain and if atc fails, ParityError,
     OutputError for a folder that holds something.
     """
@@ -67,11 +67,11 @@ def write_package(
     return sorted(path for path in out.rglob("*") if path.is_file())
 
 
-def _options(given: dict[str, Any]) -> Options:
+def _options(given: dict[str, Any]) -> PackageOptions:
     try:
-        return Options(**given)
+        return PackageOptions(**given)
     except TypeError as e:
-        known = ", ".join(Options.__dataclass_fields__)
+        known = ", ".join(PackageOptions.__dataclass_fields__)
         raise InputError(f"expected options out of {known}, got {', '.join(given)}; mind the spelling") from e
 
 
@@ -82,7 +82,9 @@ def _require_free(out: Path) -> None:
         raise OutputError(f"{out}: expected a new or empty folder, got one that holds something; name another")
 
 
-def _fill(part: Path, source: Any, size: tuple[int, int] | None, options: Options, name: str, tell: Tell) -> None:
+def _fill(
+    part: Path, source: Any, size: tuple[int, int] | None, options: PackageOptions, name: str, tell: Tell
+) -> None:
     from koutu.export.ascend.parity import Exact, difference, require
 
     plain = part / ".plain.onnx"
@@ -123,7 +125,7 @@ def _plain(source: Any, size: tuple[int, int] | None, path: Path) -> None:
     fixed_onnx(source, path, size)
 
 
-def _rewritten(plain: Path, options: Options) -> Rewritten:
+def _rewritten(plain: Path, options: PackageOptions) -> Rewritten:
     found = rewrite(plain, options.list_name)
     if found.left:
         raise ModelError(

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from koutu.engines.ascend.aipp import Aipp
 from koutu.export.ascend.commands import Conversion, atc, omg, shell
 from koutu.export.ascend.operators import Finding
-from koutu.export.ascend.options import Options
+from koutu.export.ascend.options import PackageOptions
 from koutu.export.ascend.rewrite import Rewritten
 
 if TYPE_CHECKING:
-    from koutu.export.parity import Figures
+    from koutu.export.parity import ClipDifference
 
 _TEXT = """\
 # {name} for {soc}
@@ -58,10 +58,10 @@ None of this has run on the chip.
 def readme(
     conversion: Conversion,
     aipp: Aipp,
-    options: Options,
+    options: PackageOptions,
     rewritten: Rewritten,
     beyond: Sequence[str],
-    figures: "Figures",
+    figures: "ClipDifference",
     built: str,
 ) -> str:
     """The text; beyond: what in the Caffe files the kit's list does not allow; built: the .om's name, if atc ran."""
@@ -80,7 +80,7 @@ def readme(
     )  # fmt: skip
 
 
-def _more(conversion: Conversion, options: Options) -> str:
+def _more(conversion: Conversion, options: PackageOptions) -> str:
     if not options.with_caffe:
         return ""
     lines = [f"{conversion.name}.prototxt, {conversion.name}.caffemodel: the network for Caffe's road"]
@@ -97,7 +97,7 @@ def _window(aipp: Aipp) -> str:
     return said
 
 
-def _commands(conversion: Conversion, options: Options) -> str:
+def _commands(conversion: Conversion, options: PackageOptions) -> str:
     commands = [atc(conversion)]
     if options.with_caffe:
         commands.append(atc(conversion, "caffe"))
@@ -105,7 +105,7 @@ def _commands(conversion: Conversion, options: Options) -> str:
     return "\n\n".join("\n".join(f"    {line}" for line in shell(words).splitlines()) for words in commands)
 
 
-def _operators(options: Options, rewritten: Rewritten, beyond: Sequence[str]) -> str:
+def _operators(options: PackageOptions, rewritten: Rewritten, beyond: Sequence[str]) -> str:
     lines = [f"Kept to the list {options.list_name!r}."]
     if rewritten.done:
         lines[0] += (

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from koutu.engines.early_exit import FLOOR, SIGNS, UNTRIED, Gate, GatedBackend, difference, parts_of, terms
 from koutu.engines.onnxruntime import OnnxBackend
-from koutu.export.clips import Clip, Watch
+from koutu.export.clips import CalibrationClip, Watch
 from koutu.export.defaults import ALLOWED
 from koutu.export.early_exit.sweep import Tried, choose, sweep
 from koutu.export.trace import describe, described
@@ -53,7 +53,7 @@ class Calibration:
 
 def calibrate(
     path: Path,
-    clips: Sequence[Clip],
+    clips: Sequence[CalibrationClip],
     *,
     threshold: float | None = None,
     allowed: float = ALLOWED,
@@ -83,7 +83,7 @@ def calibrate(
     return Calibration(gate, parts_of(path)[0], explained, factor, (float(low10), float(middle), float(high10)), tried)
 
 
-def measure(backend: GatedBackend, clips: Sequence[Clip], watch: Watch = lambda *_: None) -> Rows:
+def measure(backend: GatedBackend, clips: Sequence[CalibrationClip], watch: Watch = lambda *_: None) -> Rows:
     """Both parts on every frame; in every other clip the memory is the cheap part's alpha, as where it runs alone."""
     signs, gaps, numbers = [], [], []
     for i, clip in enumerate(clips):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.engines.early_exit import FLOOR, Gate, GatedBackend, GateState, Part, difference
-from koutu.export.clips import Clip, Watch
+from koutu.export.clips import CalibrationClip, Watch
 
 
 class Remembering:
@@ -90,7 +90,7 @@ class Tried:
     change: float
 
 
-def sweep(low: Part, rest: Part, gates: Sequence[Gate], clips: Sequence[Clip], watch: Watch) -> list[Tried]:
+def sweep(low: Part, rest: Part, gates: Sequence[Gate], clips: Sequence[CalibrationClip], watch: Watch) -> list[Tried]:
     """Each gate on all clips, as `koutu video` would run it, beside the whole network alone, which comes first.
 
     low, rest: engines that run the two parts.
@@ -116,7 +116,7 @@ def sweep(low: Part, rest: Part, gates: Sequence[Gate], clips: Sequence[Clip], w
 
 
 def run(
-    backend: GatedBackend, clip: Clip, tally: Tally, reference: list[NDArray[np.float32]] | None
+    backend: GatedBackend, clip: CalibrationClip, tally: Tally, reference: list[NDArray[np.float32]] | None
 ) -> list[NDArray[np.float32]]:
     """The alphas of a clip, its first frame seen twice as in use; what happened goes to the tally."""
     state = backend.initial_state(clip.src.shape[1:3])
@@ -134,7 +134,7 @@ def run(
     return phas
 
 
-def timed(backend: GatedBackend, clip: Clip, rounds: int = 12) -> tuple[float, float]:
+def timed(backend: GatedBackend, clip: CalibrationClip, rounds: int = 12) -> tuple[float, float]:
     """Milliseconds of the cheap part with its signs, and of the rest: the quickest of a few rounds."""
     memory = backend.initial_state(clip.src.shape[1:3]).memory
     begin, rest = [], []

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from koutu.engines.exported.backend import ExportedBackend
 from koutu.export import card
-from koutu.export.clips import Clip, filmed, halves
+from koutu.export.clips import CalibrationClip, filmed, halves
 from koutu.export.clips import made as made_scenes
-from koutu.export.defaults import Sources
+from koutu.export.defaults import SceneSources
 from koutu.export.int8.quantise import Quantised, quantised, recorded
 from koutu.export.job import Converted, Job, Watch
 from koutu.export.parity import compared, rolled_out
@@ -30,7 +30,7 @@ class Eight:
     made: Converted
     found: Quantised
     plain: ExportedBackend
-    clips: Mapping[str, Clip]
+    clips: Mapping[str, CalibrationClip]
 
     def summary(self) -> dict[str, Any]:
         """For the card; errors in thousandths of alpha on the later half of each clip, which gave no scales."""
@@ -42,7 +42,7 @@ class Eight:
 
 
 def to_bytes(
-    job: Job, subject: Subject, films: Sequence[Path], scenes: Sources | None, tolerance: float, watch: Watch
+    job: Job, subject: Subject, films: Sequence[Path], scenes: SceneSources | None, tolerance: float, watch: Watch
 ) -> Eight:
     """NAME.onnx of the job in eight bits; its layers stay float32 as far as `tolerance` (thousandths of alpha) asks.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from koutu.engines.early_exit import parts_of
 from koutu.engines.exported.backend import ExportedBackend
 from koutu.engines.onnxruntime import OnnxBackend
-from koutu.export.clips import Clip, Watch
+from koutu.export.clips import CalibrationClip, Watch
 from koutu.export.defaults import TOLERANCE
 from koutu.export.int8.trial import Feeds, Trial
 from koutu.files import whole_file
@@ -39,7 +39,12 @@ class Quantised:
 
 
 def quantise(
-    source: Path, out: Path, clips: Sequence[Clip], *, tolerance: float = TOLERANCE, watch: Watch = lambda *_: None
+    source: Path,
+    out: Path,
+    clips: Sequence[CalibrationClip],
+    *,
+    tolerance: float = TOLERANCE,
+    watch: Watch = lambda *_: None,
 ) -> Quantised:
     """Write the network of `source`, a float32 ONNX file of koutu's, to `out` with as many int8 layers as may be.
 
@@ -66,7 +71,7 @@ def quantise(
     return quantised(source, out, recordings, tolerance, watch)
 
 
-def recorded(network: OnnxBackend | ExportedBackend, clip: Clip) -> list[Feeds]:
+def recorded(network: OnnxBackend | ExportedBackend, clip: CalibrationClip) -> list[Feeds]:
     """Inputs of every `STEP`-th frame of a clip, with the memory that the network has by then."""
     feeds: list[Feeds] = []
     state = network.initial_state((clip.src.shape[1], clip.src.shape[2]))

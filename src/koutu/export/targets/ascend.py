@@ -18,7 +18,7 @@ def check(told: Mapping[str, Any]) -> None:
 
 
 def write(source: Path, out: Path, told: Mapping[str, Any]) -> tuple[Path, Sequence[Path]]:
-    """A package for the chip that `told` names (fields of `koutu.export.ascend.options.Options`); its card and files.
+    """A package for the chip that `told` names (fields of `ascend.options.PackageOptions`); its card and files.
 
     source: an ONNX file of one size. Raises what `write_package` raises.
     """
