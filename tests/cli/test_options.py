@@ -10,19 +10,18 @@ import pytest
 import typer
 
 from koutu import api, zoo
-from koutu.bench.plan import PackPlan as BenchPlan
+from koutu.bench.plan import BenchPlan
 from koutu.cli import app
-from koutu.data.mattes.plan import PackPlan as MattePlan
-from koutu.data.packs.plan import PackPlan as PackPlan
-from koutu.evaluation.settings import ServerSettings as Measured
-from koutu.evaluation.settings import TestSetRecipe as Composed
+from koutu.data.mattes.plan import MattePlan
+from koutu.data.packs.plan import PackPlan
+from koutu.evaluation.settings import MeasureSettings, TestSetRecipe
 from koutu.export.defaults import ALLOWED, FRAMES, TOLERANCE, SceneSources
 from koutu.live.options import Encoding, LiveOptions, Patience, Quality, Reading
 from koutu.media.containers import EncodeOptions
 from koutu.pipeline.look import Look
-from koutu.search.plan import PackPlan as SearchPlan
+from koutu.search.plan import SearchPlan
 from koutu.server.settings import Limits, ServerSettings
-from koutu.train.adapt_options import LiveOptions as AdaptOptions
+from koutu.train.adapt_options import AdaptOptions
 
 
 def commands(group: Any = None, name: str = "") -> dict[str, Any]:
@@ -78,9 +77,9 @@ FROM = {
         **of(Limits(), "upload_mb", "megapixels", "requests", "video_mb", "video_seconds", "jobs", "keep_minutes",
              "viewers", "idle_seconds"),
     },
-    "eval": {**of(Composed(), "seed", "frames", "cause"), **of(Measured(), "perceptual", "recovery", "trimap_radius"),
-             **LOADED},
-    "data compose": of(Composed(), "seed", "frames", "cause"),
+    "eval": {**of(TestSetRecipe(), "seed", "frames", "cause"),
+             **of(MeasureSettings(), "perceptual", "recovery", "trimap_radius"), **LOADED},
+    "data compose": of(TestSetRecipe(), "seed", "frames", "cause"),
     "data matte": of(MattePlan(), "network", "long_side", "method", keep_pictures="pictures"),
     "data pack": of(PackPlan(), "backgrounds", "emptied", "long_side", "frames", "exclude", "threads"),
     "adapt": of(AdaptOptions(), "frames", "minutes", "epochs", "lr", "seed", "pixels"),

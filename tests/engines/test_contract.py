@@ -12,7 +12,6 @@ import pytest
 pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxslim")
-from koutu.export.gate_sweep import Remembering  # noqa: E402
 from support.exporting import SIZE, checkpoint, run, small_network  # noqa: E402
 
 from koutu.bench.rounds import _Timed  # noqa: E402
@@ -28,6 +27,7 @@ from koutu.engines.solver import SolverBackend  # noqa: E402
 from koutu.engines.stabilise import SteadyBackend  # noqa: E402
 from koutu.engines.wrapped import WrappedBackend, unwrapped  # noqa: E402
 from koutu.evaluation.remembered import Watched  # noqa: E402
+from koutu.export.early_exit.sweep import Remembering  # noqa: E402
 from koutu.live.resizable_backend import SizedBackend  # noqa: E402
 from koutu.server.networks import _OneAtATime  # noqa: E402
 from koutu.types import ModelError  # noqa: E402
@@ -50,7 +50,7 @@ class Files:
 
     @cached_property
     def parts(self) -> tuple[Path, Path]:
-        from koutu.export.parts import export_parts
+        from koutu.export.early_exit.parts import export_parts
 
         path = self.folder / "gated.onnx"
         shutil.copy(self.tiny, path)

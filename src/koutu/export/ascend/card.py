@@ -11,7 +11,7 @@ from koutu.export.ascend.options import PackageOptions
 from koutu.export.ascend.ports import Ports
 
 if TYPE_CHECKING:
-    pass
+    from koutu.export.parity import ClipDifference
 
 
 def card_content(

@@ -46,9 +46,9 @@ def write_package(
     source: the file's path, or an nn.Module of koutu.models, of which a file for `size` (H, W) is made. options: the
     fields of `koutu.export.ascend.options.PackageOptions`. Operators that the chip's list does not know are written
     otherwise; the package must then answer as the network does on 60 frames of the packaged sample. Runs atc if it is
-    on PATH; `tell` hears what was done and what was not. Returns the files' paths. The folder appears whole or not at all.
-    Raises InputError for options that cannot be, ModelError for operators that remain and if atc fails, ParityError,
-    OutputError for a folder that holds something.
+    on PATH; `tell` hears what was done and what was not. Returns the files' paths. The folder appears whole or not at
+    all. Raises InputError for options that cannot be, ModelError for operators that remain and if atc fails,
+    ParityError, OutputError for a folder that holds something.
     """
     chosen = _options(options)
     out = Path(out).absolute()
