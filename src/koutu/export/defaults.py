@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-FRAMES = 60  # of a clip for the parity gate, at least; a shorter clip is looped
+FRAMES = 60  # of a clip for the parity check, at least; a shorter clip is looped
 TOLERANCE = 0.5  # thousandths of alpha that int8 may cost
 ALLOWED = 0.05  # by which the gate may make a made scene's error worse, on average
 
