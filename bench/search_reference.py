@@ -41,7 +41,7 @@ def rows(weights: Path, recipe_file: Path, searched: Path) -> list[dict[str, Any
         size = near_area(ASPECT, pixels, network.stride)
         src = torch.rand(1, 3, *size)
         error, ms = mean_error(network, judge.clips, pixels), clock(network, [src, *network.initial_state(src)])
-        equal = min((t for t in tried if t["mad"] <= error), key=lambda t: t["ms"])  # by the milliseconds foretold
+        equal = min((t for t in tried if t["mad"] <= error), key=lambda t: t["ms"])  # by the milliseconds predicted
         equal = equal | {"ms": clock(*whole_network(space, Choice.read(equal["choice"])))}
         found.append({"size": list(size), "mad": error, "ms": ms, "equal": equal})
         print(

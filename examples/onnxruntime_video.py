@@ -17,7 +17,7 @@ video = cv2.VideoCapture(source)
 size = int(video.get(cv2.CAP_PROP_FRAME_WIDTH)), int(video.get(cv2.CAP_PROP_FRAME_HEIGHT))
 behind = cv2.resize(cv2.imread(picture), size).astype(np.float32)
 writer = cv2.VideoWriter(out, cv2.VideoWriter_fourcc(*"mp4v"), video.get(cv2.CAP_PROP_FPS), size)
-prev, looks = np.zeros((1, 1, height, width), np.float32), 2  # nobody was there; a first frame is looked at twice
+prev, looks = np.zeros((1, 1, height, width), np.float32), 2  # an empty alpha; a first frame is shown twice
 while True:
     more, frame = video.read()
     if not more:

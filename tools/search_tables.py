@@ -21,7 +21,7 @@ def told(choice: dict[str, Any]) -> list[str]:
 
 
 def found(root: Path) -> str:
-    """docs/search.md: how much was tried, how latency was foretold, and the front."""
+    """docs/search.md: how much was tried, how latency was predicted, and the front."""
     run = json.loads((root / FOLDER / "search.json").read_text("utf-8"))
     least = min(member["mad"] for member in run["front"])
     shown = [member for member in run["front"] if member["mad"] <= WORTH * least]

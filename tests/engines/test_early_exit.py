@@ -21,11 +21,11 @@ from koutu.matting.matter import Matter
 from koutu.types import InputError, ModelError
 
 SIZE = (64, 96)
-GATE = Gate((1.0, 0.0, 0.0, 0.0), 0.0, 4.0)  # foretells what the stub's first sign says
+GATE = Gate((1.0, 0.0, 0.0, 0.0), 0.0, 4.0)  # predicts what the stub's first sign says
 
 
 class Part:
-    """An engine of one part: its alpha is a constant, and its sign the gap that it was told to foretell."""
+    """An engine of one part: its alpha is a constant, and its sign the gap that it was asked to predict."""
 
     states: Mapping[str, str] = {"prev": "pha"}
     stride = 8
@@ -52,16 +52,16 @@ class Part:
 
 
 class Stream:
-    """A gated stream of stubs whose true and foretold gaps are set frame by frame."""
+    """A gated stream of stubs whose true and predicted gaps are set frame by frame."""
 
     def __init__(self, gate: Gate = GATE):
         self.low, self.rest = Part("low"), Part("rest")
         self.backend = GatedBackend(self.low, self.rest, gate=gate)
         self.state = self.backend.initial_state(SIZE)
 
-    def __call__(self, gap: float, foretold: float | None = None) -> float:
+    def __call__(self, gap: float, predicted: float | None = None) -> float:
         """Show a frame of that gap, thousandths, and give its alpha above the cheap part's, in gaps."""
-        self.low.gap = gap if foretold is None else foretold
+        self.low.gap = gap if predicted is None else predicted
         self.rest.alpha = 0.5 + gap / 1000
         _, pha, self.state = self.backend(np.zeros((*SIZE, 3), np.uint8), self.state)
         return float((pha.mean() - 0.5) / (gap / 1000))
@@ -125,14 +125,14 @@ def test_gaps_about_the_threshold_do_not_make_it_flutter():
 def test_a_false_alarm_is_seen_through_and_learnt_from():
     stream = settled()
     runs = stream.rest.runs
-    assert [stream(1.0, foretold=6.0) for _ in range(20)] == pytest.approx([0] * 20, abs=1e-3)
+    assert [stream(1.0, predicted=6.0) for _ in range(20)] == pytest.approx([0] * 20, abs=1e-3)
     assert runs < stream.rest.runs < runs + 5 and stream.state.simple
 
 
-def test_what_is_not_foretold_is_found_by_the_next_check():
+def test_what_is_not_predicted_is_found_by_the_next_check():
     stream = settled()
     stream(1.0)
-    shown = [stream(6.0, foretold=1.0) for _ in range(CHECK + FADE)]
+    shown = [stream(6.0, predicted=1.0) for _ in range(CHECK + FADE)]
     assert shown[0] == pytest.approx(0, abs=1e-3) and shown[-1] == pytest.approx(1, abs=1e-3)
 
 
@@ -276,7 +276,7 @@ def test_calibration_foretells_gaps_and_is_written(exported, tmp_path):
     gaps = np.exp(signs @ [0.8, 0.1, 0.2] + 5 + rng.normal(0, 0.05, 400)) - FLOOR
     gate, explained, factor = fit(Rows(signs, gaps, np.arange(400) // 20))
     assert explained > 0.95 and 1 < factor < 1.1
-    assert gate.foretold(signs[0]) == pytest.approx(log(gaps[0] + FLOOR), abs=0.3)
+    assert gate.predicted(signs[0]) == pytest.approx(log(gaps[0] + FLOOR), abs=0.3)
 
     for file in (exported, *runtime.parts_of(exported)):
         shutil.copy(file, tmp_path)

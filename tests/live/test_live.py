@@ -43,9 +43,9 @@ def test_sources_by_name(tmp_path, monkeypatch):
         ("device", "v4l2"), ("device", "v4l2"), ("device", "x11grab"), ("device", "lavfi"), ("file", None),
     ]  # fmt: skip
     assert found["2"].url == "/dev/video2" and found["screen"].url == ":7"
-    wish = DeviceRequest((640, 480), 30.0, {"input_format": "mjpeg"})
+    request = DeviceRequest((640, 480), 30.0, {"input_format": "mjpeg"})
     options = {"video_size": "640x480", "framerate": "30", "input_format": "mjpeg"}
-    assert parse_source("0", wish).options == options
+    assert parse_source("0", request).options == options
     stream = parse_source("rtsp://me:secret@camera.local:8554/main?key=1")
     assert stream.kind == "stream" and stream.options["rtsp_transport"] == "tcp"
     assert stream.name == "rtsp://camera.local:8554/…" and "file" not in stream.options["protocol_whitelist"]

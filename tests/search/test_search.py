@@ -1,4 +1,4 @@
-"""The search: shapes share weights exactly, tables foretell, evolution goes on where it stopped."""
+"""The search: shapes share weights exactly, tables predict, evolution goes on where it stopped."""
 
 import itertools
 from dataclasses import fields

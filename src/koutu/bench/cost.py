@@ -20,7 +20,7 @@ _TYPES = {f"tensor({name})": kind for name, kind in (("float", "float32"), ("flo
 
 @dataclass(frozen=True)
 class Cost:
-    """None where it could not be told. macs: of one frame of (H, W) = `at`, as the network is shown it."""
+    """None where it is unknown. macs: of one frame of (H, W) = `at`, as the network is shown it."""
 
     file: str | None = None
     bytes: int | None = None
@@ -103,7 +103,7 @@ def _seen(model: Any, names: Sequence[str], folder: Path | None) -> dict[str, Sh
 
 
 def _of(node: Any, known: Mapping[str, Shape]) -> int | None:
-    """MACs of a node, 0 for those that multiply nothing with weights, None where they cannot be told."""
+    """MACs of a node, 0 for those that multiply nothing with weights, None where they are unknown."""
     kind = node.op_type
     if kind in _UNCOUNTED or any(a.HasField("g") for a in node.attribute):
         return None  # a branch may or may not run, a loop any number of times

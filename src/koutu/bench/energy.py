@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-NOT_TOLD = "not told by this machine"
+UNKNOWN = "not reported by this machine"
 POWERCAP = Path("/sys/class/powercap")
 
 

@@ -30,7 +30,7 @@ def watched(case: Case) -> dict[str, float] | str:
     Runner(case, clip, case.open()).turn(0, 0.0, None)
     peak = peak_mb()
     if before is None or peak is None:
-        return "not told by this machine"
+        return "not reported by this machine"
     return {"peak": round(peak, 1), "before": round(before, 1)}
 
 

@@ -53,7 +53,7 @@ def bench(
                 tell(f"{where}: memory of {result.case.name}")
                 result.memory = memory.of_case(result.case)
         rows += [_row(result, results[0]) for result in results]
-    counter = meter.name if meter else energy.NOT_TOLD
+    counter = meter.name if meter else energy.UNKNOWN
     return about | {"load_after": machine.load_average(), "energy": counter, "plan": asdict(plan), "rows": rows}
 
 
@@ -95,7 +95,7 @@ def _row(result: Result, reference: Result) -> dict[str, Any]:
         "network_ms": spread([ms for turn in turns for ms in turn.network_ms]),
         "fps": statistics.median(1000 * len(turn.ms) / sum(turn.ms) for turn in turns),
         "times_reference": None if reference.error else ratio(reference.turns, turns),
-        "joules_a_frame": statistics.median(joules) if joules else energy.NOT_TOLD,
+        "joules_a_frame": statistics.median(joules) if joules else energy.UNKNOWN,
         "rounds": [asdict(turn) for turn in turns],
     }
 

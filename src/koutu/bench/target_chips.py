@@ -36,7 +36,7 @@ CHIPS = {
     ),
     "ascend310p": Chip(
         "Ascend 310P3 as in the Atlas 300I Pro: 140 TOPS", "Ascend310P3", 70.0, 204.8, 8 * _LANES * 1.068, "cann",
-        "70 TFLOPS of half floats, 204.8 GB/s, 8 cores: as told of the card, not found in Huawei's own pages; that is "
+        "70 TFLOPS of half floats, 204.8 GB/s, 8 cores: said of the card, not found in Huawei's own pages; that is "
         "4096 products a cycle and core at 1.07 GHz",
     ),
 }  # fmt: skip

@@ -117,9 +117,9 @@ def _write(path: Path, found: "Findings") -> None:
         raise OutputError(f"{path} could not be written: {e.strerror or e}; check the folder and its room") from e
 
 
-def tell_broken(told: Sequence[str]) -> None:
+def tell_broken(lines: Sequence[str]) -> None:
     """What could not be used, on stderr, a line each; of many the first."""
-    for line in told[:SHOWN]:
+    for line in lines[:SHOWN]:
         print(f"koutu: {line}", file=sys.stderr)
-    if len(told) > SHOWN:
-        print(f"koutu: and {len(told) - SHOWN} more that cannot be used", file=sys.stderr)
+    if len(lines) > SHOWN:
+        print(f"koutu: and {len(lines) - SHOWN} more that cannot be used", file=sys.stderr)

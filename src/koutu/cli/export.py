@@ -122,8 +122,8 @@ def export(
     from koutu.export.subject import parse_ratio, subject
 
     options.require_packs(people, backgrounds)
-    told = {"soc": soc, "source_format": camera, "background": background}
-    device = {k: v for k, v in told.items() if v} | {"settings": options.parse_options(setting or [])}
+    given = {"soc": soc, "source_format": camera, "background": background}
+    device = {k: v for k, v in given.items() if v} | {"settings": options.parse_options(setting or [])}
     request = Request(
         target=to, out=output, size=_size(size), preprocess=preprocess.value if preprocess else "",
         precision=precision, ratio=parse_ratio(ratio), refine=refine, clips=tuple(clip or ()),
@@ -189,7 +189,7 @@ def _described(content: "Mapping[str, Any]") -> str:
 
 
 def _chip(content: "Mapping[str, Any]") -> list[str]:
-    """What the chip would do, as far as that can be told here."""
+    """What the chip would do, as far as that can be said here."""
     rows = [
         f"behind AIPP, simulated to the bit, beside exact colours: largest {row['largest']:.2g}, mean "
         f"{row['mean']:.2g}, dtSSD x 100 {row['dtssd_x100']:.2g} on {row['frames']} frames of {row['clip']}"

@@ -61,7 +61,7 @@ def _lines(found: "Calibration") -> list[str]:
     low, middle, high = found.gaps
     rows = [
         f"gap of the two parts, thousandths of alpha: {middle:.1f}, 10 % below {low:.1f}, 10 % above {high:.1f}",
-        f"foretold in clips not fitted to: {100 * found.explained:.0f} % of the variance, half within a factor of "
+        f"predicted in clips not fitted to: {100 * found.explained:.0f} % of the variance, half within a factor of "
         f"{found.factor:.2f}",
         "",
         "threshold   low     ms  saved    paid   error   worse  switches   jump  change",

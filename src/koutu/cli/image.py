@@ -103,7 +103,7 @@ def trimap(
 
 
 def _each(pairs: list[tuple[Any, Any]], output: str, work: Any) -> None:
-    """Run `work` on every picture; of several, a broken one is told and the others are done."""
+    """Run `work` on every picture; of several, a broken one is reported and the others are done."""
     from koutu.files import folder
     from koutu.media.image import read_image
 

@@ -58,7 +58,7 @@ def pack(
 
     People need a truth: mattes, masks (softened along the picture's edges) or alpha channels; `koutu data matte` makes
     mattes for pictures alone. Training validates on groups: every picture is one, and every clip; --group joins them.
-    What is broken is left out and told; exit code 3 then.
+    What is broken is left out and reported; exit code 3 then.
 
     \b
     koutu data pack -o packs/people london=mattes/ P3M-10k --group 'london=^(\\d+)_' --licence 'london=CC-BY 4.0'

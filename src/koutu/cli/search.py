@@ -68,4 +68,4 @@ def search(
 
 
 def _line(tried: "Tried") -> str:
-    return f"{tried.ms:7.2f} ms {tried.mad:7.2f}  {tried.choice.told()}"
+    return f"{tried.ms:7.2f} ms {tried.mad:7.2f}  {tried.choice.summary()}"

@@ -82,7 +82,7 @@ class NetworkShape:
         return near_area(size, self.pixels, self.stride)
 
     def initial_state(self, size: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
-        """Nobody was there: zeros (1, 1, h, w)."""
+        """An empty alpha: zeros (1, 1, h, w)."""
         return {name: np.zeros((1, 1, *size), np.float32) for name in self.states}
 
     def resized(self, state: dict[str, NDArray[np.float32]], size: tuple[int, int]) -> State:

@@ -1,7 +1,8 @@
-"""The gate: where a scene is simple, the network's cheap part alone makes a frame, and nobody sees where it began.
+"""The gate: where a scene is simple, the low-resolution branch alone makes a frame, and nobody sees where that began.
 
-A stream's frames all pass the cheap part. Its signs foretell by how much its alpha differs from the whole network's;
-where both were run, the difference itself is known, and corrects what is foretold for the rest of the stream.
+Every frame of a stream passes the low-resolution branch. Its signs predict by how much its alpha differs from the
+whole network's;
+where both were run, the difference itself is known, and corrects what is predicted for the rest of the stream.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,27 +20,27 @@ from koutu.types import ModelError, Rgb
 
 SIGNS = ("doubt", "gathered", "boundary")  # what NAME-low.onnx says of a frame, see koutu.export.early_exit.parts
 FLOOR = 0.5  # thousandths of alpha added to a gap before its logarithm: differences below are all alike
-DOWN = 0.85  # of the threshold: what a gap must stay below before the cheap part is trusted
+DOWN = 0.85  # of the threshold: what a gap must stay below before the low-resolution branch is trusted
 QUIET = 10  # frames in a row that it must
 FADE = 4  # frames from one branch to the other
 URGENT = 2.0  # times the threshold: from here the whole network is shown at once
 CHECK = 30  # frames after which the whole network is run to see
 HARD = 30  # frames in a row that are not simple, after which the network runs in one piece
-TRUST = 0.3  # weight of the newest measured gap in what corrects the foretold ones
+TRUST = 0.3  # weight of the newest measured gap in what corrects the predicted ones
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What foretells the gap, mean |low − whole| in thousandths of alpha: log(gap + FLOOR) is linear in `terms`.
+    """What predicts the gap, mean |low − whole| in thousandths of alpha: log(gap + FLOOR) is linear in `terms`.
 
-    threshold: the gap in thousandths up to which a frame is left to the cheap part.
+    threshold: the gap in thousandths up to which a frame is left to the low-resolution branch.
     """
 
     weights: tuple[float, ...]
     bias: float
     threshold: float
 
-    def foretold(self, signs: NDArray[Any]) -> float:
+    def predicted(self, signs: NDArray[Any]) -> float:
         """log(gap + FLOOR) of a frame with these signs (K,)."""
         return float(terms(signs) @ np.asarray(self.weights)) + self.bias
 
@@ -52,9 +53,9 @@ class GateState:
     """A stream's memory. memory: the network's; share: of the whole network in the alpha shown, 0 … 1.
 
     simple: whether the scene counts as such; quiet: frames in a row that were; since: frames since the whole network
-    ran, 0 if it did; offset: what foretold gaps are corrected by, a logarithm; gap: of this frame, thousandths,
-    foretold where `since` is not 0; low: the cheap part alone made this frame. hard: frames in a row that were not
-    simple; unseen: frames since the parts ran.
+    ran, 0 if it did; offset: what predicted gaps are corrected by, a logarithm; gap: of this frame, thousandths,
+    predicted where `since` is not 0; low: the low-resolution branch alone made this frame. hard: frames in a row that
+    were not simple; unseen: frames since the parts ran.
     """
 
     memory: Mapping[str, NDArray[np.float32]]
@@ -113,7 +114,7 @@ class GatedBackend(Backend):
         return self._begin.network_size(size)
 
     def initial_state(self, size: tuple[int, int]) -> GateState:
-        """Nobody was there, and the scene is not known to be simple."""
+        """An empty alpha, and the scene is not known to be simple."""
         return GateState(self._begin.initial_state(size))
 
     def __call__(
@@ -123,11 +124,11 @@ class GatedBackend(Backend):
             _, pha, memory = self._whole(rgb, state.memory)
             return None, pha, replace(state, unseen=state.unseen + 1, memory=memory)
         low, signs, finish = self.begin(rgb, state.memory)
-        foretold = self.gate.foretold(signs)
-        expected, whole = exp(foretold + state.offset) - FLOOR, None
+        predicted = self.gate.predicted(signs)
+        expected, whole = exp(predicted + state.offset) - FLOOR, None
         if runs_whole(self.gate, state, expected):
             whole = finish()
-            state = measured(state, foretold, difference(low, whole))
+            state = measured(state, predicted, difference(low, whole))
         else:
             state = replace(state, since=state.since + 1, gap=expected)
         state = decided(self.gate, state)
@@ -146,7 +147,7 @@ class GatedBackend(Backend):
     def begin(
         self, rgb: Rgb, memory: Mapping[str, NDArray[np.float32]]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], Callable[[], NDArray[np.float32]]]:
-        """The cheap alpha (h, w), its signs (K,), and a function that gives the whole network's alpha (h, w)."""
+        """Alpha (h, w) of the low-resolution branch, its signs (K,), and a function that gives the whole network's alpha."""
         feeds = {"rgb": rgb[None], **memory}
         begun = self._begin.run(feeds)
         feeds |= {name: begun[name] for name in ("logits", "features")}
@@ -160,13 +161,13 @@ def terms(signs: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def runs_whole(gate: Gate, state: GateState, expected: float) -> bool:
-    """Whether a frame of a foretold gap needs the whole network: to be shown, to be faded, or as a check."""
+    """Whether a frame of a predicted gap needs the whole network: to be shown, to be faded, or as a check."""
     return not state.simple or state.share > 0 or expected > gate.threshold or state.since + 1 >= CHECK
 
 
-def measured(state: GateState, foretold: float, gap: float) -> GateState:
-    """The state once the whole network told the gap of a frame; `foretold`: its logarithm as the signs gave it."""
-    miss = log(gap + FLOOR) - foretold - state.offset
+def measured(state: GateState, predicted: float, gap: float) -> GateState:
+    """The state once the whole network measured the gap of a frame; `predicted`: its logarithm as the signs gave it."""
+    miss = log(gap + FLOOR) - predicted - state.offset
     return replace(state, since=0, offset=state.offset + TRUST * miss, gap=gap)
 
 
@@ -204,6 +205,6 @@ def gate_of(card: Mapping[str, Any], name: str) -> Gate:
     if found is None:
         raise ModelError(f"expected a calibrated gate in {name}, got none; calibrate it with `koutu gate`")
     if tuple(found["signs"]) != SIGNS:
-        told = ", ".join(found["signs"])
-        raise ModelError(f"expected a gate of {', '.join(SIGNS)} in {name}, got {told}; export and calibrate it anew")
+        known = ", ".join(found["signs"])
+        raise ModelError(f"expected a gate of {', '.join(SIGNS)} in {name}, got {known}; export and calibrate it anew")
     return Gate(tuple(found["weights"]), found["bias"], found["threshold"])

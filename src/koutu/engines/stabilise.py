@@ -45,7 +45,7 @@ class SteadyBackend(WrappedBackend):
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
 
     def initial_state(self, size: tuple[int, int]) -> SteadyState:
-        """Nobody was there, and no picture either."""
+        """An empty alpha, and no frame."""
         return SteadyState(self.inner.initial_state(size))
 
     def __call__(

@@ -103,8 +103,8 @@ class Scorer:
             return {}
         (last, last_alpha), row = self._before, {}
         if example.src is not None and last.src is not None:
-            told = flicker(alpha, last_alpha, example.src, last.src)
-            row |= {"flicker": told.whole * 1e3, "band_flicker": told.band * 1e3}
+            found = flicker(alpha, last_alpha, example.src, last.src)
+            row |= {"flicker": found.whole * 1e3, "band_flicker": found.band * 1e3}
         if example.pha is not None and last.pha is not None and not example.binary:
             pairs = last_alpha, _as_levels(last.pha), alpha, _as_levels(example.pha)
             row["dtssd"] = metrics.dtssd(*pairs) * 1e2

@@ -82,9 +82,9 @@ def section(run: Evaluation) -> Iterator[str]:
     heads = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in found)
     yield f"<h2>A wrong memory, and people who come in</h2><p>{html.escape(EXPLAINED)}</p>"
     yield f'<div class="wide"><table><thead><tr><th scope="col">kind</th>{heads}</tr></thead><tbody>'
-    for kind, told in KINDS.items():
+    for kind, meaning in KINDS.items():
         cells = "".join(f"<td>{html.escape(_shown(kinds.get(kind)))}</td>" for kinds in found.values())
-        yield f"<tr><td>{kind}<small>{html.escape(told)}</small></td>{cells}</tr>"
+        yield f"<tr><td>{kind}<small>{html.escape(meaning)}</small></td>{cells}</tr>"
     yield "</tbody></table></div>"
     for kind in KINDS:
         curves = {name: line for name in found if (line := _excess(run, name, kind))}

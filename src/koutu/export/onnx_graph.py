@@ -19,7 +19,7 @@ Shape = tuple[int, ...]  # 0 for a side that is not fixed
 class Graph:
     """model: an onnx.ModelProto. constants: tensors whose values are known. shapes: of all tensors, where known.
 
-    strict: a shape that cannot be told is an error.
+    strict: a shape that is unknown is an error.
     """
 
     model: Any

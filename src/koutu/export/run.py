@@ -21,7 +21,7 @@ from koutu.export.parity import BOUNDS, Bounds, ClipDifference, figures, require
 from koutu.export.places import aside, export_path, put
 from koutu.export.subject import Subject
 from koutu.export.targets import onnx as to_onnx
-from koutu.export.targets.table import Target, check_told, choose, converter_of, require_tools, target_of
+from koutu.export.targets.table import Target, check_options, choose, converter_of, require_tools, target_of
 from koutu.media.reader import open_video
 from koutu.types import InputError, OutputError
 from koutu.zoo import SAMPLE
@@ -49,7 +49,7 @@ class Request:
     bounds: Bounds | None = None
     device: Mapping[str, Any] = field(
         default_factory=dict
-    )  # what ascend and hilens are told: koutu.export.targets.table.FLAGS
+    )  # options of ascend and hilens: koutu.export.targets.table.FLAGS
     command: str = ""
 
 
@@ -123,7 +123,7 @@ def checked(request: Request, target: Target, subject: Subject) -> Request:
         raise InputError(f"expected a target that can hold the refinement, got {name}; --to onnx, openvino or tflite")
     if request.ratio and not target.reduces:
         raise InputError(f"expected no --ratio for {name}, got {request.ratio}: the camera's picture is scaled before")
-    check_told(name, request.device)
+    check_options(name, request.device)
     size = request.size
     any_size = target.any_size and subject.network.any_size
     if size == ANY and not any_size:

@@ -55,7 +55,7 @@ class Cameras:
         elif self._asked:
             self._asked += 1
         if self._asked > AFTER_STOP:
-            raise RuntimeError("Failed to read frame")  # a skill that does not stop when it is told to
+            raise RuntimeError("Failed to read frame")  # a skill that does not stop when it is asked to
         return self.frames
 
     def lose(self, times: int) -> None:

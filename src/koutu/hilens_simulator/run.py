@@ -66,7 +66,7 @@ def _run(session: Session, echo: Callable[[str], object]) -> tuple[int, list[str
             for line in process.stdout:
                 log.append(line.rstrip("\n"))
                 echo(log[-1])
-        except BaseException:  # Ctrl-C: the skill is told as well, and may end in order
+        except BaseException:  # Ctrl-C: the skill gets it as well, and may end in order
             process.terminate()
             raise
     return process.returncode, log

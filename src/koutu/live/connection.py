@@ -51,7 +51,7 @@ class Heard:
 class Feed:
     """A source that is open; raises InputError if it cannot be opened. Iterated once, from one thread.
 
-    pace: its clock. size: (H, W) as stored; rate: pictures a second, if told; finite: it has an end that is no loss.
+    pace: its clock. size: (H, W) as stored; rate: pictures a second, if known; finite: it has an end that is no loss.
     """
 
     def __init__(self, place: SourceAddress, *, clock: Clock = monotonic, audio: bool = True):

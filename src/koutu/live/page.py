@@ -96,7 +96,7 @@ class Page(Sink):
         if captured is not None:
             self.seen(captured, number)
 
-    def told(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """What the page shows beside the picture."""
         desk = self.desk
         choices = {"backgrounds": list(desk.backgrounds), "models": desk.models, "sizes": ["auto", *SHARES]}
@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._answer(200, jpeg(shown), "image/jpeg", {"X-Number": str(shown.shot.number)})
         elif parts.path == "/state":
-            self._answer_json(200, page.told())
+            self._answer_json(200, page.state())
         elif parts.path == "/stream":
             self._stream()
         else:
@@ -159,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         except (KoutuError, ValueError) as error:
             self._answer_json(400, {"error": str(error)})
         else:
-            self._answer_json(200, self.server.page.told())
+            self._answer_json(200, self.server.page.state())
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not logged: there is one for each picture."""
@@ -171,13 +171,13 @@ class _Handler(BaseHTTPRequestHandler):
             desk.offer(read_image(body), name=name)
             desk.change("background", name)
             return
-        told = json.loads(body)
-        if not isinstance(told, dict):
-            raise InputError(f"expected an object with name and value, got {told!r}; send one")
-        if "key" in told:
-            press(str(told["key"]), desk, self.server.page.tell)
+        sent = json.loads(body)
+        if not isinstance(sent, dict):
+            raise InputError(f"expected an object with name and value, got {sent!r}; send one")
+        if "key" in sent:
+            press(str(sent["key"]), desk, self.server.page.tell)
         else:
-            desk.change(str(told.get("name")), told.get("value"))
+            desk.change(str(sent.get("name")), sent.get("value"))
 
     def _is_own(self) -> bool:
         """Whether the request is for this machine by name, and of no other site's page; answered if it is not."""
@@ -210,8 +210,8 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             page.viewers.release()
 
-    def _answer_json(self, code: int, told: Any) -> None:
-        self._answer(code, json.dumps(told).encode(), "application/json")
+    def _answer_json(self, code: int, content: Any) -> None:
+        self._answer(code, json.dumps(content).encode(), "application/json")
 
     def _answer(self, code: int, body: bytes, kind: str, more: dict[str, str] | None = None) -> None:
         self.send_response(code)

@@ -72,14 +72,14 @@ class Relay:
 
     def _hear(self) -> None:
         assert self._process.stdout is not None
-        with self._process.stdout as told:
-            for line in told:
+        with self._process.stdout as lines:
+            for line in lines:
                 self.connected = self.connected or line.strip() == CONNECTED.encode()
 
     def _read(self) -> None:
         assert self._process.stderr is not None
-        with self._process.stderr as told:
-            for line in told:
+        with self._process.stderr as lines:
+            for line in lines:
                 self._words = line.decode(errors="replace").strip() or self._words
 
     def _watch(self) -> None:
@@ -104,20 +104,20 @@ def main() -> int:
     import av
     from av.error import FFmpegError
 
-    told = json.loads(sys.stdin.buffer.readline())
+    order = json.loads(sys.stdin.buffer.readline())
     try:
-        _send(av, told)
+        _send(av, order)
     except (FFmpegError, OSError, ValueError) as error:
         print(str(getattr(error, "strerror", None) or error).lower(), file=sys.stderr, flush=True)
         return 1
     return 0
 
 
-def _send(av: Any, told: dict[str, Any]) -> None:
+def _send(av: Any, order: dict[str, Any]) -> None:
     read = {"probesize": "32", "analyzeduration": "0"}  # NUT tells all there is to know at its beginning
     with (
         av.open(sys.stdin.buffer, "r", format="nut", container_options=read, buffer_size=4096) as source,
-        av.open(told["url"], "w", format=told["format"], container_options=told["options"]) as out,
+        av.open(order["url"], "w", format=order["format"], container_options=order["options"]) as out,
     ):
         streams = {stream.index: out.add_stream_from_template(stream) for stream in source.streams}
         out.start_encoding()

@@ -28,7 +28,7 @@ from koutu.matting.hints import Hints
 from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
 from koutu.types import InputError, KoutuError, Matte, OutputError
 
-WORDS = 6  # told last, that the page shows
+WORDS = 6  # said last, that the page shows
 END_SECONDS = 60.0  # for outputs to complete what they write; a second Ctrl-C does not wait
 _TICK = 0.03  # seconds between two looks at the window's keys
 

@@ -47,24 +47,24 @@ class SourceAddress:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse_source(word: str, wish: DeviceRequest | None = None) -> SourceAddress:
+def parse_source(word: str, request: DeviceRequest | None = None) -> SourceAddress:
     """The source that `word` names; raises InputError.
 
     "0", "1", …: cameras; "screen", or "screen:WHICH" with FFmpeg's name for one; "/dev/video2"; "dshow:video=NAME" and
     the like; an address; or the path of a video file, which is played in real time.
     """
-    wish = wish or DeviceRequest()
+    request = request or DeviceRequest()
     if re.fullmatch(r"\d+", word):
-        return _device(*_camera(int(word)), f"camera {word}", wish)
+        return _device(*_camera(int(word)), f"camera {word}", request)
     if word == "screen" or word.startswith("screen:"):
-        return _device(*_screen(word[7:]), "screen", wish)
+        return _device(*_screen(word[7:]), "screen", request)
     if re.fullmatch(r"/dev/video\d+", word):
-        return _device("v4l2", word, word, wish)
+        return _device("v4l2", word, word, request)
     if "://" in word:
-        return _stream(word, wish)
+        return _stream(word, request)
     before, sign, after = word.partition(":")
     if sign and before in DEVICES:
-        return _device(before, after, word, wish)
+        return _device(before, after, word, request)
     if not os.path.exists(word):
         raise InputError(f"{word}: expected {_ACCEPTED}, got none of these; check the spelling and the path")
     return SourceAddress("file", word, Path(word).name)
@@ -92,28 +92,28 @@ def without_secrets(url: str) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}/…"
 
 
-def _device(format: str, url: str, name: str, wish: DeviceRequest) -> SourceAddress:
+def _device(format: str, url: str, name: str, request: DeviceRequest) -> SourceAddress:
     options = {}
-    if wish.size:
-        options["video_size"] = f"{wish.size[0]}x{wish.size[1]}"
-    if wish.rate:
-        options["framerate"] = f"{wish.rate:g}"
+    if request.size:
+        options["video_size"] = f"{request.size[0]}x{request.size[1]}"
+    if request.rate:
+        options["framerate"] = f"{request.rate:g}"
     if not is_device_format(format):
         raise InputError(
             f"{name}: expected one of FFmpeg's input devices, got {format}, which this FFmpeg was built without; on "
             f"this system try {_usual()}"
         )
-    return SourceAddress("device", url, name, format, {**options, **wish.options})
+    return SourceAddress("device", url, name, format, {**options, **request.options})
 
 
-def _stream(word: str, wish: DeviceRequest) -> SourceAddress:
+def _stream(word: str, request: DeviceRequest) -> SourceAddress:
     scheme = word.partition("://")[0].lower()
     if scheme not in SCHEMES:
         raise InputError(f"{scheme}://: expected an address of {', '.join(SCHEMES)}, got {scheme}; use one of these")
     options = {"protocol_whitelist": _NETWORK}
     if scheme in ("rtsp", "rtsps"):
         options |= {"rtsp_transport": "tcp"}  # UDP loses packets, and firewalls keep it out
-    return SourceAddress("stream", word, without_secrets(word), None, {**options, **wish.options})
+    return SourceAddress("stream", word, without_secrets(word), None, {**options, **request.options})
 
 
 def _camera(index: int) -> tuple[str, str]:

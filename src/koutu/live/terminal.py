@@ -15,7 +15,7 @@ _CLEAR = "\r\x1b[K"
 
 
 class Screen:
-    """Writes to standard error, or where else it is told."""
+    """Writes to standard error, or where else it is asked to."""
 
     def __init__(self, out: IO[str] | None = None):
         self._out = out or sys.stderr

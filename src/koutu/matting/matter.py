@@ -24,7 +24,7 @@ class Matter:
     The memory starts afresh on the first frame, on a cut, after a gap of more than a second, when time runs backwards
     and when the size changes; the frame it starts with is shown to the network twice. Where the backend wants another
     network size for the same pictures, its memory is brought to that size if it can be. `refine`: let alpha follow the
-    edges of the full-size picture. A backend whose `warms_up` or `refines` is False is spared the one or the other.
+    edges of the full-size picture. `warms_up` and `refines` of the backend say whether it takes part in either.
     `hints` make what the network needs beside the pictures; a network that carries its hints on gets them with the
     first frame, and its memory then outlives cuts and gaps.
     """

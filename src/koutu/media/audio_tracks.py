@@ -122,9 +122,9 @@ class _Track:
         """Move the packet into the new file's time, and tell when it is heard or shown, seconds."""
         if not packet.size:
             return self._growing.next * self._tick
-        told = packet.dts if packet.dts is not None else packet.pts
+        stamped = packet.dts if packet.dts is not None else packet.pts
         late = 0 if packet.dts is None or packet.pts is None else max(0, packet.pts - packet.dts)
-        placed = self._growing.place(None if told is None else told - self._offset, packet.duration or 1)
+        placed = self._growing.place(None if stamped is None else stamped - self._offset, packet.duration or 1)
         packet.dts, packet.pts = placed, placed + late
         return placed * self._tick
 

@@ -89,7 +89,7 @@ def _vp9_options(options: EncodeOptions, alpha: bool) -> dict[str, str]:
 
 
 class ColorTags(NamedTuple):
-    """A stream's colour description in the numbers of ITU-T H.273, to be written again. 2, and range 0: not told."""
+    """A stream's colour description in the numbers of ITU-T H.273, to be written again. 2, and range 0: unknown."""
 
     primaries: int = 2
     transfer: int = 2
@@ -104,7 +104,7 @@ MATRIX_TAGS: dict[Matrix, int] = {"bt709": 1, "bt601": 6, "bt2020": 9}
 
 
 def space_of(tags: ColorTags, height: int, full_range: bool) -> ColorSpace:
-    """What the tags mean; an untold matrix is BT.709 from 720 lines on, BT.601 below. Raises InputError."""
+    """What the tags mean; an unknown matrix is BT.709 from 720 lines on, BT.601 below. Raises InputError."""
     if tags.matrix in (0, 2, 3):  # 0: RGB, which is converted
         return ColorSpace("bt709" if height >= 720 else "bt601", full_range)
     if tags.matrix not in _MATRICES:

@@ -55,7 +55,7 @@ def video_stream(container: InputContainer) -> av.VideoStream | None:
 def packets(
     container: InputContainer, streams: list[Stream], lost: Callable[[FFmpegError], None]
 ) -> Generator[av.Packet, None, None]:
-    """The packets of `streams`, and for each stream an empty one at the end; damage is told to `lost` and skipped."""
+    """The packets of `streams`, and for each stream an empty one at the end; damage is noted in `lost` and skipped."""
     failures = 0
     while streams:
         try:

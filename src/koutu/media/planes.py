@@ -64,7 +64,7 @@ def colours_of(frame: av.VideoFrame) -> tuple[ColorTags, ColorSpace]:
     rgb = is_rgb(frame)
     full = not rgb and (frame.format.name.startswith("yuvj") or frame.color_range == 2)
     if len(frame.format.components) < 3 and frame.color_range == 0 and not rgb:
-        full = True  # grey untold: pictures rather than broadcast
+        full = True  # grey of unknown range: pictures rather than broadcast
     tags = ColorTags(frame.color_primaries, frame.color_trc, frame.colorspace, 2 if full else frame.color_range)
     space = space_of(tags._replace(matrix=2) if rgb else tags, frame.height, full)
     return (tags._replace(matrix=MATRIX_TAGS[space.matrix], range=1) if rgb else tags), space

@@ -183,11 +183,11 @@ class VideoReader:
 
     def _note_missing_end(self) -> None:
         """Compare where the stream ended with where the file says that it does."""
-        told = self._stream_seconds
-        if told is None or self.rate is None or self.lost.missing_seconds:
+        declared = self._stream_seconds
+        if declared is None or self.rate is None or self.lost.missing_seconds:
             return
         # Matroska tells when the stream ends, others how long it is.
         begin = float((self._stream.start_time or 0 if self._stream.duration else 0) * self._clock.tick - self.start)
-        missing = told + begin - float(self.end)
+        missing = declared + begin - float(self.end)
         if missing > max(0.3, 2.5 / float(self.rate)):
             self.lost.missing_seconds, self.lost.missing_frames = missing, round(missing * self.rate)

@@ -19,11 +19,11 @@ SIDE = 512  # longer side at which flow is found
 _LEAST = 16  # pixels that the search for flow needs along each side
 COLOUR = 16.0  # mean difference of the channels, of 255, up to which two pixels are taken for the same thing
 _EDGE_LOW, _EDGE_HIGH = 20, 60  # of Canny, on luma smoothed with σ 1
-_CONTRAST = 30.0  # distance of two colours, of 441, below which an alpha cannot be told from them
+_CONTRAST = 30.0  # distance of two colours, of 441, below which an alpha says nothing of them
 
 
 class Flicker(NamedTuple):
-    """Mean change of alpha along the motion, 0 … 1: of the whole picture and of the transition band; NaN: untold."""
+    """Mean change of alpha along the motion, 0 … 1: of the whole picture and of the transition band; NaN: unknown."""
 
     whole: float
     band: float
@@ -174,17 +174,17 @@ def halo(src: NDArray[Any], pha: NDArray[Any], *, radius: int = 4) -> float:
 
     Within `radius` pixels of the edge α̂ = (C − B)·(F − B) / |F − B|², clipped: the alpha that the pixel's colour C has
     between the mean colours F and B nearby, of the person and the background farther than `radius` from the edge.
-    Where F and B are alike (< 30 of 441 apart) nothing is told, NaN if nowhere. Textured clothes make it too high.
+    Where F and B are alike (< 30 of 441 apart) nothing is measured, NaN if everywhere. Texture makes it too high.
     """
     alpha, colours = level(pha), np.asarray(src, np.float32)
     rim, fgr, bgr = _local_colours(colours, alpha, radius)
     axis = fgr - bgr
     strength = _dot(axis)
-    told = rim & (strength > _CONTRAST**2)
-    if not told.any():
+    measurable = rim & (strength > _CONTRAST**2)
+    if not measurable.any():
         return math.nan
     guess = np.clip(_dot(colours - bgr, axis) / np.maximum(strength, 1), 0, 1)
-    return float(np.maximum(0, alpha - guess)[told].mean())
+    return float(np.maximum(0, alpha - guess)[measurable].mean())
 
 
 def _local_colours(

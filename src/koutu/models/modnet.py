@@ -184,7 +184,7 @@ class Trimapless(Network):
     cfg: Any
 
     def initial_state(self, src: Tensor) -> list[Tensor]:
-        """Empty memory for pictures the size of src (N, 3, H, W): nobody was there."""
+        """Empty memory for pictures the size of src (N, 3, H, W): an empty alpha."""
         return [src.new_zeros(len(src), 1, *src.shape[-2:])] if self.cfg.temporal else []
 
     def forward(self, src: Tensor, *state: Tensor) -> tuple[Tensor, ...]:

@@ -52,7 +52,7 @@ class SIMClassifier(BottleneckResNet):
 
 
 class InformedSIM(Network):
-    """SIM told by its classifier, as published, what the unknown region is made of. Inputs, outputs: as SIM's."""
+    """SIM whose classifier, as published, says what the unknown region is made of. Inputs, outputs: as SIM's."""
 
     needs = SIM.needs
     stride = SIM.stride

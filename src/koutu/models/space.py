@@ -29,7 +29,7 @@ class Choice:
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
         return cls(**values)
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """In a line, for people."""
         blocks = " ".join(
             f"{kernel}×{width:g}" if kept else "–"
@@ -144,6 +144,6 @@ def _inherited(options: Any, rng: np.random.Generator, rate: float) -> Any:
     return anew if rng.random() < rate else first if rng.random() < 0.5 else second
 
 
-def told(choice: Choice) -> dict[str, Any]:
-    """For JSON."""
+def plain(choice: Choice) -> dict[str, Any]:
+    """Plain values for JSON."""
     return asdict(choice)

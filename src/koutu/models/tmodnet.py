@@ -149,7 +149,7 @@ class TMODNet(Trimapless):
         return _alpha(resize(logits, like))
 
     def finish(self, src: Tensor, *state: Tensor, logits: Tensor, features: Tensor) -> Tensor:
-        """The dear part: what `begin` gave for the same inputs → what the whole network says, alpha (N, 1, H, W)."""
+        """The costly part: what `begin` gave for the same inputs → what the whole network says, alpha (N, 1, H, W)."""
         x = self._given(src, state)
         if self.cfg.mirrored:
             mirrored = self.semantic_branch(self._small(x).flip(-1))

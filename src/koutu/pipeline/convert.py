@@ -96,7 +96,7 @@ def convert_video(
 
     backend: what `koutu.load` gives; hints: what it needs beside the pictures.
     progress: called with the number of frames written and the reader after each; observe: with every matte, in order.
-    Raises InputError, OutputError or ModelError; what of a damaged file could not be read is told in the report.
+    Raises InputError, OutputError or ModelError; what of a damaged file could not be read stands in the report.
     """
     look, encode = look or Look(), encode or EncodeOptions()
     report, started = Report(outputs=list(outputs.paths().values())), perf_counter()
@@ -193,6 +193,6 @@ def _open_writer(name: str, path: Path, reader: VideoReader, composer: Composer,
 
 
 def _yuv(picture: Picture | None) -> Yuv420:
-    """A picture that is known to be planar, told to the type checker."""
+    """A picture that is known to be planar, said to the type checker."""
     assert isinstance(picture, Yuv420)
     return picture

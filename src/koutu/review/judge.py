@@ -17,7 +17,7 @@ from koutu.review.record import EMPTY, Series
 DARK = 45.0  # median brightness of 255 below which noise is as strong as contours
 _FADED = 0.8  # of a shot's usual brightness
 _SIGMAS = 6.0
-_JOIN = 0.4  # seconds between two spells that are told as one
+_JOIN = 0.4  # seconds between two spells that are reported as one
 _WINDOW = 6.0  # seconds of which the commonest state is taken for the right one
 _SHOT = 12  # frames that a shot needs to be judged by its own median
 _NOISE = 0.01  # of the person's area: smaller unexplained changes are not added up
@@ -55,7 +55,7 @@ ORDER = ("empty", "leak", "hole", "unsure", "flicker", "edge")  # an earlier sig
 class Spell:
     """Frames first … last show `sign`, `worst` most; severity: value over limit. also: other signs at that time.
 
-    by: what told, a measure, or "state" for a gain or loss of area that the picture does not explain.
+    by: what showed it, a measure, or "state" for a gain or loss of area that the picture does not explain.
     """
 
     sign: str
@@ -98,7 +98,7 @@ def shots(series: Series) -> list[slice]:
 
 
 def _over(series: Series, name: str) -> Evidence:
-    """A measure against its limit; 0 where untold."""
+    """A measure against its limit; 0 where unknown."""
     values, limit = np.nan_to_num(series[name].astype(np.float64)), LIMITS[name]
     known = np.isfinite(series[name]) & (series["area"] >= EMPTY)
     severity = np.zeros(len(values))

@@ -1,4 +1,4 @@
-"""What of one frame and its alpha can be told without a truth, on small pictures, and how it changed since the last."""
+"""Measures of one frame and its alpha without a truth, on small pictures, and how it changed since the last."""
 
 import math
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class _Past:
 
 
 class Observer:
-    """Call with one small frame after the other; each call gives the measures of it by name, NaN where untold.
+    """Call with one small frame after the other; each call gives the measures of it by name, NaN where unknown.
 
     scene: False for a cut-out, whose pictures are black or made up where alpha is 0, so that only alpha can be judged.
     """
@@ -108,7 +108,7 @@ class Observer:
     def _departed(
         self, alpha: NDArray[Any], backward: NDArray[Any], known: Region, elapsed: float
     ) -> tuple[float, float]:
-        """Areas in which alpha has now left what it used to be at that place of the picture; each is told once.
+        """Areas in which alpha has now left what it used to be at that place of the picture; each is reported once.
 
         Compared with the last frame alone, an error that fades in would never show.
         """

@@ -141,7 +141,7 @@ def _curve(name: str, review: Review) -> str:
 
 
 def _path(values: NDArray[np.float32], times: NDArray[np.float64], top: float) -> str:
-    """The curve as an SVG path, broken where nothing is told."""
+    """The curve as an SVG path, broken where nothing is known."""
     step = math.ceil(len(values) / _POINTS)
     duration = max(float(times[-1] - times[0]), 1e-3)
     words, drawing = [], False
@@ -162,7 +162,7 @@ def _table(review: Review) -> str:
     for name, values in review.measures.items():
         known = values[np.isfinite(values)]
         marks = np.percentile(known, [50, 95, 100]) if len(known) else ()
-        cells = "".join(f'<td class="n">{v:.3g}</td>' for v in marks) or '<td colspan="3">not told</td>'
+        cells = "".join(f'<td class="n">{v:.3g}</td>' for v in marks) or '<td colspan="3">unknown</td>'
         rows.append(f'<tr><th scope="row">{name}</th>{cells}<td class="quiet">{escape(MEASURES[name])}</td></tr>')
     head = "".join(f'<th scope="col">{h}</th>' for h in ("measure", "median", "95 %", "most", "what it is"))
     return f"<details><summary>All measures</summary><table><tr>{head}</tr>{''.join(rows)}</table></details>"

@@ -110,14 +110,14 @@ def decoded(data: bytes, *, colour: bool) -> NDArray[Any]:
 def _scores(row: dict[str, float]) -> dict[str, float]:
     scores = {
         "empty": float(row["area"] < EMPTY),
-        "leak": max(_told(row["islands"]), _told(row["appeared"])),
-        "hole": max(_told(row["holes"]), _told(row["vanished"])),
-        "edge": _told(row["edge"]),
-        "flicker": _told(row["flicker"]),
-        "unsure": _told(row["unsure"]),
+        "leak": max(_or_zero(row["islands"]), _or_zero(row["appeared"])),
+        "hole": max(_or_zero(row["holes"]), _or_zero(row["vanished"])),
+        "edge": _or_zero(row["edge"]),
+        "flicker": _or_zero(row["flicker"]),
+        "unsure": _or_zero(row["unsure"]),
     }
     return {sign: score for sign, score in scores.items() if score > 0} | {"any": 0.0}
 
 
-def _told(value: float) -> float:
+def _or_zero(value: float) -> float:
     return 0.0 if math.isnan(value) else value

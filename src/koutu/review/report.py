@@ -1,4 +1,4 @@
-"""What a review found: the moments to look at, the measures behind them, and how both are told."""
+"""What a review found: the moments to look at, the measures behind them, and how both are reported."""
 
 import json
 import math
@@ -46,7 +46,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Review:
-    """The result. times (n,) seconds; measures: name → (n,) float32, NaN where untold; size: (H, W)."""
+    """The result. times (n,) seconds; measures: name → (n,) float32, NaN where unknown; size: (H, W)."""
 
     source: str
     alpha: str  # where alpha came from
@@ -86,23 +86,23 @@ class Review:
             also = f" (also: {', '.join(finding.also)})" if finding.also else ""
             lines += ["", f"{finding.when}  {finding.cause}: {finding.sees}{also}, worst in frame {finding.frame}"]
             lines.append(f"    why: {finding.why}")
-            lines += [f"    try: {_told_once(option, seen)}" for option in finding.options]
+            lines += [f"    try: {_first_time(option, seen)}" for option in finding.options]
         if len(worst) > _TOLD:
             lines += ["", f"and {len(worst) - _TOLD} slighter moments, all in the page (-o) and in --json"]
         lines += [f"note: {note}" for note in self.notes]
         return [*lines, f"lost: {self.lost}"] if self.lost else lines
 
     def to_dict(self, *, series: bool = True) -> dict[str, Any]:
-        """Plain values for JSON; with `series` every frame's measures. What is untold is None."""
-        told: dict[str, Any] = {"source": self.source, "alpha": self.alpha, "verdict": self.verdict}
-        told |= {"clean": self.clean, "frames": self.frames, "height": self.size[0], "width": self.size[1]}
-        told["findings"] = [_finding(f) for f in self.findings]
-        told |= {"notes": list(self.notes), "lost": self.lost}
-        told["measures"] = {name: {"is": MEASURES[name], **_spread(v)} for name, v in self.measures.items()}
+        """Plain values for JSON; with `series` every frame's measures. What is unknown is None."""
+        result: dict[str, Any] = {"source": self.source, "alpha": self.alpha, "verdict": self.verdict}
+        result |= {"clean": self.clean, "frames": self.frames, "height": self.size[0], "width": self.size[1]}
+        result["findings"] = [_finding(f) for f in self.findings]
+        result |= {"notes": list(self.notes), "lost": self.lost}
+        result["measures"] = {name: {"is": MEASURES[name], **_spread(v)} for name, v in self.measures.items()}
         if series:
-            told["times"] = [round(float(t), 4) for t in self.times]
-            told["series"] = {name: [_plain(v) for v in values] for name, values in self.measures.items()}
-        return told
+            result["times"] = [round(float(t), 4) for t in self.times]
+            result["series"] = {name: [_plain(v) for v in values] for name, values in self.measures.items()}
+        return result
 
     def to_json(self) -> str:
         """The same as text."""
@@ -146,8 +146,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         remove(part)
 
 
-def _told_once(option: Option, seen: set[Option]) -> str:
-    """The option's flags, and what it would do where it has not been told yet."""
+def _first_time(option: Option, seen: set[Option]) -> str:
+    """The option's flags, and what it would do where that has not been said yet."""
     if option in seen and option.flags:
         return option.flags
     seen.add(option)
@@ -155,10 +155,10 @@ def _told_once(option: Option, seen: set[Option]) -> str:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    told = {k: v for k, v in vars(finding).items() if k not in ("still", "options")}
-    told |= {"also": list(finding.also), "severity": round(finding.severity, 3), "when": finding.when}
-    told |= {"start": round(finding.start, 4), "end": round(finding.end, 4)}
-    return told | {"options": [asdict(option) for option in finding.options]}
+    values = {k: v for k, v in vars(finding).items() if k not in ("still", "options")}
+    values |= {"also": list(finding.also), "severity": round(finding.severity, 3), "when": finding.when}
+    values |= {"start": round(finding.start, 4), "end": round(finding.end, 4)}
+    return values | {"options": [asdict(option) for option in finding.options]}
 
 
 def _spread(values: NDArray[np.float32]) -> dict[str, float | None]:

@@ -95,7 +95,7 @@ class Reviewer:
         sees = _SEES[spell.sign, spell.by].format(value=spell.value)
         shot = next(s for s in shots(series) if s.start <= spell.worst < s.stop)
         if spell.by == "state" and (spell.first <= shot.start + 1 or spell.last >= shot.stop - 2):
-            sees += ", or it is the rest of the shot that is wrong"  # which state is commoner is told by one side only
+            sees += ", or it is the rest of the shot that is wrong"  # one side alone says which state is commoner
         return sees
 
 
@@ -107,7 +107,7 @@ def review(
     source: a cut-out (.webm or .mov with alpha), or a video. alpha: the alpha of that video, a grey video or a cut-out
     of as many frames. With neither, the video is matted here, by `matter` or else the packaged network. progress:
     called with the number of frames and the reader after each. Raises InputError or ModelError; what of a damaged file
-    could not be read is told in the report.
+    could not be read stands in the report.
     """
     with ExitStack() as stack:
         given = _opened(Path(source), alpha, matter, stack)
@@ -115,11 +115,11 @@ def review(
             given.reviewer(matte)
             if progress:
                 progress(count, given.reader)
-        told = "; ".join(f"{name}: {damage()}" for name, damage in given.lost.items() if damage())
+        damaged = "; ".join(f"{name}: {damage()}" for name, damage in given.lost.items() if damage())
         notes = given.notes
         if given.matted and given.reviewer.flat:
             notes += (f"what is behind the person in {given.reader.path.name} is one flat colour: {_COMPOSITE}",)
-        return given.reviewer.finish(lost=told, notes=notes)
+        return given.reviewer.finish(lost=damaged, notes=notes)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from koutu.models.space import Choice, Space, told
+from koutu.models.space import Choice, Space, plain
 from koutu.types import InputError
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A shape with what was found of it: mean |error| of alpha × 1000 on held-out scenes, and foretold milliseconds."""
+    """A shape and what was found of it: mean |error| of alpha × 1000 on held-out scenes, predicted milliseconds."""
 
     choice: Choice
     mad: float
@@ -45,7 +45,7 @@ def evolve(
                 tried = known.get(choice)
                 if tried is None:
                     tried = known[choice] = Tried(choice, judge(choice), latency(choice))
-                    file.write(json.dumps({"choice": told(choice), "mad": tried.mad, "ms": tried.ms}) + "\n")
+                    file.write(json.dumps({"choice": plain(choice), "mad": tried.mad, "ms": tried.ms}) + "\n")
                     file.flush()
                 yielded.append(tried)
                 yield tried

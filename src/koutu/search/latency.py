@@ -1,4 +1,4 @@
-"""How long shapes take on this machine: a table of measured parts, and how well their sum foretells whole networks."""
+"""How long shapes take on this machine: a table of measured parts, and how well their sum predicts whole networks."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from koutu.nn.mobilenetv3_unet import STEM, Block, Conv, InvertedResidual, Mobil
 from koutu.sizes import near_area
 from koutu.types import InputError
 
-ASPECT = (720, 1280)  # pictures that latency is told for
+ASPECT = (720, 1280)  # pictures that latency is given for
 RUNS, WARM = 25, 5
 
 Clock = Callable[[nn.Module, Sequence[Tensor]], float]  # a module and its inputs → milliseconds
@@ -55,7 +55,7 @@ class Table:
             self.parts, self.fit = found["parts"], Fit(**found["fit"])
 
     def __call__(self, space: Space, choice: Choice) -> float:
-        """Milliseconds foretold for a frame of 16 : 9."""
+        """Milliseconds predicted for a frame of 16 : 9."""
         total = sum(self.of(key, make) * times for key, times, make in parts(space, choice))
         return self.fit.slope * total
 

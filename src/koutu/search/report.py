@@ -39,8 +39,8 @@ def plot(tried: Sequence[Tried], members: Sequence[Tried], best: Tried) -> str:
         dots.append(f'<text x="{_LEFT - 8}" y="{y + 4:.0f}" text-anchor="end">{low + (worst - low) * share:.1f}</text>')
         x = _LEFT + (_WIDTH - _LEFT - 10) * share
         dots.append(f'<text x="{x:.0f}" y="{_HEIGHT - 28}" text-anchor="middle">{right * share:.1f}</text>')
-    told = "milliseconds a frame across, mean |error| of alpha × 1000 up; green: the front, red: the one chosen"
-    dots.append(f'<text x="{_LEFT}" y="{_HEIGHT - 8}">{told}</text>')
+    legend = "milliseconds a frame across, mean |error| of alpha × 1000 up; green: the front, red: the one chosen"
+    dots.append(f'<text x="{_LEFT}" y="{_HEIGHT - 8}">{legend}</text>')
     box = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" font-family="sans-serif" font-size="12"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {box} role="img">' + "".join(dots) + "</svg>\n"
 

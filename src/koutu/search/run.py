@@ -15,7 +15,7 @@ from koutu.files import whole_file
 from koutu.models import load_checkpoint
 from koutu.models.modnet import Config as MODNetConfig
 from koutu.models.modnet import MODNet
-from koutu.models.space import Space, told
+from koutu.models.space import Space, plain
 from koutu.models.supernet import sort_channels
 from koutu.models.tmodnet import TMODNet
 from koutu.search.evolve import Tried, chosen, evolve, front
@@ -97,13 +97,13 @@ def _save(out: Path, about: dict[str, Any], found: Found, plan: SearchPlan, pict
         "tried": found.tried,
         "prediction": vars(found.table.fit),
         "modnet_mobilenetv2_ms": found.reference,
-        "chosen": _told(found.best),
-        "front": [_told(t) for t in found.front],
+        "chosen": _plain(found.best),
+        "front": [_plain(t) for t in found.front],
     }
     save(content, out / "front.json")
     with whole_file(out / "front.svg") as file:
         file.write(picture.encode())
 
 
-def _told(tried: Tried) -> dict[str, Any]:
-    return {"mad": tried.mad, "ms": tried.ms, "choice": told(tried.choice)}
+def _plain(tried: Tried) -> dict[str, Any]:
+    return {"mad": tried.mad, "ms": tried.ms, "choice": plain(tried.choice)}

@@ -45,7 +45,7 @@ async def begin(service: Service, sdp: str, options: dict[str, Any]) -> dict[str
 
 
 class Call:
-    """A peer connection with its viewer; it ends when the client leaves, stalls, or is told to."""
+    """A peer connection with its viewer; it ends when the client leaves, stalls, or is asked to."""
 
     def __init__(self, service: Service, leave: Callable[[], None]):
         self.service, self._leave = service, leave

@@ -11,7 +11,7 @@ Labels = tuple[tuple[str, str], ...]
 HELP = {
     "koutu_requests_total": ("counter", "Requests answered, by route and status."),
     "koutu_request_seconds": ("histogram", "From a request's first byte to its answer's last."),
-    "koutu_refused_total": ("counter", "Requests refused, by the code told to the client."),
+    "koutu_refused_total": ("counter", "Requests refused, by the code that the client got."),
     "koutu_pictures_total": ("counter", "Pictures cut out."),
     "koutu_picture_seconds": ("histogram", "Work on one picture, without waiting."),
     "koutu_frames_total": ("counter", "Live frames composited, by the way they came."),

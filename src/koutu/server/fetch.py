@@ -110,8 +110,8 @@ class Fetcher:
                     return headers["location"]
                 if event.status_code != 200 or headers.get("content-encoding", "identity") != "identity":
                     raise _failed(f"expected a picture from the URL, its server answered {event.status_code}")
-                told = headers.get("content-length", "")
-                if told.isdecimal() and int(told) > most:
+                declared = headers.get("content-length", "")
+                if declared.isdecimal() and int(declared) > most:
                     raise _over(self.megabytes)
             elif isinstance(event, h11.Data):
                 body += event.data

@@ -129,7 +129,7 @@ class Guard:
         most = (limits.video_mb if scope["path"] == "/api/video" else limits.upload_mb) * 1_000_000
         most = most * 4 // 3 if scope["path"] == "/api/removebg" else most  # base64
         most += ROOM_BESIDE_FILE
-        told = Headers(scope=scope).get("content-length", "")
+        declared = Headers(scope=scope).get("content-length", "")
         over = too_large(f"expected a body of at most {most / 1e6:.0f} MB, got more; send a smaller file")
         # A whole file at the slowest pace that is worth waiting for, 1 Mbit/s.
         state = {"bytes": 0, "more": True, "end": perf_counter() + limits.idle_seconds + most / 125_000}
@@ -137,7 +137,7 @@ class Guard:
         async def paced() -> Message:
             if not state["more"]:
                 return await receive()  # waits for the client to leave
-            if told.isdecimal() and int(told) > most:
+            if declared.isdecimal() and int(declared) > most:
                 raise over
             try:
                 seconds = min(limits.idle_seconds, state["end"] - perf_counter())

@@ -56,16 +56,16 @@ def routes(service: Service) -> APIRouter:
     router = APIRouter(tags=["pictures"])
 
     @router.get("/api/remove", response_class=Response, responses=PICTURES | RESPONSES)
-    async def remove_url(request: Request, wish: Annotated[RemoveOptions, Query()]) -> Response:
+    async def remove_url(request: Request, options: Annotated[RemoveOptions, Query()]) -> Response:
         """Cut the person out of the picture at `url`."""
         with_place = service.pictures.take()
-        return await answered(with_place, lambda: _remove(request, wish, None))
+        return await answered(with_place, lambda: _remove(request, options, None))
 
     @router.post(
         "/api/remove", response_class=Response, responses=PICTURES | RESPONSES,
         openapi_extra={"requestBody": BODY},
     )  # fmt: skip
-    async def remove(request: Request, wish: Annotated[RemoveOptions, Query()]) -> Response:
+    async def remove(request: Request, options: Annotated[RemoveOptions, Query()]) -> Response:
         """Cut the person out of a picture: of a form's `file`, of the raw body, or at `url`.
 
         A form may hold the fields of the query too; where both say something, the form counts.
@@ -76,40 +76,40 @@ def routes(service: Service) -> APIRouter:
             async with received(request, service) as sent:
                 if unknown := set(sent.files) - {"file"}:
                     raise invalid(f"expected the picture as file, got {sorted(unknown)[0][:40]!r}; rename it")
-                whole = checked(RemoveOptions, {**wish.model_dump(exclude_unset=True), **sent.fields})
+                whole = checked(RemoveOptions, {**options.model_dump(exclude_unset=True), **sent.fields})
                 data = await bytes_of(sent.files["file"]) if "file" in sent.files else None
             return await _remove(request, whole, data)
 
         return await answered(with_place, work)
 
-    async def _remove(request: Request, wish: RemoveOptions, data: bytes | None) -> Response:
-        require_network(service, wish.model)
-        if (data is None) == (not wish.url):
+    async def _remove(request: Request, options: RemoveOptions, data: bytes | None) -> Response:
+        require_network(service, options.model)
+        if (data is None) == (not options.url):
             raise invalid(
                 "expected a picture, as file, as the body or at a url, got none or two; give one", "missing_source"
             )
         if data is None:
-            data = await service.fetch(wish.url)
-        kind: Kind = "png" if wish.format == "alpha" else wish.format
+            data = await service.fetch(options.url)
+        kind: Kind = "png" if options.format == "alpha" else options.format
         source = data
-        body = await service.picture(lambda: _result(service, source, wish, kind), request)
+        body = await service.picture(lambda: _result(service, source, options, kind), request)
         service.counters.add("koutu_pictures_total", route="remove")
         return Response(body, media_type=MEDIA[kind])
 
     return router
 
 
-def _result(service: Service, data: bytes, wish: RemoveOptions, kind: Kind) -> bytes:
+def _result(service: Service, data: bytes, options: RemoveOptions, kind: Kind) -> bytes:
     """In a worker thread: the file."""
-    background = one_of(wish.background, wish.bgcolor, wish.bgc, name="background, bgcolor and bgc")
+    background = one_of(options.background, options.bgcolor, options.bgc, name="background, bgcolor and bgc")
     background = "" if background == "transparent" else background
     colour, opacity = with_opacity(background)
     behind = None
     if kind == "jpg" or (background and opacity == 255):
         solid = ",".join(map(str, colour)) if colour and opacity == 255 else "" if colour else background
         behind = service.backdrops.background(solid or "white")  # first: a wrong word costs no work
-    cut = cut_out(decoded(data, service), service.networks.still(wish.model))
-    if wish.om or wish.only_mask or wish.format == "alpha":
+    cut = cut_out(decoded(data, service), service.networks.still(options.model))
+    if options.om or options.only_mask or options.format == "alpha":
         return encode(alpha_picture(cut.alpha), None, kind)
     if behind is not None:
         return encode(before(cut, behind), None, kind)

@@ -72,7 +72,7 @@ class Service:
 
 
 class Slots:
-    """So many at one time, and no queue beyond: who finds none free is told to come again."""
+    """So many at one time, and no queue beyond: who finds none free is asked to come again."""
 
     def __init__(self, count: int, of: str):
         self.count, self.of, self.taken = count, of, 0

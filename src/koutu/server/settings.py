@@ -15,7 +15,7 @@ class Limits:
     """How much one client, and all together, may ask for, in whole numbers."""
 
     upload_mb: int = 32  # of a picture
-    megapixels: int = 40  # of a picture, told by its header before it is decoded
+    megapixels: int = 40  # of a picture, as its header says before it is decoded
     requests: int = 64  # pictures that arrive, wait, are worked on or leave at one time
     fetch_seconds: int = 15  # to get a picture from a URL
     video_mb: int = 512

@@ -119,9 +119,9 @@ def routes(service: Service, jobs: Jobs) -> APIRouter:
     async def cancel(number: str) -> Status:
         """Stop the work; a video that has ended is removed with its result."""
         job = jobs.get(number)
-        told = status(jobs, job)
+        answer = status(jobs, job)
         await jobs.cancel(job)
-        return told if told.state in ENDED else status(jobs, job)
+        return answer if answer.state in ENDED else status(jobs, job)
 
     return router
 
@@ -157,7 +157,7 @@ async def _background(service: Service, job: Job, task: VideoRequest, sent: Sent
     if task.background.startswith("sent-"):
         write_image(job.folder / "background.png", service.backdrops.sent(task.background))
         return str(job.folder / "background.png")
-    service.backdrops.background(task.background).close()  # a wrong one is told now
+    service.backdrops.background(task.background).close()  # a wrong one is an error now
     return plain_word(task.background)
 
 
@@ -171,7 +171,7 @@ async def _save(file: IO[bytes], path: Path) -> None:
 
 
 def status(jobs: Jobs, job: Job) -> Status:
-    """What is told of a job."""
+    """What is reported of a job."""
     running = time.time() - job.started if job.started and job.state == "running" else 0.0
     fps = job.frames / running if running > 1 and job.frames else None
     left = (job.total - job.frames) / fps if fps and job.total and job.total >= job.frames else None
@@ -187,12 +187,12 @@ def status(jobs: Jobs, job: Job) -> Status:
 
 
 async def _events(service: Service, jobs: Jobs, job: Job) -> AsyncIterator[str]:
-    told: dict[str, Any] = {}
+    sent: dict[str, Any] = {}
     quiet = time.monotonic()
     while not service.is_leaving():
         now = status(jobs, job).model_dump()
-        if now != told:
-            told, quiet = now, time.monotonic()
+        if now != sent:
+            sent, quiet = now, time.monotonic()
             yield f"data: {json.dumps(now)}\n\n"
         if job.state in ENDED:
             return

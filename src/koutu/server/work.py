@@ -41,7 +41,7 @@ class Order:
 
 
 def main() -> None:
-    """Do it; the last line told is {"done": …} or {"error": …}."""
+    """Do it; the last line is {"done": …} or {"error": …}."""
     order = Order(**json.loads(sys.stdin.readline()))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwind: what is half-written goes
     threading.Thread(target=_leave_with_client, daemon=True).start()
@@ -106,15 +106,15 @@ def tell(**message: Any) -> None:
 
 
 def _progress(order: Order) -> Callable[[int, Any], None]:
-    told = [0.0]
+    last = [0.0]
 
     def progress(frames: int, reader: Any) -> None:
         from koutu.types import InputError
 
         if reader.end > order.seconds:  # files may tell a shorter one
             raise InputError(f"expected a video of at most {order.seconds} s, got more; cut it")
-        if monotonic() - told[0] >= TELL_SECONDS:
-            told[0] = monotonic()
+        if monotonic() - last[0] >= TELL_SECONDS:
+            last[0] = monotonic()
             tell(frames=frames, total=reader.frame_count)
 
     return progress

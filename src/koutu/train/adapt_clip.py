@@ -16,7 +16,7 @@ from koutu.metrics.no_reference import consistent, flow
 from koutu.types import Frame, InputError, Rgb
 
 LENGTH = 16  # frames of a run: with less history, the memory still fills, which looks like flicker
-LEAST = 4  # runs: fewer cannot be told apart into those learnt from and those held out
+LEAST = 4  # runs: fewer cannot be split into those learnt from and those held out
 _SPARE = 4  # times the wanted number are kept before every second goes: how long a file says it is may be wrong
 
 

@@ -41,7 +41,7 @@ _FLOOR = dict.fromkeys(MEASURES, 5e-3) | {"flicker": 5e-4, "torn": 0.03, "disagr
 
 @dataclass(frozen=True)
 class Measured:
-    """measures: name of MEASURES → mean over the runs, NaN where untold; alphas: a run's (T, h, w) float32 each."""
+    """measures: name of MEASURES → mean over the runs, NaN where unknown; alphas: a run's (T, h, w) float32 each."""
 
     measures: dict[str, float]
     alphas: tuple[NDArray[np.float32], ...]
@@ -100,8 +100,8 @@ def judge(before: Measured, after: Measured, kept: float) -> Verdict:
     """Whether `after` is better than `before`: by MARGIN in the mean of WANTED, and by no bound worse in anything."""
     old, new = before.measures, after.measures
     change = {name: _relative(old[name], new[name], _FLOOR[name]) for name in MEASURES}
-    told = [change[name] for name in WANTED if max(old[name], new[name]) > _FLOOR[name]]
-    score = sum(told) / len(told) if told else math.nan
+    judged = [change[name] for name in WANTED if max(old[name], new[name]) > _FLOOR[name]]
+    score = sum(judged) / len(judged) if judged else math.nan
     problems = [] if score <= -MARGIN else [_unless(score)]
     problems += [
         f"{name} rose by {change[name]:.0%}, more than {TOLERANCE:.0%}"
@@ -150,10 +150,10 @@ def _relative(old: float, new: float, floor: float) -> float:
 
 def _unless(score: float) -> str:
     names = ", ".join(WANTED)
-    found = f"changed by {score:+.1%}" if math.isfinite(score) else "could not be told"
+    found = f"changed by {score:+.1%}" if math.isfinite(score) else "could not be measured"
     return f"{names} {found} in the mean, and should fall by {MARGIN:.0%} or more"
 
 
 def plain(measures: Mapping[str, float]) -> dict[str, float | None]:
-    """Rounded for JSON; what is untold is None."""
+    """Rounded for JSON; what is unknown is None."""
     return {name: round(value, 6) if math.isfinite(value) else None for name, value in measures.items()}

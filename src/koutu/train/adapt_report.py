@@ -48,7 +48,7 @@ def summary(found: Adaptation) -> list[str]:
 
 
 def to_dict(found: Adaptation) -> dict[str, Any]:
-    """Plain values for JSON; what is untold is None."""
+    """Plain values for JSON; what is unknown is None."""
     return {
         "clip": found.clip, "verdict": verdict_of(found), "accepted": found.accepted,
         "written": str(found.path) if found.path else None, "problems": list(found.verdict.problems),

@@ -25,7 +25,7 @@ from koutu.types import InputError
 
 @dataclass
 class Progress:
-    """What a watcher is told: stage and step of how many, the last loss, and what the last validation found."""
+    """What a watcher is given: stage and step of how many, the last loss, and what the last validation found."""
 
     stage: str
     step: int

@@ -1,6 +1,6 @@
 """A folder of pictures into a folder of mattes: in parallel, resumed where it stopped, with a report and a sheet.
 
-A picture that cannot be used is told and does not stop the others; a matte that cannot be believed is set aside.
+A picture that cannot be used is reported and does not stop the others; a matte that cannot be believed is set aside.
 """
 
 import csv
@@ -82,7 +82,7 @@ def matte_folder(
     jobs, records = _jobs(pictures, out, masks)
     _require_apart(pictures, masks, out)
     if plan.network:
-        load_named(plan.network, threads=1)  # what is wrong with it is told before anything is done
+        load_named(plan.network, threads=1)  # what is wrong with it is an error before anything is done
     folder(out)
     found = {job.name: record for job in jobs if (record := known(job, plan))}
     left = [job for job in jobs if job.name not in found]

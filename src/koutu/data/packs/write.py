@@ -52,7 +52,7 @@ def pack_sets(
     *,
     progress: Progress = lambda done, total, clip: None,
 ) -> PackReport:
-    """Write sets as the pack OUT.bin and OUT.json; what is broken is left out and told.
+    """Write sets as the pack OUT.bin and OUT.json; what is broken is left out and reported.
 
     Raises InputError, before anything is written, for sets, groups and names that are not there, and if nothing could
     be packed; OutputError.

@@ -93,11 +93,11 @@ class MaskedFrames:
 
 def instances(path: Path, pictures: Path) -> Content:
     """instances_*.json; `pictures` holds the files it names."""
-    told = _told(path, "images", "annotations", "categories")
+    content = _read(path, "images", "annotations", "categories")
     require_codec()
-    images, person = {image["id"]: image for image in told["images"]}, _person(told, path)
+    images, person = {image["id"]: image for image in content["images"]}, _person(content, path)
     parts: dict[int, list[Any]] = defaultdict(list)
-    for note in told["annotations"]:
+    for note in content["annotations"]:
         if note["category_id"] == person:
             parts[note["image_id"]].append(note["segmentation"])
     rows = [
@@ -109,10 +109,10 @@ def instances(path: Path, pictures: Path) -> Content:
 
 def panoptic(path: Path, pictures: Path) -> Content:
     """panoptic_*.json beside a folder of its name with the masks."""
-    told = _told(path, "images", "annotations", "categories")
-    names, person = {image["id"]: image["file_name"] for image in told["images"]}, _person(told, path)
+    content = _read(path, "images", "annotations", "categories")
+    names, person = {image["id"]: image["file_name"] for image in content["images"]}, _person(content, path)
     rows = []
-    for note in told["annotations"]:
+    for note in content["annotations"]:
         numbers = [s["id"] for s in note["segments_info"] if s["category_id"] == person]
         if numbers and note["image_id"] in names:
             masks = path.with_suffix("") if path.with_suffix("").is_dir() else path.parent.parent / path.stem
@@ -122,15 +122,15 @@ def panoptic(path: Path, pictures: Path) -> Content:
 
 def youtube_vis(path: Path, pictures: Path) -> Content:
     """instances.json of a split; `pictures` is its JPEGImages."""
-    told = _told(path, "videos", "categories")
+    content = _read(path, "videos", "categories")
     require_codec()
-    hidden, person = not told.get("annotations"), _person(told, path)
+    hidden, person = not content.get("annotations"), _person(content, path)
     people: dict[int, list[list[Any]]] = defaultdict(list)
-    for note in told.get("annotations") or []:
+    for note in content.get("annotations") or []:
         if note["category_id"] == person:
             people[note["video_id"]].append(note["segmentations"])
     clips, broken = [], []
-    for video in told["videos"]:
+    for video in content["videos"]:
         if not hidden and video["id"] not in people:
             continue
         rows = []
@@ -162,20 +162,20 @@ def _stills(rows: Sequence[tuple[str, Truth]], pictures: Path) -> Content:
     return Content(clips, broken, False)
 
 
-def _told(path: Path, *keys: str) -> dict[str, Any]:
+def _read(path: Path, *keys: str) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError) as e:
         raise InputError(f"{path}: expected annotations as JSON, got {e}; fetch it again") from e
-    missing = [key for key in keys if not isinstance(told, dict) or key not in told]
+    missing = [key for key in keys if not isinstance(content, dict) or key not in content]
     if missing:
         raise InputError(f"{path}: expected annotations with {', '.join(keys)}, got none of {', '.join(missing)}")
-    return told
+    return content
 
 
-def _person(told: dict[str, Any], path: Path) -> int:
+def _person(content: dict[str, Any], path: Path) -> int:
     """The number of the category, which differs from set to set."""
-    names = {category["name"]: category["id"] for category in told["categories"]}
+    names = {category["name"]: category["id"] for category in content["categories"]}
     if PERSON not in names:
         raise InputError(f"{path}: expected a category {PERSON!r}, got {', '.join(names)}; this set shows nobody")
     return names[PERSON]

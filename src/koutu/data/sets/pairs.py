@@ -1,4 +1,4 @@
-"""Parts of examples put together by the names of their files; those left over are told."""
+"""Parts of examples put together by the names of their files; those left over are reported."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

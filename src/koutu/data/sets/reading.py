@@ -1,4 +1,4 @@
-"""One file of a data set into arrays, strictly: what is no alpha, trimap or flow is told and never guessed at."""
+"""One file of a data set into arrays, strictly: what is no alpha, trimap or flow is an error and never guessed at."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""VideoMatting108: four-channel foregrounds on backgrounds told frame by frame, with optical flow if it was fetched."""
+"""VideoMatting108: RGBA foregrounds on backgrounds named frame by frame, with optical flow if it was fetched."""
 
 import json
 import posixpath

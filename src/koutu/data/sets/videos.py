@@ -70,7 +70,7 @@ class VideoFrames:
 
 
 def frames_in(path: Path) -> int:
-    """How many frames a video file holds, told by the file or counted; 1 if it cannot be opened."""
+    """How many frames a video file holds, as the file says or counted; 1 if it cannot be opened."""
     try:
         stat = path.stat()
     except OSError:

@@ -104,7 +104,7 @@ def _activated(pha: NDArray[np.float32], activation: str) -> NDArray[Any]:
         return np.clip(pha, 0, 1)
     if activation == "minmax":
         low, high = float(pha.min()), float(pha.max())
-        # Of an even output nothing can be told; the published scripts divide by zero.
+        # An even output says nothing; the published scripts divide by zero.
         return (pha - low) / (high - low) if high > low else np.clip(pha, 0, 1)
     return pha
 

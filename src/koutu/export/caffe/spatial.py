@@ -31,7 +31,7 @@ def conv_transpose(net: Net, node: Node, xs: list[Blob], shape: Shape) -> Blob:
     weight = node.constant(1, "kernel")
     window = _window(node, weight)
     if window.dilation != (1, 1) or "output_shape" in node.attributes:
-        node.refuse("it is dilated, or told its result's size")
+        node.refuse("it is dilated, or given its result's size")
     top, left, bottom, right = window.pads
     below, beside = node.attributes.get("output_padding", (0, 0))
     window = Window(window.stride, (top, left, bottom - below, right - beside))

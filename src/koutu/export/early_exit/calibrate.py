@@ -1,4 +1,4 @@
-"""Calibrate the gate: what foretells the gap of a network's two parts, and up to which gap the cheap one is trusted.
+"""Calibrate the gate: what predicts the gap of a network's two parts, and up to which the low branch is trusted.
 
 The fit is least squares with a little ridge, judged on clips it did not see; the threshold is the largest that costs
 next to nothing on made scenes, whose truth is known.
@@ -38,8 +38,8 @@ class Rows:
 class Calibration:
     """The gate that was written to `path`, and what it was chosen by.
 
-    explained: share of the variance of log(gap + FLOOR) that is foretold in clips not fitted to; factor: half of all
-    gaps are foretold within × or ÷ this; gaps: their 10th, 50th and 90th percentile; tried: thresholds, the whole
+    explained: share of the variance of log(gap + FLOOR) that is predicted in clips not fitted to; factor: half of all
+    gaps are predicted within × or ÷ this; gaps: their 10th, 50th and 90th percentile; tried: thresholds, the whole
     network alone first.
     """
 
@@ -100,15 +100,15 @@ def measure(backend: GatedBackend, clips: Sequence[CalibrationClip], watch: Watc
 
 
 def fit(rows: Rows) -> tuple[Gate, float, float]:
-    """The gate, without a threshold, and how well it foretells: explained and factor of `Calibration`."""
+    """The gate, without a threshold, and how well it predicts: explained and factor of `Calibration`."""
     x, y = terms(rows.signs), np.log(rows.gaps + FLOOR)
-    foretold = np.zeros_like(y)
+    predicted = np.zeros_like(y)
     for fold in range(_FOLDS):
         out = rows.clips % _FOLDS == fold
         if out.any() and not out.all():
             weights, bias = _least_squares(x[~out], y[~out])
-            foretold[out] = x[out] @ weights + bias
-    miss = y - foretold
+            predicted[out] = x[out] @ weights + bias
+    miss = y - predicted
     explained = 1 - float(np.square(miss).sum() / max(1e-12, np.square(y - y.mean()).sum()))
     weights, bias = _least_squares(x, y)
     return Gate(tuple(map(float, weights)), bias, 0.0), explained, float(np.exp(np.median(np.abs(miss))))

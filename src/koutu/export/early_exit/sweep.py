@@ -141,7 +141,7 @@ def timed(backend: GatedBackend, clip: CalibrationClip, rounds: int = 12) -> tup
     for i in range(rounds):
         started = perf_counter()
         low, signs, finish = backend.begin(clip.src[i % len(clip.src)], memory)
-        backend.gate.foretold(signs)
+        backend.gate.predicted(signs)
         between = perf_counter()
         difference(low, finish())
         begin.append(between - started)

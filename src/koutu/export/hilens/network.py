@@ -10,7 +10,7 @@ from koutu.export.hilens.package import Skill, checked_settings, require_free, w
 from koutu.export.targets.table import TARGETS
 from koutu.types import InputError
 
-_FORMATS = {"nv21": "nv21", "rgb": "rgb888"}  # a card's source → what AIPP is told
+_FORMATS = {"nv21": "nv21", "rgb": "rgb888"}  # a card's source → what AIPP is given
 
 Tell = Callable[[str], None]
 

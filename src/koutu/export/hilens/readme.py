@@ -75,13 +75,13 @@ def readme(card: SkillCard, settings: dict, folder: Path) -> str:
     height, width = card.size
     sizes = {"nv21": f"{width * height * 3 // 2} bytes of NV21", "rgb": f"{width * height * 3} bytes of RGB"}
     values = card.values()
-    told = {name: f"{name} ({'×'.join(map(str, shape))} float32)" for name, shape in values["shapes"].items()}
-    told["src"] = f"src ({sizes[card.source]}, {width}×{height})"
+    shown = {name: f"{name} ({'×'.join(map(str, shape))} float32)" for name, shape in values["shapes"].items()}
+    shown["src"] = f"src ({sizes[card.source]}, {width}×{height})"
     lines = _commands(folder / "build") or ["(nothing to build it from was given)"]
     return _TEXT.format(
         name=card.name,
         om="is here" if has_model else "to be built, see below",
-        inputs=", ".join(told[name] for name in card.inputs),
+        inputs=", ".join(shown[name] for name in card.inputs),
         outputs=", ".join(card.outputs),
         commands="\n".join(f"    {line}".rstrip() for line in lines),
         settings="\n".join(["| setting | here | |", "|---|---|---|", *rows]),

@@ -9,21 +9,20 @@ from koutu.export.hilens.package import background_settings, checked_settings
 from koutu.types import InputError
 
 
-def check(told: Mapping[str, Any]) -> None:
-    """Raise InputError for what a skill cannot be told."""
-    if told.get("soc", "Ascend310") != "Ascend310":
-        raise InputError(f"expected Ascend310 for a HiLens Kit, got {told['soc']}; leave --soc out")
-    settings, background = told.get("settings") or {}, told.get("background")
+def check(options: Mapping[str, Any]) -> None:
+    """Raise InputError for options that a skill does not have."""
+    if options.get("soc", "Ascend310") != "Ascend310":
+        raise InputError(f"expected Ascend310 for a HiLens Kit, got {options['soc']}; leave --soc out")
+    settings, background = options.get("settings") or {}, options.get("background")
     if background and {"background", "blur"} & set(settings):
         raise InputError("expected --background or --setting background, got both; leave one of them out")
     checked_settings(settings | (background_settings(background)[0] if background else {}))
 
 
-def write(source: Path, out: Path, told: Mapping[str, Any]) -> tuple[Path, Sequence[Path]]:
+def write(source: Path, out: Path, options: Mapping[str, Any]) -> tuple[Path, Sequence[Path]]:
     """A skill as a folder and its archive; the card of the network in it, and both paths.
 
     Raises what `write_hilens` raises.
     """
-    options = {name: value for name, value in told.items() if name != "soc"}
-    skill = write_hilens(source, out, **options)
+    skill = write_hilens(source, out, **{name: value for name, value in options.items() if name != "soc"})
     return skill.folder / "build" / "card.json", [skill.folder, skill.archive]

@@ -15,7 +15,7 @@ class Target:
 
     precisions, preprocess: what can be asked for, the first is the default. any_size: whether one file may serve
     pictures of any size; view: (H, W) that a file of one size is for. modules: Python modules it needs, with what
-    installs them. why: why not the other precisions. check: module:function that refuses what a device cannot be told.
+    installs them. why: why not the other precisions. check: module:function that refuses options which the device lacks.
     """
 
     title: str
@@ -33,7 +33,7 @@ class Target:
     check: str = ""
 
 
-# what devices are told, and the flags that tell it
+# options of devices, and the flags that give them
 FLAGS = {"soc": "--soc", "source_format": "--camera", "background": "--background", "settings": "--setting"}
 _CHIP = "the chip computes in half floats; AIPP makes its numbers of the camera's bytes"
 _INT8 = "int8 is made for onnx and openvino"
@@ -100,12 +100,12 @@ def require_tools(name: str) -> None:
             raise ModelError(f"exporting for {name} needs {module}, which is not installed; {target.install}")
 
 
-def check_told(name: str, told: Mapping[str, Any]) -> None:
-    """Raise InputError for what the target is not told, and for what a device cannot be told."""
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Raise InputError for options that the target or the device does not have."""
     target = target_of(name)
     if target.check:
-        _function(target.check)(told)
-    elif given := [option for option, value in told.items() if value]:
+        _function(target.check)(options)
+    elif given := [option for option, value in options.items() if value]:
         flag = FLAGS.get(given[0], given[0])
         raise InputError(f"expected {flag} with --to ascend or hilens, got it with {name}; leave it out")
 

@@ -19,7 +19,7 @@ class EndOfFile(Exception):
 
 
 class Camera:
-    """Frames as NV21. Waiting ends as soon as the watch is told to stop."""
+    """Frames as NV21. Waiting ends as soon as the watch is asked to stop."""
 
     def __init__(self, settings, watch):
         self.name, self.patience = settings["camera"], settings["camera_seconds"]

@@ -35,7 +35,7 @@ class Matting:
         self._model = self._loaded()
 
     def reset(self):
-        """Forget the past: nobody was there."""
+        """Forget the past: the alpha before is empty."""
         for name in self._states:
             self._states[name].fill(0)
         self._fresh = True

@@ -39,8 +39,8 @@ class Remote {
 }
 
 /** Where the network can run here, best first: a real graphics card, the processor, a card that is only imitated. */
-export async function placesToRun(wish = "auto") {
-  if (wish !== "auto") return [wish];
+export async function placesToRun(choice = "auto") {
+  if (choice !== "auto") return [choice];
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
   const imitated = adapter && (adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
   if (!adapter) return ["wasm"];
@@ -51,9 +51,9 @@ export class BrowserEngine {
   static where = "browser";
 
   /** An engine that has run once; tries what `placesToRun` says, and throws the last error when nothing runs. */
-  static async start(models, wish, tell) {
+  static async start(models, choice, tell) {
     let last = null;
-    const places = await placesToRun(wish);
+    const places = await placesToRun(choice);
     for (const [i, on] of places.entries()) {
       const engine = new BrowserEngine(models);
       const late = i < places.length - 1 ? setTimeout(() => engine.remote.fail("it took too long"), PATIENCE_MS) : 0;

@@ -40,8 +40,8 @@ export class Engines {
   headers = () => (this.token ? { "X-Api-Key": this.token } : {});
 
   get where() {
-    const wish = settings.get("engine");
-    return wish === "auto" ? (this.browserBroken ? "server" : "browser") : wish;
+    const choice = settings.get("engine");
+    return choice === "auto" ? (this.browserBroken ? "server" : "browser") : choice;
   }
 
   /** The kind of engine for a source, as a text that changes when another engine is needed. */
