@@ -22,7 +22,7 @@ import numpy as np
 from koutu.bench.run import about_run, save
 from koutu.engines.backend import Backend
 from koutu.engines.table import ENGINES
-from koutu.export.clips import filmed, halves
+from koutu.export.clips import clip_of, halves
 from koutu.export.int8.quantise import quantise
 from koutu.machine import load_average
 from koutu.zoo import SAMPLE, load, packaged
@@ -49,7 +49,7 @@ class Case:
 def quantised(name: str, folder: Path) -> tuple[Path, float]:
     """Packaged weights in int8 by the packaged sample at `SIZE`; its file and mean difference × 1000."""
     out = folder / f"{name}-int8.onnx"
-    clips = halves(filmed(SAMPLE / "talk.mp4", lambda size: SIZE, frames=CALIBRATION))
+    clips = halves(clip_of(SAMPLE / "talk.mp4", lambda size: SIZE, frames=CALIBRATION))
     print(f"{name}: int8", flush=True)
     found = quantise(packaged(name), out, clips)
     return out, found.error
@@ -98,7 +98,7 @@ def modnet(folder: Path) -> list[Case]:
 
 def pictures(size: tuple[int, int]) -> list[Any]:
     """The sample's middle square, at what a network is shown."""
-    clip = filmed(SAMPLE / "talk.mp4", lambda whole: whole, frames=60).src
+    clip = clip_of(SAMPLE / "talk.mp4", lambda whole: whole, frames=60).src
     side = min(clip.shape[1:3])
     top, left = (clip.shape[1] - side) // 2, (clip.shape[2] - side) // 2
     square = clip[:, top : top + side, left : left + side]

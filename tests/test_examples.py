@@ -25,13 +25,13 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 )
 def test_a_video_goes_in_and_a_composite_comes_out(tmp_path, program, preprocess, more):
     done = run(tmp_path, "onnx", "net.onnx", checkpoint(tmp_path), preprocess=preprocess)
-    film, picture, out = (
+    video, picture, out = (
         make_clip(tmp_path / "in.mp4", frames=5, size=(96, 128)),
         tmp_path / "p.png",
         tmp_path / "o.mp4",
     )
     write_image(picture, np.full((20, 30, 3), 90, np.uint8))
-    words = [sys.executable, str(EXAMPLES / program), str(done.files[0]), *more, str(film), str(picture), str(out)]
+    words = [sys.executable, str(EXAMPLES / program), str(done.files[0]), *more, str(video), str(picture), str(out)]
     subprocess.run(words, check=True, env={**os.environ, "PYTHONPATH": ""}, capture_output=True)
     assert len(frame_times(out)) == 5
 

@@ -72,7 +72,7 @@ class Matte:
     """A frame with its alpha (H, W) uint8, at the frame's own size. `fresh`: the memory was empty before it.
 
     foreground: the person's own colours where the network gives them. low: a gate left the frame to the network's
-    cheap part.
+    low-resolution branch.
     """
 
     frame: Frame

@@ -121,7 +121,7 @@ def load(
     "torch". device: "cpu", or what the engine offers ("cuda"; "gpu", "npu"); threads: 0 for the engine's choice.
     weights: a published checkpoint of a network of the field, or "random" to try it without; options: fields of its
     Config, `variant`, and for "sim" `classifier`, the checkpoint of its classifier. gate: leave simple scenes to the
-    network's cheap part (docs/gate.md), of ONNX files whose two calibrated parts lie beside them; None: where they do.
+    low-resolution branch (docs/gate.md), of ONNX files whose two calibrated parts lie beside them; None: where they do.
     steady: carry alpha along by optical flow against flicker (docs/steady.md), of ONNX files whose only memory is the
     previous alpha; None: where it is.
     Exactly what is asked for runs; ModelError says why it cannot.

@@ -60,7 +60,7 @@ class Stream:
         self.state = self.backend.initial_state(SIZE)
 
     def __call__(self, gap: float, predicted: float | None = None) -> float:
-        """Show a frame of that gap, thousandths, and give its alpha above the cheap part's, in gaps."""
+        """Show a frame of that gap, thousandths, and give its alpha above the low-resolution branch's, in gaps."""
         self.low.gap = gap if predicted is None else predicted
         self.rest.alpha = 0.5 + gap / 1000
         _, pha, self.state = self.backend(np.zeros((*SIZE, 3), np.uint8), self.state)
@@ -333,7 +333,7 @@ def test_made_and_filmed_clips_have_the_networks_size(tmp_path):
     from support.media import make_clip
     from support.people import make_packs
 
-    from koutu.export.clips import filmed, made
+    from koutu.export.clips import clip_of, made
     from koutu.export.defaults import SceneSources
 
     people, backgrounds = make_packs(tmp_path)
@@ -341,10 +341,10 @@ def test_made_and_filmed_clips_have_the_networks_size(tmp_path):
     scenes = list(made(given, lambda size: (size[0] // 20, size[1] // 20)))
     assert [scene.src.shape for scene in scenes] == [(2, 36, 64, 3), (2, 36, 64, 3), (2, 64, 36, 3)]
     assert all(scene.pha is not None and scene.pha.shape == scene.src.shape[:3] for scene in scenes)
-    film = filmed(make_clip(tmp_path / "film.mp4", frames=5), lambda size: SIZE, frames=3)
-    assert film.src.shape == (3, *SIZE, 3) and film.pha is None
+    video = clip_of(make_clip(tmp_path / "video.mp4", frames=5), lambda size: SIZE, frames=3)
+    assert video.src.shape == (3, *SIZE, 3) and video.pha is None
     with pytest.raises(InputError, match="two frames"):
-        filmed(make_clip(tmp_path / "short.mp4", frames=1), lambda size: SIZE)
+        clip_of(make_clip(tmp_path / "short.mp4", frames=1), lambda size: SIZE)
 
 
 def test_a_video_tells_how_many_frames_were_simple(tmp_path):

@@ -137,7 +137,7 @@ def test_the_gate_goes_on_counting():
     network = Noisy()
 
     class Half(Noisy):
-        """Behind a gate that leaves all to the cheap part."""
+        """Behind a gate that leaves all to the low-resolution branch."""
 
         gated = True
 

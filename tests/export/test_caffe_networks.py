@@ -1,4 +1,4 @@
-"""Whole networks as Caffe files against torch, borders included: over films, each with its own memory."""
+"""Whole networks as Caffe files against torch, borders included: over videos, each with its own memory."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,7 @@ needs_opencv = pytest.mark.skipif(
 )
 
 
-def film(size: tuple[int, int], frames: int) -> list[np.ndarray]:
+def video(size: tuple[int, int], frames: int) -> list[np.ndarray]:
     """The packaged sample's first frames, (1, 3, H, W) in [0, 1]."""
     import av
     import cv2
@@ -81,7 +81,7 @@ def packaged(name: str, kind: str) -> Any:
 def test_the_packaged_network_by_caffes_definitions(tmp_path):
     network, size = packaged("koutu-small", "tmodnet"), (96, 136)
     layout = written(network, tmp_path, size, depthwise="DepthwiseConvolution")
-    pictures = film(size, 3)
+    pictures = video(size, 3)
     memory, found = np.zeros(layout.inputs["prev"], np.float32), []
     for picture in pictures:
         memory = caffe_reader.run(tmp_path / "net", {"src": picture, "prev": memory})["pha"]
@@ -104,7 +104,7 @@ def test_packaged_networks_keep_their_alpha_in_opencv(tmp_path, name, kind, size
     network = packaged(name, kind)
     layout = written(network, tmp_path, size, gate=gate)
     assert layout.states == {"prev": "pha"}
-    pictures = film(size, 10)
+    pictures = video(size, 10)
     found = by_opencv(tmp_path / "net", feeds_of(layout, pictures), layout.states)
     assert_near([frame["pha"] for frame in found], by_torch(network, pictures))
 
@@ -127,7 +127,7 @@ def test_networks_of_the_field_keep_their_alpha_in_opencv(tmp_path, name, option
         if name == "u2net":
             network.outconv.weight.mul_(30)
     layout = written(network, tmp_path, size)
-    pictures = film(size, 3)
+    pictures = video(size, 3)
     found = by_opencv(tmp_path / "net", feeds_of(layout, pictures), layout.states)
     assert_near([frame["pha"] for frame in found], by_torch(network, pictures))
 

@@ -107,8 +107,8 @@ def test_koutu_video_takes_it(plain, tmp_path):
     from koutu.cli import app
 
     out = tmp_path / "out.mp4"
-    film = make_clip(tmp_path / "in.mp4", frames=6)
-    done = CliRunner().invoke(app, ["video", str(film), "-o", str(out), "--model", str(plain.card), "--no-steady"])
+    video = make_clip(tmp_path / "in.mp4", frames=6)
+    done = CliRunner().invoke(app, ["video", str(video), "-o", str(out), "--model", str(plain.card), "--no-steady"])
     assert done.exit_code == 0 and "plain.onnx" in done.output and len(frame_times(out)) == 6
 
 
@@ -135,12 +135,12 @@ def test_half_floats(model, tmp_path):
 def test_int8_tells_what_it_costs(model, tmp_path):
     from support.media import make_clip
 
-    film = make_clip(tmp_path / "film.mp4", frames=10)
-    done = run(tmp_path, "onnx", "int8.onnx", model, precision="int8", clips=(film,), tolerance=1000.0,
+    video = make_clip(tmp_path / "video.mp4", frames=10)
+    done = run(tmp_path, "onnx", "int8.onnx", model, precision="int8", clips=(video,), tolerance=1000.0,
                bounds=Bounds(1.0, 1.0, 100.0), preprocess="outside")  # fmt: skip
     eight = done.content["int8"]
     (row,) = eight["quality"]
-    assert row["clip"] == "film.mp4" and row["mean"] > 0 and not eight["kept_in_float32"]
+    assert row["clip"] == "video.mp4" and row["mean"] > 0 and not eight["kept_in_float32"]
     import onnx
 
     assert "QuantizeLinear" in {node.op_type for node in onnx.load(done.files[0]).graph.node}
@@ -153,11 +153,11 @@ def test_int8_against_the_truth_of_packs(model, tmp_path):
     from koutu.export.defaults import SceneSources
 
     packs = make_packs(tmp_path)
-    film = make_clip(tmp_path / "film.mp4", frames=10)
-    done = run(tmp_path, "onnx", "int8.onnx", model, precision="int8", tolerance=1000.0, clips=(film,),
+    video = make_clip(tmp_path / "video.mp4", frames=10)
+    done = run(tmp_path, "onnx", "int8.onnx", model, precision="int8", tolerance=1000.0, clips=(video,),
                scenes=SceneSources(*packs, scenes=2, frames=3, held_out=2), bounds=Bounds(1.0, 1.0, 100.0))  # fmt: skip
     rows = {row["clip"]: row for row in done.content["int8"]["quality"]}
-    assert "int8_mad_x1000" not in rows["film.mp4"]
+    assert "int8_mad_x1000" not in rows["video.mp4"]
     assert rows["scene 1"]["float32_mad_x1000"] > 0 and rows["scene 1"]["int8_mad_x1000"] > 0
 
 

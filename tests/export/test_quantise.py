@@ -135,8 +135,8 @@ def test_a_film_of_ones_own_is_enough(exported, tmp_path):
 
     from koutu.cli import app
 
-    film, out = make_clip(tmp_path / "film.mp4", frames=16), tmp_path / "out.onnx"
-    given = ["quantise", str(exported), "-o", str(out), "--clip", str(film), "--tolerance", "1000"]
+    video, out = make_clip(tmp_path / "video.mp4", frames=16), tmp_path / "out.onnx"
+    given = ["quantise", str(exported), "-o", str(out), "--clip", str(video), "--tolerance", "1000"]
     done = CliRunner().invoke(app, given)
     assert done.exit_code == 0 and f"wrote {out}" in done.output and "thousandths" in done.output
     assert OnnxBackend(out).card["precision"] == "int8"

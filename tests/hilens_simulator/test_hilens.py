@@ -99,9 +99,9 @@ def written(folder: Path, network: Path, *, source: Any = "nv21", **settings: An
 
 
 def shown(path: Path) -> list[np.ndarray]:
-    """Luma of every picture of a film."""
-    with open_video(path) as film:
-        return [frame.picture.y for frame in film if isinstance(frame.picture, Yuv420)]
+    """Luma of every picture of a video."""
+    with open_video(path) as video:
+        return [frame.picture.y for frame in video if isinstance(frame.picture, Yuv420)]
 
 
 # The program
@@ -128,8 +128,8 @@ def test_a_run_is_what_koutu_makes_of_the_same_frames(tmp_path: Path, clip: Path
     skill = written(tmp_path / "skill", network, camera=str(clip), background="#3050a0")
     run = simulate(Session(str(skill.folder), out=str(tmp_path / "out.mp4"), crf=0))
     assert run.code == 0 and any("the file has ended" in line for line in run.log)
-    with open_video(tmp_path / "out.mp4") as film:
-        ours = [frame.picture for frame in film]
+    with open_video(tmp_path / "out.mp4") as video:
+        ours = [frame.picture for frame in video]
     theirs = [expected for expected in by_koutu(clip, network)]
     assert len(ours) == len(theirs) == FRAMES
     for mine, other in zip(ours, theirs, strict=True):
@@ -165,8 +165,8 @@ def by_koutu(clip: Path, network: Path) -> list[Yuv420]:
     """The mirrored middle of every frame, matted and composited by koutu; the Kit's colours are BT.601."""
     matter, space = Matter(Fixed(network), refine=False), ColorSpace("bt601")
     behind, pictures = solid((VIEW, VIEW), (0x30, 0x50, 0xA0), space), []
-    with open_video(clip) as film:
-        for number, frame in enumerate(film):
+    with open_video(clip) as video:
+        for number, frame in enumerate(video):
             assert isinstance(frame.picture, Yuv420)
             left = (SIZE[0] - VIEW) // 2 & -2
             wide, half = slice(left, left + VIEW), slice(left // 2, (left + VIEW) // 2)
@@ -228,12 +228,12 @@ def test_faults_that_end_the_skill(
 
 def test_memory_is_dropped_with_a_bad_frame(tmp_path: Path, clip: Path, network: Path) -> None:
     skill = written(tmp_path / "skill", network, background="#000000")
-    films = []
+    videos = []
     for number, faults in enumerate(("", "none@5", "infer@6")):  # the first frame is inferred twice: 6 is frame 5
         out = tmp_path / f"{number}.mp4"
         simulate(Session(str(skill.folder), str(clip), str(out), faults=faults, crf=0))
-        films.append(shown(out))
-    whole, none, failed = films
+        videos.append(shown(out))
+    whole, none, failed = videos
     assert np.array_equal(none[4], none[3]) and not np.array_equal(whole[4], whole[3])
     assert np.array_equal(none[5], failed[5])  # begun anew alike, whatever went before
     assert np.array_equal(none[3], whole[3])
@@ -260,7 +260,7 @@ def test_a_call_that_does_not_come_back(tmp_path: Path, clip: Path, network: Pat
     before = set(tmp_path.iterdir())
     run = simulate(Session(str(skill.folder), str(clip), str(tmp_path / "out.mp4"), faults="hang@4"))
     assert run.code == 6 and any("has not gone on for 1 s" in line for line in run.log), run.log
-    assert set(tmp_path.iterdir()) == before  # a film without an end is not kept
+    assert set(tmp_path.iterdir()) == before  # a video without an end is not kept
 
 
 def test_a_signal_during_a_call_that_does_not_come_back(tmp_path: Path, clip: Path, network: Path) -> None:
@@ -280,8 +280,8 @@ def test_usb_camera_rgb_model_blur_and_a_file(tmp_path: Path, clip: Path, networ
     assert any("not understood: unheard" in line for line in run.log)
     timed = [line for line in run.log if "composite" in line]
     assert len(timed) == FRAMES // 4 + 1 and "read" in timed[0]
-    film = shown(skill.folder / "workspace" / "out.h264")
-    assert len(film) == FRAMES and film[0].shape == (160, VIEW)
+    video = shown(skill.folder / "workspace" / "out.h264")
+    assert len(video) == FRAMES and video[0].shape == (160, VIEW)
 
 
 @pytest.mark.parametrize(
@@ -406,11 +406,11 @@ def test_cameras_of_every_kind(kit: Any, clip: Path) -> None:
         kit.VideoCapture(0, 160, 128)
     with pytest.raises(kit.CreateError):
         kit.VideoCapture("hall", 150, 128)
-    film = kit.VideoCapture(str(clip))
+    video = kit.VideoCapture(str(clip))
     for _ in range(FRAMES):
-        assert film.read().shape == (SIZE[1] * 3 // 2, SIZE[0])
+        assert video.read().shape == (SIZE[1] * 3 // 2, SIZE[0])
     with pytest.raises(RuntimeError, match="Failed to read frame"):
-        film.read()
+        video.read()
 
 
 def test_sound_and_the_cloud(kit: Any, tmp_path: Path, clip: Path) -> None:
@@ -418,7 +418,7 @@ def test_sound_and_the_cloud(kit: Any, tmp_path: Path, clip: Path) -> None:
         kit.AudioCapture()
     kit.init("koutu")
     with pytest.raises(kit.CreateError, match="found none"):
-        kit.AudioCapture(str(clip))  # a film without sound
+        kit.AudioCapture(str(clip))  # a video without sound
     with pytest.raises(ValueError, match="parameter"):
         kit.AudioCapture(1, 2)
     sound = kit.AudioCapture(str(tone(tmp_path / "tone.wav")))

@@ -1,4 +1,4 @@
-"""A skill written from a packaged network: complete, and its film beside that of `koutu video` on the same frames."""
+"""A skill written from a packaged network: complete, and its video beside that of `koutu video` on the same frames."""
 
 import json
 from fractions import Fraction
@@ -50,8 +50,8 @@ def test_a_skill_has_all_that_its_model_is_built_from(skill: Skill) -> None:
 
 
 def pictures(path: Path) -> list[Yuv420]:
-    with open_video(path) as film:
-        return [frame.picture for frame in film if isinstance(frame.picture, Yuv420)]
+    with open_video(path) as video:
+        return [frame.picture for frame in video if isinstance(frame.picture, Yuv420)]
 
 
 def write_left_half(source: Path, target: Path) -> None:

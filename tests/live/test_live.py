@@ -36,9 +36,9 @@ class Clock:
 def test_sources_by_name(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("DISPLAY", ":7")
-    film = tmp_path / "1.mp4"
-    film.write_bytes(b"x")
-    found = {word: parse_source(word) for word in ("2", "/dev/video5", "screen", "lavfi:testsrc2", str(film))}
+    video = tmp_path / "1.mp4"
+    video.write_bytes(b"x")
+    found = {word: parse_source(word) for word in ("2", "/dev/video5", "screen", "lavfi:testsrc2", str(video))}
     assert [(p.kind, p.format) for p in found.values()] == [
         ("device", "v4l2"), ("device", "v4l2"), ("device", "x11grab"), ("device", "lavfi"), ("file", None),
     ]  # fmt: skip

@@ -74,8 +74,8 @@ def test_nobody_would_hear_it(tmp_path, more, message):
 
     from koutu.cli import app
 
-    film = numbered_clip(tmp_path / "film.mp4", 5)
-    done = CliRunner().invoke(app, ["live", str(film), "--microphone", TONE, "-m", "koutu-small", *more])
+    video = numbered_clip(tmp_path / "video.mp4", 5)
+    done = CliRunner().invoke(app, ["live", str(video), "--microphone", TONE, "-m", "koutu-small", *more])
     assert isinstance(done.exception, InputError) and message in str(done.exception)
 
 
@@ -84,9 +84,9 @@ def test_it_is_recorded_with_the_pictures(tmp_path):
 
     from koutu.cli import app
 
-    film, out = numbered_clip(tmp_path / "film.mp4", 75), tmp_path / "out.mp4"
+    video, out = numbered_clip(tmp_path / "video.mp4", 75), tmp_path / "out.mp4"
     done = CliRunner().invoke(
-        app, ["live", str(film), "-o", str(out), "--microphone", TONE, "-m", "koutu-small", "-b", "green"]
+        app, ["live", str(video), "-o", str(out), "--microphone", TONE, "-m", "koutu-small", "-b", "green"]
     )
     assert done.exit_code == 0, done.output
     with av.open(str(out)) as container:

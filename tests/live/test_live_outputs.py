@@ -66,17 +66,17 @@ def test_outputs_that_are_none(word, says, tmp_path, monkeypatch):
 
 
 def test_the_source_is_not_overwritten(tmp_path):
-    film = numbered_clip(tmp_path / "a.mp4", 3)
-    before = film.read_bytes()
+    video = numbered_clip(tmp_path / "a.mp4", 3)
+    before = video.read_bytes()
     with pytest.raises(OutputError, match="being read"):
-        live_of(film, [str(film)])
+        live_of(video, [str(video)])
     with pytest.raises(OutputError, match="got one twice"):
-        live_of(film, [str(tmp_path / "b.mp4"), str(tmp_path / "b.mp4")])
+        live_of(video, [str(tmp_path / "b.mp4"), str(tmp_path / "b.mp4")])
     with pytest.raises(OutputError, match="got none"):
-        live_of(film, [])
+        live_of(video, [])
     with pytest.raises(OutputError, match="preset"):
         Encoding(preset="quick")
-    assert film.read_bytes() == before and os.listdir(tmp_path) == ["a.mp4"]
+    assert video.read_bytes() == before and os.listdir(tmp_path) == ["a.mp4"]
 
 
 def test_hls_can_be_played_and_ends(tmp_path):

@@ -150,7 +150,7 @@ def wait_for(true, seconds: float = 60.0) -> bool:
 
 def test_sound_stays_with_the_picture(tmp_path):
     """White and loud between 0.4 s and 1.0 s; whatever is dropped, each picture that is left agrees with the sound."""
-    film = numbered_clip(tmp_path / "beep.mp4", 40, beep=(0.4, 1.0))
+    video = numbered_clip(tmp_path / "beep.mp4", 40, beep=(0.4, 1.0))
 
     class Whole(Reader):
         def __call__(self, rgb, state, **hints):
@@ -158,7 +158,7 @@ def test_sound_stays_with_the_picture(tmp_path):
             return None, np.ones(rgb.shape[:2], np.float32), 0
 
     for name in ("out.mp4", "out.webm"):
-        live_of(film, [str(tmp_path / name)], Whole()).run()
+        live_of(video, [str(tmp_path / name)], Whole()).run()
         offset = sound_offset(tmp_path / name)
         assert abs(offset) <= 0.045, f"{name}: {offset}"
 

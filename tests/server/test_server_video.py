@@ -114,7 +114,7 @@ def test_what_is_no_video_is_said(web, clip):
         refused = web.get(f"/api/video/{number}/result")
         assert refused.status_code == 409 and refused.json()["errors"][0]["code"] == "not_done"
     for files, fields in [
-        ({}, {}), ({"film": clip}, {}), ({"file": clip}, {"alpha": "true"}), ({"file": clip}, {"format": "exe"}),
+        ({}, {}), ({"video": clip}, {}), ({"file": clip}, {"alpha": "true"}), ({"file": clip}, {"format": "exe"}),
         ({"file": clip}, {"background": "/etc/passwd"}), ({"file": clip}, {"model": "x"}),
         ({"file": clip}, {"format": "webm", "alpha": "true", "only_mask": "true"}),
     ]:  # fmt: skip
@@ -172,7 +172,7 @@ def test_what_a_killed_server_left_is_removed(tmp_path, monkeypatch):
     for folder in (left, young, other):
         folder.mkdir()
         (folder / ".lock").touch()
-        (folder / "film.mp4").write_bytes(b"private")
+        (folder / "video.mp4").write_bytes(b"private")
         if folder != young:
             os.utime(folder, (1, 1))
     with pytest.raises(InputError, match="does not begin"), client(jobs_folder=left):

@@ -57,7 +57,7 @@ def write_video(path: Path, frames: list[np.ndarray]) -> None:
 
 
 @pytest.fixture(scope="module")
-def filmed(tmp_path_factory):
+def clip_of(tmp_path_factory):
     """A folder with a video and a folder of pictures, each beside its plate; and the true masks of both."""
     folder, truth = tmp_path_factory.mktemp("footage"), {}
     lake = Image.fromarray(read_image(SAMPLE / "lake.jpg"))
@@ -81,12 +81,12 @@ def packs(tmp_path_factory):
 
 
 @pytest.fixture
-def copied(filmed, tmp_path):
+def copied(clip_of, tmp_path):
     """The video and its plate in a folder of their own, to be spoilt."""
     folder = tmp_path / "copied"
     folder.mkdir()
     for name in ("a.mp4", "a_plate.png"):
-        (folder / name).write_bytes((filmed[0] / name).read_bytes())
+        (folder / name).write_bytes((clip_of[0] / name).read_bytes())
     return folder
 
 
@@ -99,8 +99,8 @@ def samples(pack: Path, packs, given: Footage, needs=("bgr", "seg")) -> FootageS
     return FootageSamples(FootageClips(pack), places, Pass("", footage=given), needs, seed=(5,), steps=9)
 
 
-def test_clips_are_read_with_their_plates_and_masked(filmed, tmp_path):
-    folder, truth = filmed
+def test_clips_are_read_with_their_plates_and_masked(clip_of, tmp_path):
+    folder, truth = clip_of
     clips = FootageClips(footage_pack(given_of(folder, side=96), tmp_path))
     assert len(clips.held) == 2
     for (plate, frames), name in zip(clips.held, "ab", strict=True):
@@ -115,16 +115,16 @@ def test_clips_are_read_with_their_plates_and_masked(filmed, tmp_path):
     )
 
 
-def test_it_is_read_once(filmed, tmp_path, monkeypatch):
-    first = footage_pack(given_of(filmed[0]), tmp_path)
+def test_it_is_read_once(clip_of, tmp_path, monkeypatch):
+    first = footage_pack(given_of(clip_of[0]), tmp_path)
     monkeypatch.setattr("koutu.train.footage.load_named", lambda *_, **__: pytest.fail("it was read again"))
-    assert footage_pack(given_of(filmed[0]), tmp_path) == first
+    assert footage_pack(given_of(clip_of[0]), tmp_path) == first
     with pytest.raises(pytest.fail.Exception):
-        footage_pack(given_of(filmed[0], frames=3), tmp_path)
+        footage_pack(given_of(clip_of[0], frames=3), tmp_path)
 
 
-def test_samples_are_cropped_alike_and_the_same_every_time(filmed, packs, tmp_path):
-    given = given_of(filmed[0])
+def test_samples_are_cropped_alike_and_the_same_every_time(clip_of, packs, tmp_path):
+    given = given_of(clip_of[0])
     pack = footage_pack(given, tmp_path)
     one, again = (samples(pack, packs, given) for _ in range(2))
     shown, people = set(), 0
@@ -212,19 +212,19 @@ def test_places_that_are_not_there(given, error, message, tmp_path):
         footage_pack(given, tmp_path)
 
 
-def test_segmentations_that_will_not_do(filmed, tmp_path):
+def test_segmentations_that_will_not_do(clip_of, tmp_path):
     with pytest.raises(InputError, match="needs pictures only, got closed-form"):
-        footage_pack(given_of(filmed[0], segmentation="closed-form"), tmp_path)
+        footage_pack(given_of(clip_of[0], segmentation="closed-form"), tmp_path)
     with pytest.raises(ModelError, match="unheard-of"):
-        footage_pack(given_of(filmed[0], segmentation="unheard-of"), tmp_path)
+        footage_pack(given_of(clip_of[0], segmentation="unheard-of"), tmp_path)
 
 
 @pytest.fixture
-def recipe(packs, filmed):
+def recipe(packs, clip_of):
     """Background Matting's two stages at their smallest, the second on footage."""
     first = Pass("bgmv1", batch=1, sizes=((1.0, 32),))
     second = Pass(
-        "bgmv1-adversarial", batch=2, sizes=((1.0, 32),), options={"critic_channels": 4}, footage=given_of(filmed[0])
+        "bgmv1-adversarial", batch=2, sizes=((1.0, 32),), options={"critic_channels": 4}, footage=given_of(clip_of[0])
     )
     stages = (Stage((first,), steps=1, name="composites"), Stage((second,), steps=3, name="adversarial"))
     return Recipe(
@@ -246,23 +246,23 @@ def test_a_network_learns_from_footage_and_goes_on_to_the_bit(recipe, tmp_path):
     assert not all(torch.equal(a["network"][name], c["network"][name]) for name in a["network"])
 
 
-def test_only_what_needs_no_truth_gets_footage(recipe, filmed, packs, tmp_path):
-    untrue = replace(recipe.stages[0].passes[0], footage=given_of(filmed[0]))
+def test_only_what_needs_no_truth_gets_footage(recipe, clip_of, packs, tmp_path):
+    untrue = replace(recipe.stages[0].passes[0], footage=given_of(clip_of[0]))
     with pytest.raises(InputError, match="truth is known for bgmv1, got footage"):
         Run(replace(recipe, stages=(replace(recipe.stages[0], passes=(untrue,)),)), tmp_path / "run")
     assert not list((tmp_path / "run").glob("*.pt"))
-    given = given_of(filmed[0])
+    given = given_of(clip_of[0])
     with pytest.raises(InputError, match="one that needs trimap"):
         samples(footage_pack(given, tmp_path), packs, given, needs=("trimap",))
 
 
 def test_a_recipe_says_where_footage_is(tmp_path):
     path = Path(__file__).parent.parent.parent / "recipes" / "bgmv1.yaml"
-    recipe = read_recipe(path, ["adversarial.footage.folder=films", "adversarial.footage.frames=7"])
+    recipe = read_recipe(path, ["adversarial.footage.folder=videos", "adversarial.footage.frames=7"])
     composites, adversarial = (stage.passes[0].footage for stage in recipe.stages)
-    assert not composites and adversarial == Footage(folder="films", frames=7)
+    assert not composites and adversarial == Footage(folder="videos", frames=7)
     for change, message in (("adversarial.frames=3", "frames: 1"), ("adversarial.footage.side=0", "1 or more")):
         with pytest.raises(InputError, match=message):
-            read_recipe(path, ["adversarial.footage.folder=films", change])
+            read_recipe(path, ["adversarial.footage.folder=videos", change])
     with pytest.raises(InputError, match="films2"):
         read_recipe(path, ["adversarial.footage.films2=x"])

@@ -18,7 +18,7 @@ def gate(
     ],
     people: options.People = None,
     backgrounds: options.Backgrounds = None,
-    clip: options.Films = None,
+    clip: options.Clips = None,
     scenes: options.Scenes = SceneSources.scenes,
     frames: options.SceneFrames = SceneSources.frames,
     held_out: options.HeldOut = SceneSources.held_out,
@@ -31,7 +31,7 @@ def gate(
     ] = ALLOWED,
     seed: options.Seed = SceneSources.seed,
 ) -> None:
-    """Calibrate when koutu video may leave a frame to the network's cheap part; written into MODEL-low.onnx.
+    """Calibrate when koutu video may leave a frame to the network's low-resolution branch; written into MODEL-low.onnx.
 
     \b
     koutu gate koutu-small.onnx --people packs/people --backgrounds packs/backgrounds
@@ -41,7 +41,7 @@ def gate(
     require("calibrating")
     from koutu.engines.early_exit import parts_of
     from koutu.engines.onnxruntime import OnnxBackend
-    from koutu.export.clips import CalibrationClip, filmed, made
+    from koutu.export.clips import CalibrationClip, clip_of, made
     from koutu.export.early_exit.calibrate import calibrate
     from koutu.progress import Steps
 
@@ -51,7 +51,7 @@ def gate(
         clips: list[CalibrationClip] = []
         if people and backgrounds:
             clips += made(SceneSources(people, backgrounds, scenes, frames, held_out, seed), sizing, watch)
-        clips += [filmed(path, sizing) for path in clip or []]
+        clips += [clip_of(path, sizing) for path in clip or []]
         found = calibrate(model, clips, threshold=threshold, allowed=allowed, watch=watch)
     for line in _lines(found):
         print(line)

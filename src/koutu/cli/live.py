@@ -66,7 +66,7 @@ def live(
             metavar="NAME=VALUE", help="An option of FFmpeg's for the source, such as input_format=mjpeg; several."
         ),
     ] = [],  # noqa: B006
-    loop: Annotated[bool, typer.Option("--loop", help="Begin a film again at its end.")] = Reading.loop,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin a video again at its end.")] = Reading.loop,
     network_size: Annotated[
         str, typer.Option(help="Share of the network's pixels that it gets: 1, 0.7, 0.5 …; auto follows the speed.")
     ] = "auto",
@@ -88,7 +88,7 @@ def live(
     ] = Patience.seconds,
     seconds: Annotated[float, typer.Option(min=0.0, help="Seconds after which it ends; 0 is never.")] = 0.0,
 ) -> None:
-    """Put another background behind a camera, a stream, the screen or a film, as it happens.
+    """Put another background behind a camera, a stream, the screen or a video, as it happens.
 
     \b
     koutu live                                                     # the first camera, on a page in the browser

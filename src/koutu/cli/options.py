@@ -45,7 +45,8 @@ Threads = Annotated[int, typer.Option(min=0, help="Threads of the engine; 0 leav
 Gate = Annotated[
     bool | None,
     typer.Option(
-        "--gate/--no-gate", help="Leave simple scenes to the network's cheap part; if neither is given, where it can."
+        "--gate/--no-gate",
+        help="Leave simple scenes to the network's low-resolution branch; if neither is given, where it can.",
     ),
 ]
 Steady = Annotated[
@@ -122,7 +123,7 @@ SceneFrames = Annotated[int, typer.Option(min=2, help="Frames of each scene made
 HeldOut = Annotated[
     int, typer.Option(min=1, help="One in so many groups of people is taken: those held out in training.")
 ]
-Films = Annotated[
+Clips = Annotated[
     list[Path] | None, typer.Option("--clip", readable=False, help="A video of your own; give it again for more.")
 ]
 Tolerance = Annotated[

@@ -20,7 +20,7 @@ def quantise(
     ],
     people: options.People = None,
     backgrounds: options.Backgrounds = None,
-    clip: options.Films = None,
+    clip: options.Clips = None,
     scenes: options.Scenes = 12,
     frames: options.SceneFrames = 12,
     held_out: options.HeldOut = SceneSources.held_out,
@@ -36,7 +36,7 @@ def quantise(
     """
     require("quantising", "onnx", "sympy")
     from koutu.engines.onnxruntime import OnnxBackend
-    from koutu.export.clips import CalibrationClip, filmed, halves, made
+    from koutu.export.clips import CalibrationClip, clip_of, halves, made
     from koutu.export.int8.quantise import quantise as store
     from koutu.progress import Steps
     from koutu.zoo import packaged
@@ -45,7 +45,7 @@ def quantise(
     source = Path(model) if model.endswith(".onnx") else packaged(model)
     sizing = OnnxBackend(source).network_size
     with Steps(source.name) as watch:
-        clips: list[CalibrationClip] = [half for path in clip or [] for half in halves(filmed(path, sizing))]
+        clips: list[CalibrationClip] = [half for path in clip or [] for half in halves(clip_of(path, sizing))]
         if people and backgrounds:
             clips += made(SceneSources(people, backgrounds, scenes, frames, held_out, seed), sizing, watch)
         found = store(source, output, clips, tolerance=tolerance, watch=watch)

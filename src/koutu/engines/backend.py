@@ -25,7 +25,7 @@ class Backend(ABC):
     refines: bool = True  # its alpha may follow the edges of the full-size picture
     states: Mapping[str, str] = {}  # memory that is the outputs of the frame before: input name → output name
     stride: int = 0  # what the sides it is shown are multiples of; 0: they are not the caller's to choose
-    gated: bool = False  # it may leave a frame to the network's cheap part, which `low` tells
+    gated: bool = False  # it may leave a frame to the network's low-resolution branch, which `low` tells
     can_resize: bool = False  # it has `resized`; a memory that cannot be resized starts afresh
     makes_trimaps: bool = False  # it has `trimap`
 
@@ -51,7 +51,7 @@ class Backend(ABC):
         raise ModelError(f"expected a memory that can be resized, got that of {self.name}; begin with initial_state")
 
     def low(self, state: State) -> bool:
-        """Whether the network's cheap part alone made the frame that `state` came with."""
+        """Whether the network's low-resolution branch alone made the frame that `state` came with."""
         return False
 
     def trimap(self, rgb: Rgb) -> NDArray[Any]:

@@ -141,13 +141,13 @@ class GatedBackend(Backend):
         return replace(state, memory=self._begin.resized(state.memory, size))
 
     def low(self, state: GateState) -> bool:
-        """Whether the cheap part alone made the state's frame."""
+        """Whether the low-resolution branch alone made the state's frame."""
         return state.low
 
     def begin(
         self, rgb: Rgb, memory: Mapping[str, NDArray[np.float32]]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], Callable[[], NDArray[np.float32]]]:
-        """Alpha (h, w) of the low-resolution branch, its signs (K,), and a function that gives the whole network's alpha."""
+        """Alpha (h, w) of the low-resolution branch, its signs (K,), and what gives the whole network's alpha when called."""
         feeds = {"rgb": rgb[None], **memory}
         begun = self._begin.run(feeds)
         feeds |= {name: begun[name] for name in ("logits", "features")}

@@ -1,4 +1,4 @@
-"""What a gate or int8 scales are calibrated on: made scenes of people held out from training, films of one's own."""
+"""What a gate or int8 scales are calibrated on: made scenes of people held out from training, videos of one's own."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -48,13 +48,13 @@ def made(given: SceneSources, sizing: Sizing, watch: Watch = lambda *_: None) ->
         yield CalibrationClip(scene.src, scene.pha)
 
 
-def filmed(path: Path, sizing: Sizing, *, frames: int = 120) -> CalibrationClip:
-    """The first frames of a film; raises InputError if there are not at least two."""
+def clip_of(path: Path, sizing: Sizing, *, frames: int = 120) -> CalibrationClip:
+    """The first frames of a video; raises InputError if there are not at least two."""
     with open_video(path) as reader:
         size = sizing(reader.size)
         pictures = [to_rgb(frame.picture, size) for frame in islice(reader, frames)]
     if len(pictures) < 2:
-        raise InputError(f"{path}: expected a film of two frames or more, got {len(pictures)}; give a longer one")
+        raise InputError(f"{path}: expected a video of two frames or more, got {len(pictures)}; give a longer one")
     return CalibrationClip(np.stack(pictures))
 
 

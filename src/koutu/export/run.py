@@ -31,7 +31,7 @@ from koutu.zoo import SAMPLE
 class Request:
     """What is asked for. size: (H, W), "any", or None for what the target does best. preprocess, precision: or empty.
 
-    clips: films for parity and for int8's scales; the packaged sample if there are none. tolerance: thousandths of
+    clips: videos for parity and for int8's scales; the packaged sample if there are none. tolerance: thousandths of
     alpha that int8 may cost. bounds: other than those of the precision. command: as it was given, for the card.
     """
 

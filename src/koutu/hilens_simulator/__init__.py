@@ -1,4 +1,4 @@
-"""A HiLens Kit on a host: a skill made for the device runs unchanged, on films and an ONNX file.
+"""A HiLens Kit on a host: a skill made for the device runs unchanged, on videos and an ONNX file.
 
 python -m koutu.hilens_simulator SKILL_FOLDER --video talk.mp4 -o out.mp4
 """

@@ -1,4 +1,4 @@
-"""Simulated cameras: a film stands for each, one frame after the other, without waiting for the clock."""
+"""Simulated cameras: a video stands for each, one frame after the other, without waiting for the clock."""
 
 import os
 import signal
@@ -20,12 +20,12 @@ AFTER_STOP = 100  # frames that a skill may still ask for after SIGTERM
 
 
 class Cameras:
-    """All captures of a process: they share one film, the count of frames and the faults."""
+    """All captures of a process: they share one video, the count of frames and the faults."""
 
     def __init__(self, session: Session):
         self.session, self.plan = session, session.plan
         self.frames = self.opened = self._refuse = self._asked = 0
-        self._film: Film | None = None
+        self._video: VideoFile | None = None
 
     def open(self, arguments: tuple[Any, ...]) -> "Source":
         """What VideoCapture(*arguments) reads; raises InputError."""
@@ -35,15 +35,15 @@ class Cameras:
             raise InputError("the camera cannot be opened: a fault of the plan")
         camera = arguments[0] if arguments else ""
         if isinstance(camera, str) and os.path.isfile(camera):
-            return Source(self, Film(Path(camera)), camera)
+            return Source(self, VideoFile(Path(camera)), camera)
         if isinstance(camera, str) and (camera.startswith("/") or camera.endswith(".mp4")):
             raise InputError(f"{camera}: expected a video, found none; check the path")
-        if self._film is None:
+        if self._video is None:
             url = isinstance(camera, str) and camera.startswith("rtsp://") and not self.session.video
             if not url and not self.session.video:
-                raise InputError("the simulated Kit has no camera; give it a film by --video")
-            self._film = Film(str(camera) if url else Path(self.session.video))
-        return Source(self, self._film, camera)
+                raise InputError("the simulated Kit has no camera; give it a video by --video")
+            self._video = VideoFile(str(camera) if url else Path(self.session.video))
+        return Source(self, self._video, camera)
 
     def count(self, is_last: bool) -> int:
         """The number of the frame that is being read; sends SIGTERM with the last one of the run."""
@@ -63,12 +63,12 @@ class Cameras:
         self._refuse = times
 
     def close(self) -> None:
-        """Close the film."""
-        if self._film is not None:
-            self._film.close()
+        """Close the video."""
+        if self._video is not None:
+            self._video.close()
 
 
-class Film:
+class VideoFile:
     """Frames of a file or an rtsp:// address as NV21, with a look ahead: `last` tells that nothing follows."""
 
     def __init__(self, source: Path | str):
@@ -95,7 +95,7 @@ class Film:
 
     @property
     def shown(self) -> NDArray[np.uint8]:
-        """The frame just read: what a camera goes on seeing when the film is over."""
+        """The frame just read: what a camera goes on seeing when the video is over."""
         return self._shown
 
     def close(self) -> None:
@@ -113,20 +113,20 @@ class Film:
 class Source:
     """One open capture. camera: "" built in, 0 USB, or a name."""
 
-    def __init__(self, cameras: Cameras, film: Film, camera: str | int):
-        self._cameras, self._film = cameras, film
+    def __init__(self, cameras: Cameras, video: VideoFile, camera: str | int):
+        self._cameras, self._video = cameras, video
         self.is_file = isinstance(camera, str) and os.path.isfile(camera)
         self._built_in = camera == ""
         self._lost = False
-        self.rate = film.rate
-        self.width, self.height = BUILT_IN if self._built_in else (film.width, film.height)
+        self.rate = video.rate
+        self.width, self.height = BUILT_IN if self._built_in else (video.width, video.height)
 
     def read(self) -> NDArray[np.uint8] | None:
         """The next frame as NV21, or what a fault makes of it; raises RuntimeError where the camera is lost."""
-        frame = None if self._lost else self._film.read()
+        frame = None if self._lost else self._video.read()
         if self._lost or (frame is None and self.is_file):
             raise RuntimeError("Failed to read frame")
-        number = self._cameras.count(self._film.last and not self.is_file)
+        number = self._cameras.count(self._video.last and not self.is_file)
         lost = self._cameras.plan.at("lose", number, "0")
         if lost is not None:
             self._lost = True
@@ -137,15 +137,15 @@ class Source:
         held = self._cameras.plan.at("hang", number, "3600")
         if held is not None:
             time.sleep(float(held))  # goes on after a signal's handler, as a call into C++ would
-        frame = self._film.shown if frame is None else frame
+        frame = self._video.shown if frame is None else frame
         frame = _covering(frame, *BUILT_IN) if self._built_in else frame
         size = self._cameras.plan.at("size", number)
         return _forced(frame, size) if size else frame
 
     def close(self) -> None:
-        """Close a film of its own."""
+        """Close a video of its own."""
         if self.is_file:
-            self._film.close()
+            self._video.close()
 
 
 def _streamed(url: str) -> Iterator[NDArray[np.uint8]]:

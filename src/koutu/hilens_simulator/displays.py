@@ -1,4 +1,4 @@
-"""Simulated displays: what is shown becomes a film, H.264 by PyAV."""
+"""Simulated displays: what is shown becomes a video, H.264 by PyAV."""
 
 import os
 from fractions import Fraction
@@ -18,13 +18,13 @@ SMALLEST = 128
 REFUSED = 19  # the framework's INVALID_DST_SIZE
 
 
-def whole_mark(film: Path) -> Path:
-    """The file that says that the run's own film has an end."""
-    return film.with_name(f"{film.name}.whole")
+def whole_mark(video: Path) -> Path:
+    """The file that says that the run's own video has an end."""
+    return video.with_name(f"{video.name}.whole")
 
 
 class Displays:
-    """All displays of a process: one may use HDMI; what each shows also goes to the run's own film."""
+    """All displays of a process: one may use HDMI; what each shows also goes to the run's own video."""
 
     def __init__(self, session: Session):
         self.session, self.pictures = session, 0
@@ -54,7 +54,7 @@ class Displays:
             self._hdmi = None
 
     def close(self) -> None:
-        """Finish all films."""
+        """Finish all videos."""
         for panel in self._open:
             panel.close()
 
@@ -65,7 +65,7 @@ class Panel:
     def __init__(self, displays: Displays, kind: int, targets: list[Path]):
         self._displays, self.kind, self._targets = displays, kind, targets
         self._size: tuple[int, int] | None = None
-        self._films: list[_Film] = []
+        self._recordings: list[_Recording] = []
 
     def show(self, frame: NDArray[Any]) -> int:
         """0, or an error code; raises ValueError for what has no rows and columns."""
@@ -81,22 +81,24 @@ class Panel:
             self._size = width, height
             crf = self._displays.session.crf
             run, rate = self._displays.session.out, self._displays.rate
-            self._films = [_Film(path, self._size, rate, crf, marked=str(path) == run) for path in self._targets]
+            self._recordings = [
+                _Recording(path, self._size, rate, crf, marked=str(path) == run) for path in self._targets
+            ]
         if self._size != (width, height):
             return REFUSED
-        for film in self._films:
-            film.write(frame)
+        for video in self._recordings:
+            video.write(frame)
         return 0
 
     def close(self) -> None:
-        """Finish the films; more than once is no mistake."""
-        for film in self._films:
-            film.close()
-        self._films = []
+        """Finish the videos; more than once is no mistake."""
+        for video in self._recordings:
+            video.close()
+        self._recordings = []
         self._displays.closed(self)
 
 
-class _Film:
+class _Recording:
     """A file that grows by a picture at a time: raw H.264 where the name says so."""
 
     def __init__(self, path: Path, size: tuple[int, int], rate: Fraction, crf: int, *, marked: bool):

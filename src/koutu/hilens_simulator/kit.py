@@ -29,14 +29,14 @@ class Kit:
             print(f"[{LEVELS[level]}] {text}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Finish every film."""
+        """Finish every video."""
         self.displays.close()
         self.cameras.close()
 
 
 @lru_cache(maxsize=1)
 def kit() -> Kit:
-    """The process's Kit; its films are finished when the process ends in an orderly way."""
+    """The process's Kit; its videos are finished when the process ends in an orderly way."""
     made = Kit(from_environment())
     atexit.register(made.close)
     return made

@@ -14,7 +14,7 @@ from koutu.hilens_simulator.session import Session
 from koutu.types import InputError, OutputError
 
 SITE = Path(__file__).parent / "site"  # first on the skill's path: `import hilens` finds the simulator
-FILMS = (".mp4", ".mkv", ".mov", ".h264")
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".h264")
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class SkillRun:
 def simulate(session: Session, *, echo: Callable[[str], object] = lambda _: None) -> SkillRun:
     """Run `session.skill` to its end; `echo` gets every line of its log as it comes.
 
-    The film at `session.out` appears when the skill is done, whatever its exit code, if anything was shown; not where
-    the process ended all at once, because the film has no end then. Raises InputError for a folder without main.py or a
-    film that is not there, OutputError where the film cannot be written.
+    The video at `session.out` appears when the skill is done, whatever its exit code, if anything was shown; not where
+    the process ended all at once, because the video has no end then. Raises InputError for a folder without main.py or
+    a video that is not there, OutputError where the video cannot be written.
     """
     skill = Path(session.skill).resolve()
     if not (skill / "main.py").is_file():
@@ -73,8 +73,8 @@ def _run(session: Session, echo: Callable[[str], object]) -> tuple[int, list[str
 
 
 def _part_of(out: Path) -> Path:
-    if out.suffix not in FILMS:
-        raise OutputError(f"{out}: expected a film that ends in {', '.join(FILMS)}; name one of them")
+    if out.suffix not in VIDEO_SUFFIXES:
+        raise OutputError(f"{out}: expected a video that ends in {', '.join(VIDEO_SUFFIXES)}; name one of them")
     if not out.parent.is_dir():
         raise OutputError(f"{out}: expected a folder that is there, found none; make {out.parent} first")
     return out.with_name(f".{secrets.token_hex(4)}.{out.name}")

@@ -1,4 +1,4 @@
-"""Simulated microphones: the sound of a film, as 16-bit numbers, a frame of samples at a time."""
+"""Simulated microphones: the sound of a video, as 16-bit numbers, a frame of samples at a time."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ SAMPLES = (80, 2048)  # of a frame, least and most
 
 
 class Sound:
-    """Frames of `samples` samples, channels in turns, until the film ends; raises InputError for one without sound."""
+    """Frames of `samples` samples, channels in turns, until the video ends; raises InputError for one without sound."""
 
     def __init__(self, path: Path, *, rate: int = 44100, samples: int = 1024, channels: int = 1):
         if rate not in RATES or not SAMPLES[0] <= samples <= SAMPLES[1] or channels not in (1, 2):
@@ -27,7 +27,7 @@ class Sound:
             raise InputError(f"{path}: expected sound, got {e}; check the path") from e
         if not self._container.streams.audio:
             self._container.close()
-            raise InputError(f"{path}: expected sound, found none; give another film")
+            raise InputError(f"{path}: expected sound, found none; give another video")
         layout = "mono" if channels == 1 else "stereo"
         self._size = samples * channels
         self._pieces = self._decoded(av.AudioResampler("s16", layout, rate))

@@ -10,7 +10,7 @@ from koutu.types import OutputError
 @dataclass(frozen=True)
 class Reading:
     """How to read. patience: seconds without a picture after which a lost source is given up; wait: before the first
-    new attempt, doubled for each that fails; loop: a film begins again at its end.
+    new attempt, doubled for each that fails; loop: a video begins again at its end.
     """
 
     audio: bool = True

@@ -135,7 +135,7 @@ class TMODNet(Trimapless):
         return near_area(size, self.cfg.pixels, self.stride)
 
     def begin(self, src: Tensor, *state: Tensor) -> tuple[Tensor, Tensor]:
-        """The cheap part: the semantic branch once, on the picture the right way round; for `low` and `finish`.
+        """The semantic branch once, on the picture the right way round: what `low` and `finish` go on from.
 
         Logits (N, 1, S, S) and features (N, 16, S/2, S/2), S = `cfg.semantic_size`.
         """

@@ -62,7 +62,7 @@ class Report:
     outputs: list[Path] = field(default_factory=list)
     added_delay_frames: int = 0
     fresh_starts: int = 0  # times the memory began anew: the first frame, cuts, gaps
-    low_frames: int | None = None  # that the gate left to the network's cheap part; None without a gate
+    low_frames: int | None = None  # that the gate left to the network's low-resolution branch; None without a gate
     notes: list[str] = field(default_factory=list)
     lost: str = ""  # what of the input could not be read
 

@@ -287,14 +287,14 @@ def test_who_was_filmed_moves_as_filmed(tmp_path, plain):
 
     entries = [(Entry(f"c/{t}", "grid", "grid/c", True, 120, 100, 4, frame=t), picture(t)) for t in range(5)]
     still = [(Entry(f"s/{t}", "grid", "grid/c", True, 120, 100, 4), picture(t)) for t in range(5)]
-    write_pack(tmp_path / "films", entries)
+    write_pack(tmp_path / "videos", entries)
     write_pack(tmp_path / "stills", still)
     calm = replace(CALM, motion=0, pan=0, shake=0, sway=0, bend=0)
-    for name, filmed in (("films", True), ("stills", False)):
+    for name, clip_of in (("videos", True), ("stills", False)):
         scenes = scenes_of((Pack(tmp_path / name), plain[1]), calm)
         clips = [scenes(np.random.default_rng(i), 96, 6) for i in range(8)]
         changed = [(np.abs(np.diff(clip.pha.astype(int), axis=0)) > 99).mean() > 0.002 for clip in clips]
-        assert all(changed) if filmed else not any(changed)
+        assert all(changed) if clip_of else not any(changed)
         red = [(clip.src[clip.pha == 255][:, 0] > 150).mean() for clip in clips]
         assert min(red) > 0.98  # colours follow alpha
         again = scenes(np.random.default_rng(3), 96, 6)

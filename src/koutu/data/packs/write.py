@@ -107,7 +107,7 @@ def _all(opened: Sequence[Opened], plan: PackPlan, report: PackReport, progress:
 def _clip(item: Opened, clip: Clip, plan: PackPlan) -> list[Packed | Broken | str]:
     """The clip's packed frames; a reason for each that is broken; the name of each that shows nobody."""
     found: list[Packed | Broken | str] = []
-    film = not clip.still and len(clip) <= plan.frames and not plan.backgrounds
+    moving = not clip.still and len(clip) <= plan.frames and not plan.backgrounds
     for number, example in enumerate(_sampled(clip, plan.frames)):
         name = f"{item.source.name}/{example.name}"
         if example.name in item.exclude:
@@ -130,7 +130,7 @@ def _clip(item: Opened, clip: Clip, plan: PackPlan) -> list[Packed | Broken | st
             found.append((
                 Entry(
                     example.name, item.source.name, item.group(clip), soft, height, width, channels, alone=alone,
-                    licence=item.source.licence, frame=number if film else -1,
+                    licence=item.source.licence, frame=number if moving else -1,
                 ),
                 packed,
             ))  # fmt: skip

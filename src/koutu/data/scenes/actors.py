@@ -26,19 +26,19 @@ _TRIES, _GROWN = 5, 1.5
 class Actor:
     """rgba (h, w, 4) and the track that brings it onto the sample; bend (T, K, K, 2): what is not stiff about it.
 
-    nearness: who has more of it stands before the others. film: of somebody who was filmed, one like rgba for each T.
+    nearness: who has more of it stands before the others. frames: of somebody out of a clip, one like rgba for each T.
     """
 
     rgba: NDArray[Any]
     track: Track
     bend: NDArray[np.float64] | None = None
     nearness: float = 0.0
-    film: tuple[NDArray[Any], ...] = ()
+    frames: tuple[NDArray[Any], ...] = ()
 
     def at(self, time: float, size: tuple[int, int]) -> NDArray[Any]:
         """(H, W, 4) at a time in frames."""
         bend = None if self.bend is None else at_time(self.bend, time)
-        rgba = self.film[min(max(0, round(time)), len(self.film) - 1)] if self.film else self.rgba
+        rgba = self.frames[min(max(0, round(time)), len(self.frames) - 1)] if self.frames else self.rgba
         return moved(rgba, at_time(self.track, time), size, border=cv2.BORDER_REPLICATE, bend=bend)
 
     def corners(self) -> NDArray[np.float64]:
@@ -70,8 +70,8 @@ class Casting:
         """
         for _ in range(_TRIES):
             index = self.draw(rng)
-            film = filmed(self.people.clip(index), rng, len(view)) if moves else []
-            body = self.body(index) if not film else self._reached(film)
+            frames = played(self.people.clip(index), rng, len(view)) if moves else []
+            body = self.body(index) if not frames else self._reached(frames)
             if body is None:
                 continue
             stand = placed(body, size, rng, side)
@@ -81,7 +81,7 @@ class Casting:
                 continue  # a face that fills its picture would have to fill the sample
             if moves and rng.random() < self.cfg.enter:
                 track = chained(track, shifts(walk(rng, track, body, stand, size)))
-            return self._made(rng, film or [index], track, body, bend, nearness_of(body, stand, size))
+            return self._made(rng, frames or [index], track, body, bend, nearness_of(body, stand, size))
         return None
 
     def _made(
@@ -95,12 +95,12 @@ class Casting:
             bend = bend * np.array(first.shape[1::-1])
         back = np.asarray(cv2.invertAffineTransform(taken), np.float64)
         dressed = self._dressed(rng, {i: rgba for i, (rgba, _) in cuts.items()}, indices[0])
-        film = tuple(dressed[i] for i in indices) if len(indices) > 1 else ()
-        return Actor(dressed[indices[0]], chained(back, track), bend, nearness, film)
+        frames = tuple(dressed[i] for i in indices) if len(indices) > 1 else ()
+        return Actor(dressed[indices[0]], chained(back, track), bend, nearness, frames)
 
-    def _reached(self, film: Sequence[int]) -> Body | None:
-        """The body of all pictures of a film together."""
-        pictures = [np.ascontiguousarray(self.people[i][..., 3]) for i in set(film)]
+    def _reached(self, frames: Sequence[int]) -> Body | None:
+        """The body of all frames of a clip together."""
+        pictures = [np.ascontiguousarray(self.people[i][..., 3]) for i in set(frames)]
         return find_body(np.max(pictures, axis=0))
 
     def _path(
@@ -119,7 +119,7 @@ class Casting:
     def _dressed(
         self, rng: np.random.Generator, cuts: Mapping[int, NDArray[Any]], index: int
     ) -> dict[int, NDArray[Any]]:
-        """In other colours, all pictures of a film in the same."""
+        """In other colours, all frames of a clip in the same."""
         rgbs = {i: np.ascontiguousarray(rgba[..., :3]) for i, rgba in cuts.items()}
         if self.people.entries[index].source in STUDIO and rng.random() < self.cfg.dye:
             rgbs = {i: recolour_pale(rgb, rng, below=0.8) for i, rgb in rgbs.items()}  # not the face
@@ -135,9 +135,9 @@ def _scale(track: Track) -> float:
 def adapted(actor: Actor, rng: np.random.Generator, place: Rgb, texture: Rgb | None, harmonise: float) -> Actor:
     """With something in hand, of the colours of `texture`, and tones drawn towards the place's; each if given.
 
-    Who was filmed stays as they are: both would change from frame to frame.
+    Who is out of a clip stays as they are: both would change from frame to frame.
     """
-    if actor.film:
+    if actor.frames:
         return actor
     rgba = actor.rgba if texture is None else held(actor.rgba, rng, texture)
     if harmonise > 0:
@@ -145,7 +145,7 @@ def adapted(actor: Actor, rng: np.random.Generator, place: Rgb, texture: Rgb | N
     return replace(actor, rgba=rgba)
 
 
-def filmed(clip: range, rng: np.random.Generator, length: int) -> list[int]:
+def played(clip: range, rng: np.random.Generator, length: int) -> list[int]:
     """Pictures of a clip for `length` times: from anywhere, at one to three times its pace, to and fro if it is short.
 
     None for a still.

@@ -84,7 +84,7 @@ def calibrate(
 
 
 def measure(backend: GatedBackend, clips: Sequence[CalibrationClip], watch: Watch = lambda *_: None) -> Rows:
-    """Both parts on every frame; in every other clip the memory is the cheap part's alpha, as where it runs alone."""
+    """Both parts on every frame; in every other clip the memory is that of the low-resolution branch running alone."""
     signs, gaps, numbers = [], [], []
     for i, clip in enumerate(clips):
         watch(i, len(clips), "measuring gaps")

@@ -71,8 +71,8 @@ class Tally:
 class Tried:
     """A threshold (thousandths of alpha) on all clips.
 
-    low: share of frames that the cheap part made alone; ms: of one frame, saved: of that by the gate; paid: mean
-    |gated − whole|; error: mean |gated − truth|, and worse: by what share a clip's is worse than the whole network's
+    low: share of frames that the low-resolution branch made alone; ms: of one frame, saved: of that by the gate; paid:
+    mean |gated − whole|; error: mean |gated − truth|, and worse: by what share a clip's is worse than the whole network's
     alone, the mean of logarithms; both NaN without truth; switches: of the whole run; jump: the largest change that a
     switch made from one frame to the next, change: the ordinary one (median). All but shares and times in thousandths
     of alpha.
@@ -135,7 +135,7 @@ def run(
 
 
 def timed(backend: GatedBackend, clip: CalibrationClip, rounds: int = 12) -> tuple[float, float]:
-    """Milliseconds of the cheap part with its signs, and of the rest: the quickest of a few rounds."""
+    """Milliseconds of the low-resolution branch with its signs, and of the rest: the quickest of a few rounds."""
     memory = backend.initial_state(clip.src.shape[1:3]).memory
     begin, rest = [], []
     for i in range(rounds):
@@ -150,7 +150,7 @@ def timed(backend: GatedBackend, clip: CalibrationClip, rounds: int = 12) -> tup
 
 
 def summed(threshold: float, tally: Tally, alone: Tally, times: tuple[float, float], change: float) -> Tried:
-    """The tally's means; alone: that of the whole network; times: milliseconds of the cheap part and of the rest."""
+    """The tally's means; alone: that of the whole network; times: ms of the low-resolution branch and of the rest."""
     low, error, worse = tally.low / tally.frames, float("nan"), float("nan")
     if tally.errors:
         error = float(np.mean(tally.errors))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from koutu.engines.exported.backend import ExportedBackend
 from koutu.export import card
-from koutu.export.clips import CalibrationClip, filmed, halves
+from koutu.export.clips import CalibrationClip, clip_of, halves
 from koutu.export.clips import made as made_scenes
 from koutu.export.defaults import SceneSources
 from koutu.export.int8.quantise import Quantised, quantised, recorded
@@ -42,11 +42,11 @@ class Eight:
 
 
 def to_bytes(
-    job: Job, subject: Subject, films: Sequence[Path], scenes: SceneSources | None, tolerance: float, watch: Watch
+    job: Job, subject: Subject, videos: Sequence[Path], scenes: SceneSources | None, tolerance: float, watch: Watch
 ) -> Eight:
     """NAME.onnx of the job in eight bits; its layers stay float32 as far as `tolerance` (thousandths of alpha) asks.
 
-    The earlier half of every film gives scales, and the later one tells what they cost; made scenes take turns.
+    The earlier half of every video gives scales, and the later one tells what they cost; made scenes take turns.
     """
     folder = job.folder / "float32"
     folder.mkdir()
@@ -56,7 +56,7 @@ def to_bytes(
     draft = folder / "draft.json"
     card.save(draft, card.content(subject, plain, made, "onnx", "", card.Proof(why_not="-"), refine=job.module.refine))
     backend = ExportedBackend(draft, threads=1)
-    clips = {film.name: filmed(film, backend.network_size) for film in films}
+    clips = {video.name: clip_of(video, backend.network_size) for video in videos}
     calibration = [half for clip in clips.values() for half in halves(clip)]
     if scenes is not None:
         composed = list(made_scenes(scenes, backend.network_size, watch))

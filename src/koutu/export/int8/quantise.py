@@ -50,7 +50,7 @@ def quantise(
 
     Every second clip gives scales, if of the first one's size, and the others tell the error. tolerance: what it may
     be, in thousandths of alpha; layers stay in float32 until it is kept. If the network's two parts for the gate lie
-    beside `source`, they go beside `out`, the cheap one as it is. Raises InputError with fewer than two clips,
+    beside `source`, they go beside `out`, the low-resolution one as it is. Raises InputError with fewer than two clips,
     ModelError for a file that is quantised already.
     """
     if len(clips) < 2:
@@ -83,7 +83,7 @@ def recorded(network: OnnxBackend | ExportedBackend, clip: CalibrationClip) -> l
 
 
 def _begun(begin: OnnxBackend, feeds: Feeds) -> Feeds:
-    """What the gate's cheap part gives to the other."""
+    """What the gate's low-resolution branch gives to the other."""
     found = begin.run(feeds)
     return {name: found[name] for name in ("logits", "features")}
 

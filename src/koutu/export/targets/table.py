@@ -15,7 +15,7 @@ class Target:
 
     precisions, preprocess: what can be asked for, the first is the default. any_size: whether one file may serve
     pictures of any size; view: (H, W) that a file of one size is for. modules: Python modules it needs, with what
-    installs them. why: why not the other precisions. check: module:function that refuses options which the device lacks.
+    installs them. why: why not the other precisions. check: module:function that refuses options the device lacks.
     """
 
     title: str

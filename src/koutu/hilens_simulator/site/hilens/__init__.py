@@ -1,7 +1,7 @@
 """The HiLens framework's Python interface on a host, so that a Kit's skill runs unchanged.
 
 Names, arguments, shapes, limits and ways to fail are those of the published wrapper and of the documentation; where
-these differ, the wrapper counts. Cameras are films, the model is an ONNX file, displays write films, OBS is a folder.
+these differ, the wrapper counts. Cameras are videos, the model is an ONNX file, displays write videos, OBS is a folder.
 EIServices, which are networks of the cloud, are not here.
 """
 
