@@ -253,7 +253,7 @@ def test_broken_files_and_wrong_pictures_are_told(tmp_path):
     with pytest.raises(ModelError, match="could not be loaded as an ONNX model"):
         backend(tmp_path / "broken.onnx")
     path = passing(tmp_path / "n.onnx")
-    with pytest.raises(ModelError, match=r"picture of \(8, 12\) \(h, w\), got \(24, 32\)"):
+    with pytest.raises(ModelError, match=r"frame of \(8, 12\) \(h, w\), got \(24, 32\)"):
         backend(path)(RGB, None)
     with pytest.raises(ModelError, match="device"):
         DescribedBackend(parse_description(describe(), "tiny.yaml"), path, device="abacus")

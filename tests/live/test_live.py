@@ -194,7 +194,7 @@ def test_matting_says_that_it_is_too_slow_and_takes_the_memory_along():
     sizes = list(dict.fromkeys(backend.shown))
     assert sizes[0] == (64, 88) and len(sizes) > 1 and sizes[1][0] < 64 and desk.backend.share < 1
     lines = [line for line in told if "too slow" in line]
-    assert lines and f"now sees {sizes[1][1]}×{sizes[1][0]}" in lines[0] and "of 25 pictures a second" in lines[0]
+    assert lines and f"now sees {sizes[1][1]}×{sizes[1][0]}" in lines[0] and "of 25 frames a second" in lines[0]
     desk.change("size", 1.0)
     matting(shot(80, clock.now))
     matting.join()

@@ -156,7 +156,7 @@ def test_edge_disagreement_grows_with_the_distance():
     assert found[0] == 0 and found[3] == 1
     assert found[1] == pytest.approx((4 - 1) / reach, abs=0.06) and found[2] == pytest.approx((8 - 1) / reach, abs=0.06)
     assert math.isnan(nr.edge_disagreement(src, np.zeros((200, 200), np.uint8)))
-    with pytest.raises(InputError, match="like the picture"):
+    with pytest.raises(InputError, match="like the image"):
         nr.edge_disagreement(src, np.zeros((20, 20)))
 
 

@@ -213,7 +213,7 @@ def test_places_that_are_not_there(given, error, message, tmp_path):
 
 
 def test_segmentations_that_will_not_do(clip_of, tmp_path):
-    with pytest.raises(InputError, match="needs pictures only, got closed-form"):
+    with pytest.raises(InputError, match="needs images only, got closed-form"):
         footage_pack(given_of(clip_of[0], segmentation="closed-form"), tmp_path)
     with pytest.raises(ModelError, match="unheard-of"):
         footage_pack(given_of(clip_of[0], segmentation="unheard-of"), tmp_path)

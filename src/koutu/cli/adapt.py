@@ -28,7 +28,7 @@ def adapt(
     lr: Annotated[float, typer.Option(min=0.0, help="Learning rate.")] = AdaptOptions.lr,
     seed: options.Seed = AdaptOptions.seed,
     pixels: Annotated[
-        int, typer.Option(min=0, help="Pixels of the picture that the network is shown; 0 is as many as usual.")
+        int, typer.Option(min=0, help="Pixels of the image that the network is shown; 0 is as many as usual.")
     ] = AdaptOptions.pixels,
     model: Annotated[
         str,

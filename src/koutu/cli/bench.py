@@ -14,7 +14,7 @@ Models = Annotated[
     typer.Argument(metavar="[MODEL…]", help="Names of `koutu models`, .onnx files, or NAME=FILE with its weights."),
 ]
 Sizes = Annotated[
-    list[str], typer.Option("--size", metavar="WxH", help="Pixels of the pictures; several: A,B or given again.")
+    list[str], typer.Option("--size", metavar="WxH", help="Pixels of the frames; several: A,B or given again.")
 ]
 Threads = Annotated[
     list[str],

@@ -33,7 +33,7 @@ def check(
     layout: options.Layout = AUTO,
     against: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", readable=False, help="Another data set, to look for the same pictures in."),
+        typer.Option(metavar="DIR", readable=False, help="Another data set, to look for the same images in."),
     ] = None,
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", readable=False, help="Write a contact sheet, .jpg or .png.")
@@ -78,7 +78,7 @@ def _told(summary: "Summary") -> list[str]:
     lines = [f"{facts['root']}: {facts['layout']}, {facts['split']}{' (cut-outs)' if facts['cutouts'] else ''}"]
     clips = f"{facts['clips']} clips and " if facts["clips"] else ""
     sizes = ", ".join(f"{name} {w}×{h}" for name, (w, h) in facts["sizes"].items())
-    lines.append(f"  {clips}{facts['stills']} stills, {facts['pictures']} pictures read: {sizes}")
+    lines.append(f"  {clips}{facts['stills']} stills, {facts['pictures']} images read: {sizes}")
     if facts["binary"] is not None:
         soft = "" if facts["soft"] is None else f"; soft pixels of a matte: {facts['soft']:.1%}"
         lines.append(f"  truths that are masks: {facts['binary']:.1%}{soft}")

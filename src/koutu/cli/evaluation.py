@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from koutu.data.sets.open import DataSet
 
 Backgrounds = Annotated[
-    Path | None, typer.Option(readable=False, help="Folder of pictures or videos that cut-outs are composed on.")
+    Path | None, typer.Option(readable=False, help="Folder of images or videos that cut-outs are composed on.")
 ]
 Frames = Annotated[int, typer.Option(min=1, help="Frames of each composed clip; 1 makes stills.")]
 Cause = Annotated[
@@ -24,7 +24,7 @@ Cause = Annotated[
 ]
 Split = Annotated[str, typer.Option(help="Part of the data set; auto takes the first that is for tests.")]
 Size = Annotated[
-    str, typer.Option(metavar="WxH", help="Pixels of composed pictures; those of the cut-out if not given.")
+    str, typer.Option(metavar="WxH", help="Pixels of composed images; those of the cut-out if not given.")
 ]
 Limit = Annotated[int, typer.Option(min=0, help="Take only the first so many clips; 0 takes all.")]
 
@@ -159,7 +159,7 @@ def _sets(root: Path, layout: str, split: str, backgrounds: Path | None, recipe,
         data = replace(data, clips=list(data.clips)[:limit])
     if not data.cutouts:
         if backgrounds is not None or recipe.cause:
-            raise InputError(f"{root} holds composed pictures ({data.layout}); leave --backgrounds and --cause out")
+            raise InputError(f"{root} holds composed images ({data.layout}); leave --backgrounds and --cause out")
         return [data]
     if backgrounds is None:
         raise InputError(f"{root} holds cut-outs ({data.layout}) and nothing to matte; give --backgrounds FOLDER")

@@ -22,7 +22,7 @@ def image(
     output: Output,
     background: options.Background = "transparent",
     alpha_only: Annotated[
-        bool, typer.Option("--alpha-only", help="Write alpha as a grey picture instead of the person.")
+        bool, typer.Option("--alpha-only", help="Write alpha as a grey image instead of the person.")
     ] = False,
     multilevel: Annotated[
         bool, typer.Option(help="Estimate the person's colours by pymatting's multi-level method, which is slower.")
@@ -103,7 +103,7 @@ def trimap(
 
 
 def _each(pairs: list[tuple[Any, Any]], output: str, work: Any) -> None:
-    """Run `work` on every picture; of several, a broken one is reported and the others are done."""
+    """Run `work` on every image; of several, a broken one is reported and the others are done."""
     from koutu.files import folder
     from koutu.media.image import read_image
 

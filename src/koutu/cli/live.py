@@ -55,7 +55,7 @@ def live(
     fit: options.BackgroundFit = options.FIT,
     mirror: Annotated[bool, typer.Option("--mirror", help="Exchange left and right.")] = False,
     size: Annotated[
-        str, typer.Option(metavar="WxH", help="Pixels of the camera's or screen's pictures; its own if not given.")
+        str, typer.Option(metavar="WxH", help="Pixels of the camera's or screen's frames; its own if not given.")
     ] = "",
     fps: Annotated[
         float, typer.Option(min=0.0, help="Pictures a second of the camera or screen; 0 leaves it as it is.")

@@ -22,12 +22,12 @@ _METHOD = Solver(MattePlan.method)
 
 
 def matte(
-    pictures: Annotated[Path, typer.Argument(readable=False, help="A folder of pictures, or one picture.")],
+    pictures: Annotated[Path, typer.Argument(readable=False, help="A folder of images, or one image.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", readable=False, help="Folder for pha/, fgr/ and the reports.")
     ],
     masks: Annotated[
-        Path | None, typer.Option(metavar="DIR", readable=False, help="Folder of masks that have the pictures' names.")
+        Path | None, typer.Option(metavar="DIR", readable=False, help="Folder of masks that have the images' names.")
     ] = None,
     network: Annotated[
         str,
@@ -37,17 +37,17 @@ def matte(
     ] = MattePlan.network,
     workers: Annotated[int, typer.Option(min=0, help="Processes that work; 0 is one for each core.")] = 0,
     long_side: Annotated[
-        int, typer.Option(min=0, help="Pixels of the long side that larger pictures are shrunk to; 0 shrinks none.")
+        int, typer.Option(min=0, help="Pixels of the long side that larger images are shrunk to; 0 shrinks none.")
     ] = MattePlan.long_side,
     method: Annotated[Solver, typer.Option(help="Method by which alpha is solved.")] = _METHOD,
     keep_pictures: Annotated[
-        bool, typer.Option("--pictures", help="Write the pictures too, into src/.")
+        bool, typer.Option("--pictures", help="Write the images too, into src/.")
     ] = MattePlan.pictures,
 ) -> None:
-    """Make mattes for pictures that have masks, or nothing: a data set with alpha and clean colours to train from.
+    """Make mattes for images that have masks, or nothing: a data set with alpha and clean colours to train from.
 
     Mattes that cannot be believed go to OUT/rejected with the reasons in OUT/report.json; OUT/review.png shows all, the
-    most doubtful first. Run again, it does what is missing or has changed. Exit code 3 if a picture could not be used.
+    most doubtful first. Run again, it does what is missing or has changed. Exit code 3 if an image could not be used.
 
     \b
     koutu data matte portraits/ -o mattes/

@@ -23,7 +23,7 @@ def pack(
         Path, typer.Option("--output", "-o", readable=False, help="OUT is written as OUT.bin and OUT.json.")
     ],
     backgrounds: Annotated[
-        bool, typer.Option("--backgrounds", help="Pack pictures and videos to put people on, not people.")
+        bool, typer.Option("--backgrounds", help="Pack images and videos to put people on, not people.")
     ] = PackPlan.backgrounds,
     emptied: Annotated[
         list[str],
@@ -35,7 +35,7 @@ def pack(
     frames: Annotated[int, typer.Option(min=1, help="Most frames of each clip, evenly spread.")] = PackPlan.frames,
     group: Annotated[
         list[str],
-        typer.Option(metavar="[NAME=]REGEX", help="Finds, in a picture's name, the group that it belongs to."),
+        typer.Option(metavar="[NAME=]REGEX", help="Finds, in an image's name, the group that it belongs to."),
     ] = [],  # noqa: B006
     exclude: Annotated[
         list[str],
@@ -56,8 +56,8 @@ def pack(
 ) -> None:
     """Pack sets of people, or of backgrounds, into one file to train from: what recipes call people and backgrounds.
 
-    People need a truth: mattes, masks (softened along the picture's edges) or alpha channels; `koutu data matte` makes
-    mattes for pictures alone. Training validates on groups: every picture is one, and every clip; --group joins them.
+    People need a truth: mattes, masks (softened along the image's edges) or alpha channels; `koutu data matte` makes
+    mattes for images alone. Training validates on groups: every image is one, and every clip; --group joins them.
     What is broken is left out and reported; exit code 3 then.
 
     \b
@@ -116,9 +116,9 @@ def _told(report: "PackReport") -> list[str]:
     lines = []
     for name, split in report.splits.items():
         count, groups = report.counts[name], report.groups.get(name, 0)
-        lines.append(f"{name}: {count} pictures in {groups} groups{f' ({split})' if split else ''}")
+        lines.append(f"{name}: {count} images in {groups} groups{f' ({split})' if split else ''}")
         if nobody := [item for item in report.nobody if item.startswith(f"{name}/")]:
             lines.append(f"  nobody in {len(nobody)}, left out, such as {nobody[0]}")
         if others := report.others.get(name):
-            lines.append(f"  {others} other files, neither pictures nor videos")
+            lines.append(f"  {others} other files, neither images nor videos")
     return lines

@@ -54,7 +54,7 @@ def review(
         backend = load_backend(model, engine, device, threads, weights, option)
         if backend.needs:
             raise ModelError(
-                f"expected a network that needs pictures only, got {backend.name}, which needs "
+                f"expected a network that needs frames only, got {backend.name}, which needs "
                 f"{' and '.join(backend.needs)}; run koutu video --alpha with it, then review with --alpha"
             )
         matter = Matter(backend)

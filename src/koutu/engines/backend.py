@@ -1,4 +1,4 @@
-"""Inference engines behind one contract: a picture and the memory in, alpha and the new memory out."""
+"""Inference engines behind one contract: a frame and the memory in, alpha and the new memory out."""
 
 import json
 from abc import ABC, abstractmethod
@@ -22,7 +22,7 @@ class Backend(ABC):
     needs: tuple[str, ...] = ()  # hints it cannot do without: "trimap", "mask", "seg", "bgr"
     propagates: bool = False  # its hints belong to a stream's first frame, and it carries them on
     warms_up: bool = True  # a memory that begins is the better for a second look at the first frame
-    refines: bool = True  # its alpha may follow the edges of the full-size picture
+    refines: bool = True  # its alpha may follow the edges of the full-size frame
     states: Mapping[str, str] = {}  # memory that is the outputs of the frame before: input name → output name
     stride: int = 0  # what the sides it is shown are multiples of; 0: they are not the caller's to choose
     gated: bool = False  # it may leave a frame to the network's low-resolution branch, which `low` tells
@@ -31,11 +31,11 @@ class Backend(ABC):
 
     @abstractmethod
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) that the network wants for pictures of (H, W)."""
+        """(h, w) that the network wants for frames of (H, W)."""
 
     @abstractmethod
     def initial_state(self, size: tuple[int, int]) -> State:
-        """Empty memory for network pictures of (h, w); None or empty for a network without one."""
+        """Empty memory for network frames of (h, w); None or empty for a network without one."""
 
     @abstractmethod
     def __call__(
@@ -47,7 +47,7 @@ class Backend(ABC):
         """
 
     def resized(self, state: State, size: tuple[int, int]) -> State:
-        """The memory for network pictures of another size (h, w). Raises ModelError without `can_resize`."""
+        """The memory for network frames of another size (h, w). Raises ModelError without `can_resize`."""
         raise ModelError(f"expected a memory that can be resized, got that of {self.name}; begin with initial_state")
 
     def low(self, state: State) -> bool:
@@ -86,7 +86,7 @@ class NetworkShape:
         return {name: np.zeros((1, 1, *size), np.float32) for name in self.states}
 
     def resized(self, state: dict[str, NDArray[np.float32]], size: tuple[int, int]) -> State:
-        """The memory for network pictures of another size (h, w)."""
+        """The memory for network frames of another size (h, w)."""
         return {name: scaled_plane(memory[0, 0], size)[None, None] for name, memory in state.items()}
 
 

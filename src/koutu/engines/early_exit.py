@@ -110,7 +110,7 @@ class GatedBackend(Backend):
         self.name = f"{begin.name} · gate"
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) that the network wants for pictures of (H, W)."""
+        """(h, w) that the network wants for frames of (H, W)."""
         return self._begin.network_size(size)
 
     def initial_state(self, size: tuple[int, int]) -> GateState:
@@ -137,7 +137,7 @@ class GatedBackend(Backend):
         return None, pha, replace(state, low=whole is None, unseen=0, memory=memory)
 
     def resized(self, state: GateState, size: tuple[int, int]) -> GateState:
-        """The memory for network pictures of another size (h, w)."""
+        """The memory for network frames of another size (h, w)."""
         return replace(state, memory=self._begin.resized(state.memory, size))
 
     def low(self, state: GateState) -> bool:
@@ -147,7 +147,7 @@ class GatedBackend(Backend):
     def begin(
         self, rgb: Rgb, memory: Mapping[str, NDArray[np.float32]]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], Callable[[], NDArray[np.float32]]]:
-        """Alpha (h, w) of the low-resolution branch, its signs (K,), and what gives the whole network's alpha when called."""
+        """Alpha (h, w) of the low-resolution branch, its signs (K,), and what makes the whole network's when called."""
         feeds = {"rgb": rgb[None], **memory}
         begun = self._begin.run(feeds)
         feeds |= {name: begun[name] for name in ("logits", "features")}

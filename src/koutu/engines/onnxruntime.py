@@ -41,7 +41,7 @@ class OnnxBackend(NetworkShape, Backend):
         return None, out["pha"][0, 0], {name: out[o] for name, o in self.states.items()}
 
     def feeds(self, rgb: Rgb, state: State) -> dict[str, NDArray[Any]]:
-        """All inputs of the file by name, for a picture (h, w, 3) uint8."""
+        """All inputs of the file by name, for a frame (h, w, 3) uint8."""
         return {"rgb": rgb[None], **state}
 
     def run(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -9,7 +9,7 @@ from koutu.classical import Method, solve_alpha
 from koutu.engines.backend import Backend
 from koutu.types import Rgb
 
-LONGEST = 800  # side of the picture that is solved; its alpha then follows the full-size edges
+LONGEST = 800  # side of the frame that is solved; its alpha then follows the full-size edges
 
 
 class SolverBackend(Backend):

@@ -1,7 +1,7 @@
 """Alpha that follows what moves: the previous one, carried along by optical flow, counts beside the network's new one.
 
 A network looks at every frame anew, and where it is unsure its answers differ a little from frame to frame, which is
-seen as flicker. Where the flow explains the picture, the last answer is as good as the new one, and the mean of many is
+seen as flicker. Where the flow explains the frame, the last answer is as good as the new one, and the mean of many is
 better than any. Where it does not (somebody enters, a lamp goes on, the flow is wrong), and where the two alphas
 contradict each other, the new one counts alone, so that no mistake is kept. What the network remembers is its own
 answer, not the steadied one: else what it doubts would be held down, seen as its past, and doubted again.
@@ -20,7 +20,7 @@ from koutu.types import Rgb
 
 SHARE = 0.85  # of the carried alpha, at most
 DISPUTED = 0.25  # of alpha: where the two differ by more, the new one counts alone
-TOLERANCE = 24.0  # grey levels, by which a picture that the flow explains may differ
+TOLERANCE = 24.0  # grey levels, by which a frame that the flow explains may differ
 CELL = 2  # pixels to a side of what the flow is found on
 _BLUR = 5  # cells over which that difference is averaged
 
@@ -40,8 +40,8 @@ class SteadyBackend(WrappedBackend):
     def __init__(self, backend: Backend):
         super().__init__(backend)
         self.name = f"{backend.name} · steady"
-        self.states, self.can_resize = {}, False  # a picture is remembered too
-        # DIS of Kroeger et al., ECCV 2016. It has buffers of its own size, but no memory of pictures.
+        self.states, self.can_resize = {}, False  # a frame is remembered too
+        # DIS of Kroeger et al., ECCV 2016. It has buffers of its own size, but no memory of frames.
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
 
     def initial_state(self, size: tuple[int, int]) -> SteadyState:
@@ -53,7 +53,7 @@ class SteadyBackend(WrappedBackend):
     ) -> tuple[NDArray[Any] | None, NDArray[np.float32], SteadyState]:
         grey = _grey(rgb)
         fgr, pha, memory = self.inner(rgb, state.memory, **hints)
-        # The very same picture is a second look at it, which is better than the first.
+        # The very same frame is a second look at it, which is better than the first.
         if state.pha is not None and state.grey is not None and not np.array_equal(grey, state.grey):
             pha = steadied(pha, *self._carried(grey, state.grey, state.pha))
         return fgr, pha, SteadyState(memory, pha, grey)
@@ -72,7 +72,7 @@ class SteadyBackend(WrappedBackend):
         came = cv2.remap(last, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         off = cv2.blur(cv2.absdiff(came, grey).astype(np.float32), (_BLUR, _BLUR))
         trust = np.exp(-((off / TOLERANCE) ** 2))
-        trust[(x < 0) | (y < 0) | (x > grey.shape[1] - 1) | (y > grey.shape[0] - 1)] = 0  # it was not in the picture
+        trust[(x < 0) | (y < 0) | (x > grey.shape[1] - 1) | (y > grey.shape[0] - 1)] = 0  # it was not in the frame
         flow = cv2.resize(flow, size, interpolation=cv2.INTER_LINEAR)
         flow *= (size[0] / grey.shape[1], size[1] / grey.shape[0])
         carried = cv2.remap(pha, *_moved(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -103,7 +103,7 @@ def _grey(rgb: Rgb) -> NDArray[Any]:
 
 
 def _cells(size: tuple[int, int]) -> tuple[int, int]:
-    """(h, w) of what the flow is found on, for network pictures of (h, w)."""
+    """(h, w) of what the flow is found on, for network frames of (h, w)."""
     return max(1, size[0] // CELL), max(1, size[1] // CELL)
 
 

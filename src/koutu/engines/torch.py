@@ -33,11 +33,11 @@ class TorchBackend(Backend):
         self.name = f"{name} · torch {torch.__version__} · {device}"
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """What the network's authors showed it of pictures of (H, W)."""
+        """What the network's authors showed it of frames of (H, W)."""
         return self._network.network_size(size)
 
     def initial_state(self, size: tuple[int, int]) -> list[Any]:
-        """Empty memory for network pictures of (h, w)."""
+        """Empty memory for network frames of (h, w)."""
         return self._network.initial_state(self._torch.zeros(1, 3, *size, device=self._device))
 
     def __call__(
@@ -49,7 +49,7 @@ class TorchBackend(Backend):
             with self._torch.inference_mode():
                 fgr, pha, *state = self._network(src, *state, **given)
         except RuntimeError as e:  # out of memory, an operator the device lacks
-            raise ModelError(f"{self.name}: expected alpha of a frame, got {e}; try a smaller picture") from e
+            raise ModelError(f"{self.name}: expected alpha of a frame, got {e}; try a smaller frame") from e
         colours = None
         if fgr is not src:
             colours = (fgr[0].permute(1, 2, 0).clamp(0, 1) * 255).round().byte().cpu().numpy()

@@ -1,6 +1,6 @@
 """What makes matting hard, one cause at a time, so that a weakness has a name.
 
-Each cause may choose cut-outs and backgrounds, change the layers once or in every frame, light the composed picture, or
+Each cause may choose cut-outs and backgrounds, change the layers once or in every frame, light the composed image, or
 work on the finished frames. Where light or blur changes the person, the true alpha changes with it.
 """
 
@@ -31,7 +31,7 @@ class Layers:
     other: tuple[Rgb, NDArray[Any]] | None = None
 
     def moved(self, front: NDArray[Any], back: NDArray[Any]) -> "Layers":
-        """Both layers moved by (2, 3) matrices; nobody comes in from beyond the picture's edge."""
+        """Both layers moved by (2, 3) matrices; nobody comes in from beyond the image's edge."""
         if np.allclose(front, np.eye(2, 3)) and np.allclose(back, np.eye(2, 3)):
             return self
         front = _grounded(front, self.pha)
@@ -42,7 +42,7 @@ class Layers:
 
 
 class Cause:
-    """No cause: the plain set. relights: the composed picture no longer shows the foreground's own colours."""
+    """No cause: the plain set. relights: the composed image no longer shows the foreground's own colours."""
 
     relights = False
 
@@ -61,7 +61,7 @@ class Cause:
         return layers
 
     def light(self, src: Rgb, layers: Layers, at: int) -> Rgb:
-        """The composed picture of every frame."""
+        """The composed image of every frame."""
         return src
 
     def finish(self, examples: Iterable[Example]) -> Iterator[Example]:

@@ -21,19 +21,19 @@ PANELS = ("original", "truth", "prediction", "error", "on another background")
 
 
 class Gallery:
-    """Keeps the pictures of every network's worst clips in `root`/pictures, in bounded number."""
+    """Keeps the images of every network's worst clips in `root`/pictures, in bounded number."""
 
     def __init__(self, root: Path):
         self.root = root
         self.kept: dict[str, list[tuple[float, ClipResult]]] = {}
 
     def known(self, result: ClipResult) -> None:
-        """A result of a run begun before, whose picture is there already."""
+        """A result of a run begun before, whose image is there already."""
         if result.picture and (self.root / result.picture).is_file():
             self.kept.setdefault(result.model, []).append((badness(result.rows[result.worst]), result))
 
     def offer(self, result: ClipResult, example: Example, alpha: Alpha) -> None:
-        """Write the picture if the clip is among its network's worst; the least bad one makes room."""
+        """Write the image if the clip is among its network's worst; the least bad one makes room."""
         kept = self.kept.setdefault(result.model, [])
         bad = badness(result.rows[result.worst])
         if len(kept) >= KEPT:

@@ -15,11 +15,11 @@ from koutu.types import Alpha, InputError, Rgb
 FAR = 8  # pixels from a mask's edge beyond which a binary truth is trusted
 # column → what it is, in the order of tables; smaller is better but for HIGHER
 COLUMNS = {
-    "mad": "mean |p − g| × 1000, whole picture",
-    "mse": "mean (p − g)² × 1000, whole picture",
-    "sad": "Σ |p − g| / 1000, whole picture",
-    "grad": "Gradient / 1000, whole picture",
-    "conn": "Connectivity / 1000, whole picture",
+    "mad": "mean |p − g| × 1000, whole image",
+    "mse": "mean (p − g)² × 1000, whole image",
+    "sad": "Σ |p − g| / 1000, whole image",
+    "grad": "Gradient / 1000, whole image",
+    "conn": "Connectivity / 1000, whole image",
     "band_mad": "mean |p − g| × 1000 in the transition band",
     "unknown_sad": "Σ |p − g| / 1000 in the trimap's unknown region",
     "unknown_mse": "mean (p − g)² × 1000 in the trimap's unknown region",
@@ -30,7 +30,7 @@ COLUMNS = {
     "fgr_mad": "mean |F̂ − F| × 1000 where true alpha > 0",
     "fgr_mse": "mean (F̂ − F)² × 1000 where true alpha > 0",
     "unknown_mad": "mean |p − g| × 1000 in the trimap's unknown region",
-    "dtssd": "dtSSD × 100, whole picture, mean over pairs of frames",
+    "dtssd": "dtSSD × 100, whole image, mean over pairs of frames",
     "ssda": "√Σ (p − g)² in the trimap's unknown region",
     "dtssd_sum": "dtSSD of TCVOM: √Σ in the trimap's unknown region",
     "messddt": "MESSDdt / 1000, in the trimap's unknown region or all",

@@ -38,17 +38,17 @@ PUBLISHED: dict[str, PublishedTable] = {
         ),
     ),
     "rwp-636": PublishedTable(
-        "whole picture",
+        "whole image",
         ("sad", "mse"),
         (Published("Mask Guided Matting", (28.64, 9.39), "its README"),),
     ),
     "p3m-10k": PublishedTable(
-        "P3M-500-P, whole picture",
+        "P3M-500-P, whole image",
         ("sad", "mse"),
         (Published("Semantic Human Matting, retrained", (21.56, 10.0), "README of P3M"),),
     ),
     "ppm-100": PublishedTable(
-        "whole picture at its own size, shorter side 512 for the network; pictures were later exchanged in part",
+        "whole image at its own size, shorter side 512 for the network; images were later exchanged in part",
         ("mse", "mad"),
         (
             Published("MODNet", (4.4, 8.6), _MODNET),
@@ -59,7 +59,7 @@ PUBLISHED: dict[str, PublishedTable] = {
         ),
     ),
     "rvm-eval": PublishedTable(
-        "VideoMatte240K composites at 512×288, whole picture; a clip's first frame counts as 0 in dtSSD",
+        "VideoMatte240K composites at 512×288, whole image; a clip's first frame counts as 0 in dtSSD",
         ("mad", "mse", "grad", "conn", "dtssd"),
         (
             Published("RVM, MobileNetV3", (6.08, 1.47, 0.88, 0.41, 1.36), _RVM),

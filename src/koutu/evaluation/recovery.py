@@ -25,7 +25,7 @@ from koutu.types import Frame, InputError, Rgb
 BEFORE = 8  # frames
 AFTER = 16  # frames that are watched
 LENGTH = BEFORE + AFTER  # of a clip that can be tried
-WALK = 12  # frames from outside of the picture to the place
+WALK = 12  # frames from outside of the image to the place
 TOLERANCE = 0.1  # of the normal error, that counts as normal
 FLOOR = 0.2  # MAD × 1000 that counts as normal beside, a twentieth of a level of 255
 HOLD = 2  # frames on end that must be normal: a single one may be so by chance
@@ -75,7 +75,7 @@ def trials(
 
     "other" needs `BEFORE` frames of another clip; "appears" and "walks in" need bgr and fgr. hints: of a frame, for the
     network. A network without memory recovers in no time and is not run. Raises InputError for frames that are too few,
-    broken, or without picture and soft truth.
+    broken, or without image and soft truth.
     """
     shown, another = _usable(frames, LENGTH), _usable(other, BEFORE) if other else []
     empty = [_without(example) for example in shown[:BEFORE]] if _layered(shown) else []
@@ -145,7 +145,7 @@ def _usable(frames: Sequence[Example | Broken], count: int) -> list[Example]:
         if isinstance(item, Broken):
             raise InputError(f"{item.name}: {item.reason}")
         if item.src is None or item.pha is None or item.binary:
-            raise InputError(f"{item.name}: expected a picture with a soft truth, got one without")
+            raise InputError(f"{item.name}: expected an image with a soft truth, got one without")
         found.append(item)
     if len(found) < count:
         raise InputError(f"expected {count} frames of a clip, got {len(found)}; give longer clips")
@@ -186,7 +186,7 @@ def _aside(example: Example, columns: float) -> Example:
 
 
 def _like(example: Example, model: Example) -> Example:
-    """The picture scaled to another's size: memories are of one size."""
+    """The image scaled to another's size: memories are of one size."""
     src, size = example.src, model.src
     assert src is not None and size is not None and example.pha is not None
     to = size.shape[1], size.shape[0]

@@ -104,7 +104,7 @@ def compose(cutouts: DataSet, backgrounds: Sequence[Path], recipe: TestSetRecipe
     """
     recipe = recipe or TestSetRecipe()
     if not backgrounds:
-        raise InputError("expected backgrounds to compose on, got none; name a folder of pictures")
+        raise InputError("expected backgrounds to compose on, got none; name a folder of images")
     if recipe.cause and recipe.cause not in causes.CAUSES:
         raise InputError(f"expected a cause out of {', '.join(causes.CAUSES)}, got {recipe.cause!r}")
     if recipe.frames < 2 and recipe.cause in causes.MOVING:
@@ -130,7 +130,7 @@ def backgrounds_in(folder: Path) -> list[Path]:
         raise InputError(f"expected a folder of backgrounds, got {folder}; name one")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _BACKGROUNDS)
     if not found:
-        raise InputError(f"expected pictures or videos in {folder}, found none ({' '.join(sorted(_BACKGROUNDS))})")
+        raise InputError(f"expected images or videos in {folder}, found none ({' '.join(sorted(_BACKGROUNDS))})")
     return found
 
 
@@ -194,7 +194,7 @@ def _cutouts(source: Source) -> Iterator[tuple[Rgb, NDArray[np.uint8]]]:
         if isinstance(example, Broken):
             raise InputError(f"{example.name}: {example.reason}")
         if example.fgr is None or example.pha is None:
-            raise InputError(f"{source.name}: expected foreground and alpha, got a picture without; give cut-outs")
+            raise InputError(f"{source.name}: expected foreground and alpha, got an image without; give cut-outs")
         yield example.fgr, np.rint(example.pha * 255).astype(np.uint8)
 
 

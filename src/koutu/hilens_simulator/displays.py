@@ -35,7 +35,7 @@ class Displays:
     def open(self, kind: int, path: str | None) -> "Panel":
         """A display; raises OutputError as the constructor of the framework would raise CreateError."""
         if kind == HDMI and self._hdmi is not None:
-            raise OutputError("HDMI shows one picture at a time, and another display uses it")
+            raise OutputError("HDMI shows one frame at a time, and another display uses it")
         if kind == RTMP and not str(path).startswith("rtmp://"):
             raise OutputError(f"expected rtmp://…, got {path!r}")
         if kind == H264_FILE and (not path or not os.path.isdir(os.path.dirname(os.path.abspath(path)))):
@@ -60,7 +60,7 @@ class Displays:
 
 
 class Panel:
-    """One display; its size is that of its first picture."""
+    """One display; its size is that of its first frame."""
 
     def __init__(self, displays: Displays, kind: int, targets: list[Path]):
         self._displays, self.kind, self._targets = displays, kind, targets
@@ -99,7 +99,7 @@ class Panel:
 
 
 class _Recording:
-    """A file that grows by a picture at a time: raw H.264 where the name says so."""
+    """A file that grows by a frame at a time: raw H.264 where the name says so."""
 
     def __init__(self, path: Path, size: tuple[int, int], rate: Fraction, crf: int, *, marked: bool):
         self._path, self._marked = path, marked
@@ -114,7 +114,7 @@ class _Recording:
         self._stream, self._count = stream, 0
 
     def write(self, picture: NDArray[Any]) -> None:
-        """One picture of NV21."""
+        """One frame of NV21."""
         luma, chroma = split(picture)
         frame = av.VideoFrame(luma.shape[1], luma.shape[0], "yuv420p")
         for plane, values in zip(frame.planes, (luma, chroma[..., 1], chroma[..., 0]), strict=True):

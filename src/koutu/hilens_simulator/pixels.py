@@ -30,7 +30,7 @@ def split(picture: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def scaled(picture: NDArray[Any], width: int, height: int) -> NDArray[np.uint8]:
-    """The whole picture at another size, which must be even."""
+    """The whole frame at another size, which must be even."""
     y, vu = split(picture)
     y = cv2.resize(y, (width, height), interpolation=cv2.INTER_LINEAR)
     vu = cv2.resize(vu, (width // 2, height // 2), interpolation=cv2.INTER_LINEAR)

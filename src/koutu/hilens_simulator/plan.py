@@ -14,7 +14,7 @@ KINDS = {
     "load": "this loading of a model fails",
     "infer": "this inference returns error =CODE, 17 if not given",
     "nan": "this inference gives no numbers",
-    "show": "the display refuses this picture with =CODE, 1 if not given",
+    "show": "the display refuses this frame with =CODE, 1 if not given",
     "stop": "SIGTERM comes with this frame",
 }
 _FAULT = re.compile(r"(\w+)@(\d+)(?:\.\.(\d+))?(?:=(\w+))?$")

@@ -14,9 +14,9 @@ Clock = Callable[[], float]
 class Pace:
     """Maps a stream's seconds to the run's clock for one connection.
 
-    paced: the source gives its pictures as fast as they are asked for (files, HLS), and `due` tells when to show them.
+    paced: the source gives its frames as fast as they are asked for (files, HLS), and `due` tells when to show them.
     Otherwise they come when they are made: how long one was under way is judged by the quickest of the last
-    30 seconds, so that what piles up between the camera and here counts as age. Devices that stamp pictures by the
+    30 seconds, so that what piles up between the camera and here counts as age. Devices that stamp frames by the
     machine's own clocks say it exactly: `stamped` is the run's clock at their second 0.
     """
 
@@ -32,7 +32,7 @@ class Pace:
             self.base = max(self.clock(), not_before) - seconds
 
     def place(self, seconds: float) -> float:
-        """A moment of the stream on the run's clock, the same for sound and pictures."""
+        """A moment of the stream on the run's clock, the same for sound and frames."""
         self.start(seconds)
         assert self.base is not None
         return self.base + seconds
@@ -46,7 +46,7 @@ class Pace:
         return max(0.0, ahead)
 
     def captured(self, seconds: float, arrived: float) -> float:
-        """When a picture that arrived at `arrived` was made, as far as can be known from here."""
+        """When a frame that arrived at `arrived` was made, as far as can be known from here."""
         if self.paced:
             return self.place(seconds)
         if self.stamped is not None:

@@ -23,7 +23,7 @@ from koutu.media.planes import colours_of, frame_to_yuv, turn_of, turned
 from koutu.types import InputError, Yuv420
 
 OPEN_SECONDS, READ_SECONDS = 10.0, 5.0  # that a connection may take, and that it may be silent
-BEHIND = 1.0  # seconds that a stream may pile up before pictures are skipped as far as the next that stands alone
+BEHIND = 1.0  # seconds that a stream may pile up before frames are skipped as far as the next that stands alone
 _PLAYED = {"hls", "dash", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}  # over HTTP: as fast as they are asked for
 
 
@@ -33,7 +33,7 @@ class Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A picture, its moment by the stream's clock, and when it came by the run's."""
+    """A frame, its moment by the stream's clock, and when it came by the run's."""
 
     picture: Yuv420
     seconds: float
@@ -51,7 +51,7 @@ class Heard:
 class Feed:
     """A source that is open; raises InputError if it cannot be opened. Iterated once, from one thread.
 
-    pace: its clock. size: (H, W) as stored; rate: pictures a second, if known; finite: it has an end that is no loss.
+    pace: its clock. size: (H, W) as stored; rate: frames a second, if known; finite: it has an end that is no loss.
     """
 
     def __init__(self, place: SourceAddress, *, clock: Clock = monotonic, audio: bool = True):
@@ -67,7 +67,7 @@ class Feed:
     def _begin(self, audio: bool) -> None:
         stream = video_stream(self._container)
         if stream is None:
-            raise InputError(f"{self.place.name}: expected pictures, got none; name a source that plays as video")
+            raise InputError(f"{self.place.name}: expected frames, got none; name a source that plays as video")
         self._video, self._audio = stream, next(iter(self._container.streams.audio), None) if audio else None
         self.has_audio = self._audio is not None
         finite = self._container.duration is not None
@@ -75,7 +75,7 @@ class Feed:
         self.finite = self.place.kind == "file" or (web and finite)
         paced = self.place.kind == "file" or (web and (finite or self._container.format.name in _PLAYED))
         self.pace = Pace(self._clock, paced=paced)
-        if not paced:  # threads that decode whole pictures hand each out when others have come
+        if not paced:  # threads that decode whole frames hand each out when others have come
             stream.thread_type = "SLICE"
             stream.codec_context.flags |= Flags.low_delay
         else:

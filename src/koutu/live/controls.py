@@ -119,7 +119,7 @@ class Desk:
 
     def _set_paused(self, value: object) -> None:
         self.settings = replace(self.settings, paused=_flag("paused", value))
-        self._tell("paused: the last picture stays, without sound" if value else "goes on")
+        self._tell("paused: the last frame stays, without sound" if value else "goes on")
 
     def _set_size(self, value: object) -> None:
         if value != AUTO and value not in SHARES:

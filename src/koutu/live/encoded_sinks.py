@@ -30,7 +30,7 @@ FILE_WAITING = 2  # pictures: a disk has slow moments
 
 
 class Written(Sink):
-    """A sink with a recorder that begins with the first picture."""
+    """A sink with a recorder that begins with the first frame."""
 
     hears = True
 
@@ -92,7 +92,7 @@ class FileSink(Written):
         encoder = encoder_of(container, EncodeOptions(preset=encoding.preset, crf=encoding.crf), False)
         # Written in fragments until it is complete: what is there after a power cut plays.
         more = {"movflags": "hybrid_fragmented"} if container.format in ("mp4", "mov") else {}
-        # Pictures between others come out late, by as much as a slow moment lasts, and sound would wait for them.
+        # Frames between others come out late, by as much as a slow moment lasts, and sound would wait for them.
         live = {"forced-idr": "1", "bf": "0"} if encoder.name == "libx264" else {"deadline": "realtime"}
         super().__init__(
             path.name,
@@ -105,7 +105,7 @@ class FileSink(Written):
 
     def close(self, sounds: list[Sound]) -> list[str]:
         if not self._finish(sounds):
-            raise OutputError(f"{self.path}: expected at least one picture to write, got none; check the source")
+            raise OutputError(f"{self.path}: expected at least one frame to write, got none; check the source")
         try:
             move(self._part, self._real)
         except OSError as error:
@@ -202,7 +202,7 @@ class StreamSink(Written):
 
 
 def streamed(encoding: Encoding) -> dict[str, str]:
-    """x264's options for pictures that are to be seen at once, at a steady rate."""
+    """x264's options for frames that are to be seen at once, at a steady rate."""
     rate = f"{encoding.bitrate}k"
     return {
         "preset": encoding.preset, "tune": "zerolatency", "b": rate, "maxrate": rate, "bufsize": rate,

@@ -1,4 +1,4 @@
-"""How a run goes: pictures a second, how old they are when shown, how many were left out."""
+"""How a run goes: frames a second, how old they are when shown, how many were left out."""
 
 from collections import deque
 from collections.abc import Callable
@@ -16,8 +16,8 @@ RECENT = 5.0  # seconds that figures are of
 class LiveStatistics:
     """Of one output. fps: shown a second; age_ms, age_95_ms: median and 95th percentile from capture to shown.
 
-    source_fps: delivered by the source; dropped: its pictures, of `delivered`, that were not shown; network: (h, w).
-    Ages and rates are of the last seconds and None without a picture in them; counts are of the whole run.
+    source_fps: delivered by the source; dropped: its frames, of `delivered`, that were not shown; network: (h, w).
+    Ages and rates are of the last seconds and None without a frame in them; counts are of the whole run.
     """
 
     fps: float | None = None
@@ -88,7 +88,7 @@ class Record:
         return LiveStatistics(fps, source_fps, median, most, shown, delivered, network, engine)
 
     def ages_ms(self) -> tuple[float, float] | None:
-        """Median and 95th percentile of all ages, None before the first picture."""
+        """Median and 95th percentile of all ages, None before the first frame."""
         if not self._ages:
             return None
         with self._lock:

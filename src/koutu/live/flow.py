@@ -1,4 +1,4 @@
-"""What flows through a live run: pictures that know when they were captured, sound, and composites."""
+"""What flows through a live run: frames that know when they were captured, sound, and composites."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ CHANNELS = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CapturedFrame:
-    """A picture as it came. captured: when, in seconds of the run's clock; number: counted from 0 by the source.
+    """A frame as it came. captured: when, in seconds of the run's clock; number: counted from 0 by the source.
 
     The frame's own time is that of the outputs: seconds since the run began, as the source's clock counts them.
     """

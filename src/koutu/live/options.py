@@ -9,7 +9,7 @@ from koutu.types import OutputError
 
 @dataclass(frozen=True)
 class Reading:
-    """How to read. patience: seconds without a picture after which a lost source is given up; wait: before the first
+    """How to read. patience: seconds without a frame after which a lost source is given up; wait: before the first
     new attempt, doubled for each that fails; loop: a video begins again at its end.
     """
 
@@ -38,7 +38,7 @@ class Quality:
 @dataclass(frozen=True)
 class Encoding:
     """How files and streams are encoded. crf: of files; bitrate: of streams, kilobits a second; rate: about how many
-    pictures a second come; audio: there is sound.
+    frames a second come; audio: there is sound.
     """
 
     preset: str = "superfast"
@@ -54,7 +54,7 @@ class Encoding:
 
 @dataclass(frozen=True)
 class LiveOptions:
-    """How a run goes. microphone: heard instead of the source; hold: pictures a second below which the network gets
+    """How a run goes. microphone: heard instead of the source; hold: frames a second below which the network gets
     smaller; seconds: None for no end."""
 
     reading: Reading = field(default_factory=Reading)

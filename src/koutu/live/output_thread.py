@@ -1,4 +1,4 @@
-"""One output in a thread of its own: the newest picture, all the sound, and what happens when it is lost."""
+"""One output in a thread of its own: the newest frame, all the sound, and what happens when it is lost."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +12,7 @@ from koutu.live.options import Patience
 from koutu.pipeline.mailbox import Closed, Mailbox
 from koutu.types import KoutuError, OutputError
 
-SOUNDS = 1500  # parts of sound, some 20 ms each, that may wait for a picture
+SOUNDS = 1500  # parts of sound, some 20 ms each, that may wait for a frame
 LONGEST_WAIT = 8.0  # seconds between two attempts to connect
 
 
@@ -21,10 +21,10 @@ class SinkLost(Exception):
 
 
 class Sink:
-    """Where pictures go. Used by one thread, but for `close` and `abort` after it has ended.
+    """Where frames go. Used by one thread, but for `close` and `abort` after it has ended.
 
-    name: for people; waiting: pictures that may wait for it; comes_back: whether a lost one is tried again;
-    acknowledges: it tells itself when a picture is seen, by `seen`; hears: it takes sound.
+    name: for people; waiting: frames that may wait for it; comes_back: whether a lost one is tried again;
+    acknowledges: it tells itself when a frame is seen, by `seen`; hears: it takes sound.
     """
 
     name = ""
@@ -35,7 +35,7 @@ class Sink:
     seen: Callable[[float, int], None] = staticmethod(lambda captured, number: None)
 
     def show(self, shown: Shown, sounds: list[Sound]) -> None:
-        """Show a picture, and take the sound that came since the last one; raises SinkLost or OutputError."""
+        """Show a frame, and take the sound that came since the last one; raises SinkLost or OutputError."""
         raise NotImplementedError
 
     def drop(self) -> None:
@@ -72,7 +72,7 @@ class Outlet(Thread):
             pass
 
     def step(self, seconds: float | None) -> bool:
-        """Show the next picture if one comes within `seconds`; False when the outlet has ended."""
+        """Show the next frame if one comes within `seconds`; False when the outlet has ended."""
         if self.done.is_set():
             return False
         try:
@@ -88,7 +88,7 @@ class Outlet(Thread):
         return True
 
     def hear(self, sound: Sound) -> None:
-        """Sound for the next picture."""
+        """Sound for the next frame."""
         with suppress(Closed):
             self.sounds.put(sound)
 
@@ -111,7 +111,7 @@ class Outlet(Thread):
         self.sink.drop()
         now = self._clock()
         if not self.sink.comes_back:
-            raise OutputError(f"{self.sink.name}: expected to show the picture, got {lost}; start it again")
+            raise OutputError(f"{self.sink.name}: expected to show the frame, got {lost}; start it again")
         if self._lost_since is None:
             self._lost_since = now
             self._tell(f"{self.sink.name} is lost: {lost}; connecting again")
@@ -139,7 +139,7 @@ class Outlet(Thread):
 
 
 class Fan(Mailbox[Shown | None]):
-    """The last stage's mailbox: hands every picture to all outlets and waits for none. error: of the stages."""
+    """The last stage's mailbox: hands every frame to all outlets and waits for none. error: of the stages."""
 
     def __init__(self, outlets: list[Outlet]):
         super().__init__(1, live=True)

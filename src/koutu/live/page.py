@@ -1,6 +1,6 @@
 """The page: the composite and its controls in a browser of this machine, by nothing but the standard library.
 
-The browser asks for each picture and gets the newest, so that none can queue; asking for the next one it tells that the
+The browser asks for each frame and gets the newest, so that none can queue; asking for the next one it tells that the
 last is drawn, so that ages count to there. `/stream` is the same as motion JPEG, for programs that show that.
 """
 
@@ -28,11 +28,11 @@ from koutu.types import InputError, KoutuError, OutputError
 
 PORT = 8510
 VIEWERS = 16  # connections at a time
-WAIT = 5.0  # seconds that a request for a picture waits for one
+WAIT = 5.0  # seconds that a request for a frame waits for one
 UPLOAD = 30_000_000  # bytes of a background
 QUALITY = 85  # of JPEG
 _POLICY = "default-src 'self' 'unsafe-inline'; img-src 'self' blob:; frame-ancestors 'none'"
-_SENT = 64  # pictures that are remembered until a browser has drawn them
+_SENT = 64  # frames that are remembered until a browser has drawn them
 _PAGE = Path(__file__).with_name("page.html")
 
 
@@ -78,7 +78,7 @@ class Page(Sink):
         self._server.server_close()
 
     def newest(self, after: int) -> Shown | None:
-        """The newest picture, once its number is above `after`; None if none comes for a while."""
+        """The newest frame, once its number is above `after`; None if none comes for a while."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or (self._shown and self._shown.shot.number > after), WAIT)
             shown = self._shown
@@ -90,14 +90,14 @@ class Page(Sink):
             return shown
 
     def drawn(self, number: int) -> None:
-        """A browser shows that picture now; of several browsers the first counts."""
+        """A browser shows that frame now; of several browsers the first counts."""
         with self._changed:
             captured = self._sent.pop(number, None)
         if captured is not None:
             self.seen(captured, number)
 
     def state(self) -> dict[str, Any]:
-        """What the page shows beside the picture."""
+        """What the page shows beside the frame."""
         desk = self.desk
         choices = {"backgrounds": list(desk.backgrounds), "models": desk.models, "sizes": ["auto", *SHARES]}
         settings = asdict(desk.settings) | {"background": shown_name(desk.settings.background)}
@@ -150,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not 0 <= length <= UPLOAD:
             self.close_connection = True
             self._answer_json(
-                413, {"error": f"expected at most {UPLOAD // 1_000_000} MB, got more; use a smaller picture"}
+                413, {"error": f"expected at most {UPLOAD // 1_000_000} MB, got more; use a smaller image"}
             )
             return
         body = self.rfile.read(length)
@@ -162,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer_json(200, self.server.page.state())
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not logged: there is one for each picture."""
+        """Requests are not logged: there is one for each frame."""
 
     def _change(self, parts: Any, body: bytes) -> None:
         desk = self.server.page.desk

@@ -20,7 +20,7 @@ from koutu.media.planes import yuv_to_frame
 from koutu.types import Yuv420
 
 TICKS = 90_000  # a second
-KEY_SECONDS = 2.0  # between two pictures that stand alone: where a viewer may begin
+KEY_SECONDS = 2.0  # between two frames that stand alone: where a viewer may begin
 SLACK = round(0.05 * SAMPLE_RATE)  # samples by which sound may be off before it is put right
 ABSENT = 1.0  # seconds without sound after which silence takes its place
 
@@ -37,9 +37,9 @@ class Form:
 
 
 class Recorder:
-    """Writes into `target`, a path or something with `write`; size and colours are the first picture's, as is time 0.
+    """Writes into `target`, a path or something with `write`; size and colours are the first frame's, as is time 0.
 
-    Later pictures of another size are fitted in with black beside them. Raises FFmpeg's errors and those of `target`.
+    Later frames of another size are fitted in with black beside them. Raises FFmpeg's errors and those of `target`.
     """
 
     def __init__(self, target: Any, form: Form, first: Yuv420, *, rate: float | None, audio: bool):
@@ -59,7 +59,7 @@ class Recorder:
         self._last, self._keyed = -1, float("-inf")
 
     def put(self, picture: Yuv420, seconds: float, sounds: list[Sound]) -> None:
-        """A picture shown `seconds` after the run began, and sound since the last one."""
+        """A frame shown `seconds` after the run began, and sound since the last one."""
         if self._zero is None:
             self._zero = seconds
         at = seconds - self._zero
@@ -123,7 +123,7 @@ class SoundTrack:
         self._count = 0  # samples so far
 
     def put(self, samples: NDArray[np.float32], seconds: float) -> None:
-        """samples (CHANNELS, n), heard `seconds` after the first picture."""
+        """samples (CHANNELS, n), heard `seconds` after the first frame."""
         gap = round(seconds * SAMPLE_RATE) - self._count
         if gap > SLACK:
             self._silence(gap)
@@ -132,7 +132,7 @@ class SoundTrack:
         self._append(samples)
 
     def keep_up(self, seconds: float) -> None:
-        """The picture has come to `seconds`: sound that is far behind will not come."""
+        """The frame has come to `seconds`: sound that is far behind will not come."""
         behind = round(seconds * SAMPLE_RATE) - self._count
         if behind > ABSENT * SAMPLE_RATE:
             self._silence(behind - SAMPLE_RATE // 2)

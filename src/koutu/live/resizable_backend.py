@@ -19,11 +19,11 @@ class SizedBackend(WrappedBackend):
         self.share, self.sizes = share, inner.stride > 0
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) that the network is shown of pictures of (H, W)."""
+        """(h, w) that the network is shown of frames of (H, W)."""
         return self.size_at(self.share, size)
 
     def size_at(self, share: float, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) at a share of the pixels, for pictures of (H, W)."""
+        """(h, w) at a share of the pixels, for frames of (H, W)."""
         height, width = self.inner.network_size(size)
         if not self.sizes or share == 1:
             return height, width
@@ -31,6 +31,6 @@ class SizedBackend(WrappedBackend):
         return max(1, round(height * scale)) * self.stride, max(1, round(width * scale)) * self.stride
 
     def warm(self, share: float, size: tuple[int, int]) -> None:
-        """Run the network once as for pictures of (H, W) at that share: engines compile or plan each size anew."""
+        """Run the network once as for frames of (H, W) at that share: engines compile or plan each size anew."""
         small = self.size_at(share, size)
         self.inner(np.zeros((*small, 3), np.uint8), self.inner.initial_state(small))

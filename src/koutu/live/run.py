@@ -74,7 +74,7 @@ class Live:
                 raise InputError(
                     "expected a file or stream to record the microphone in, got outputs without sound; add -o talk.mp4"
                 )
-            desk.backend.warm(desk.backend.share, self.source.size)  # so that the first picture is not an old one
+            desk.backend.warm(desk.backend.share, self.source.size)  # so that the first frame is not an old one
             quality = self.options.quality
             self.matting = Matting(
                 desk, refine=quality.refine, hints=hints, sizer=Sizer(self.options.hold), tell=self.tell
@@ -160,7 +160,7 @@ class Live:
             outlet.hear(sound)
 
     def _attend(self, window: Outlet | None, fan: Fan, tick: Callable[["Live"], None] | None, began: float) -> None:
-        """Until the end: the window's pictures and keys, and `tick`."""
+        """Until the end: the window's frames and keys, and `tick`."""
         while not self.stop.is_set() and not fan.closed.is_set():
             if self.options.seconds is not None and monotonic() - began > self.options.seconds:
                 return
@@ -176,7 +176,7 @@ class Live:
     def _end(self, stages: list[Stage], fan: Fan, window: Outlet | None) -> None:
         """Let what is on its way be shown, complete the outputs, and wait for all threads."""
         self.stop.set()
-        fan.closed.wait(1.0)  # the stages end with their pictures, unless the source is silent or a picture takes long
+        fan.closed.wait(1.0)  # the stages end with their frames, unless the source is silent or a frame takes long
         fan.close()
         until = monotonic() + END_SECONDS
         while window is not None and window.step(0):

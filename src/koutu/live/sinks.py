@@ -36,7 +36,7 @@ class Wiring:
 
 
 def sink_of(word: str, wiring: Wiring) -> Sink:
-    """The sink that `word` names, checked as far as can be before there is a picture; raises OutputError."""
+    """The sink that `word` names, checked as far as can be before there is a frame; raises OutputError."""
     name, _, rest = word.partition(":")
     if word == "window":
         return Window(wiring.pressed, wiring.line)

@@ -96,7 +96,7 @@ class Source:
         """A new connection, None when the run stops; raises InputError when patience is at its end."""
         assert self._lost_since is not None
         while not self._stop.wait(self._wait):
-            self._wait = min(LONGEST_WAIT, 2 * self._wait)  # until there is a picture
+            self._wait = min(LONGEST_WAIT, 2 * self._wait)  # until there is a frame
             if self._clock() - self._lost_since > self.reading.patience:
                 raise InputError(
                     f"{self.place.name}: expected the source to come back within {self.reading.patience:g} s, got "

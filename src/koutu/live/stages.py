@@ -23,7 +23,7 @@ RATE_SHOTS = 30  # over which a source's rate is measured
 class Matting:
     """Shot → the shot, mirrored if asked for, and its matte; None instead of it while the run is paused.
 
-    sizer: chooses the network's size where the desk leaves it to; rate: pictures a second of the source, as measured.
+    sizer: chooses the network's size where the desk leaves it to; rate: frames a second of the source, as measured.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Matting:
             self._switch(float(asked), size)
 
     def _switch(self, share: float, size: tuple[int, int]) -> None:
-        """Let another thread make the engine ready for the new size, so that the picture does not stand still."""
+        """Let another thread make the engine ready for the new size, so that the frame does not stand still."""
         backend = self._backend
 
         def work() -> None:
@@ -99,7 +99,7 @@ class Matting:
     def _announce(self, change: Change, size: tuple[int, int]) -> None:
         (h, w), (new_h, new_w) = (self._backend.size_at(share, size) for share in (change.before, change.after))
         if change.after < change.before:
-            why = f"too slow for {w}×{h} ({change.made:.0f} of {change.wanted:.0f} pictures a second)"
+            why = f"too slow for {w}×{h} ({change.made:.0f} of {change.wanted:.0f} frames a second)"
             self._tell(f"{why}; the network now sees {new_w}×{new_h}")
         else:
             self._tell(f"there is room: the network now sees {new_w}×{new_h}")

@@ -64,11 +64,11 @@ def summary(run: Live, report: LiveReport) -> list[str]:
             continue
         share = 100 * figures.dropped / max(1, figures.delivered)
         lines.append(
-            f"{outlet.sink.name}: {figures.shown} pictures, {figures.dropped} left out ({share:.1f} %); "
+            f"{outlet.sink.name}: {figures.shown} frames, {figures.dropped} left out ({share:.1f} %); "
             f"age median {ages[0]:.0f} ms, 95 % within {ages[1]:.0f} ms"
         )
     stages = " · ".join(f"{name} {ms:.1f}" for name, ms in report.stage_ms.items())
-    lines += [f"milliseconds a picture, overlapping: {stages}", f"model: {report.figures.engine}"]
+    lines += [f"milliseconds a frame, overlapping: {stages}", f"model: {report.figures.engine}"]
     if report.lost:
         lines.append(f"the source was lost {report.lost} time(s)")
     return [*lines, *report.closing]

@@ -16,7 +16,7 @@ SPACE = ColorSpace("bt601")  # what programs take a camera's I420 for
 
 
 class VirtualCamera(Sink):
-    """Sends I420 of the first picture's size. device: its name for the driver, None for the first; rate: a second."""
+    """Sends I420 of the first frame's size. device: its name for the driver, None for the first; rate: a second."""
 
     def __init__(self, device: str | None, rate: float | None):
         self.name = "virtual camera"
@@ -31,7 +31,7 @@ class VirtualCamera(Sink):
             camera.send(i420(shown.picture, self._size))
         except (RuntimeError, OSError) as error:
             raise OutputError(
-                f"virtual camera: expected the driver to take a picture, got {error}; start again"
+                f"virtual camera: expected the driver to take a frame, got {error}; start again"
             ) from error
 
     def close(self, sounds: list[Sound]) -> list[str]:
@@ -60,7 +60,7 @@ class VirtualCamera(Sink):
 
 
 def i420(picture: Picture, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The picture at an even `size` (H, W) as the bytes of I420, (H · W · 3/2,), BT.601."""
+    """The frame at an even `size` (H, W) as the bytes of I420, (H · W · 3/2,), BT.601."""
     fitted = fit(picture, size, "contain")
     if not isinstance(fitted, Yuv420) or fitted.space != SPACE:
         fitted = rgb_to_yuv(to_rgb(fitted), SPACE)

@@ -16,7 +16,7 @@ from koutu.types import OutputError, Rgb
 
 
 class Window(Sink):
-    """Shows pictures, fitted into the window's size, with the figures over them if wanted (key i).
+    """Shows frames, fitted into the window's size, with the figures over them if wanted (key i).
 
     pressed: is given every key; line: gives the figures. Everything is called by the thread that made it, as windows
     need; `pump` as often as a key should be answered.
@@ -75,7 +75,7 @@ class Window(Sink):
 
 
 def written_on(rgb: Rgb, line: str) -> Rgb:
-    """The picture with a line of text, broken where it must be, at its lower edge; OpenCV's letters are ASCII alone."""
+    """The frame with a line of text, broken where it must be, at its lower edge; OpenCV's letters are ASCII alone."""
     scale = max(0.4, min(rgb.shape[:2]) / 1200)
     step, parts = round(28 * scale) + 4, line.replace("×", "x").replace("–", "-").split(" · ")
     rows = [""]

@@ -24,7 +24,7 @@ def dim_alpha(pred_pha: Tensor, true_pha: Tensor, unknown: Tensor, *, extra: flo
 def dim_composition(
     pred_pha: Tensor, fgr: Tensor, bgr: Tensor, src: Tensor, unknown: Tensor, *, extra: float = 0.0
 ) -> Tensor:
-    """The same of the picture composed anew from the true colours, a mean over its channels."""
+    """The same of the image composed anew from the true colours, a mean over its channels."""
     return charbonnier(compose(fgr, bgr, pred_pha), src, unknown, extra=extra)
 
 
@@ -82,7 +82,7 @@ def igf_gabor(pred_pha: Tensor, true_pha: Tensor, bank: Tensor) -> Tensor:
 def shm_matting(
     pred_pha: Tensor, true_pha: Tensor, fgr: Tensor, bgr: Tensor, src: Tensor, gamma: float = 0.5
 ) -> Tensor:
-    """gamma · alpha + (1 − gamma) · composition over the whole picture (Chen et al., ACM MM 2018)."""
+    """gamma · alpha + (1 − gamma) · composition over the whole image (Chen et al., ACM MM 2018)."""
     alpha = charbonnier(pred_pha, true_pha, eps2=1e-6)
     return gamma * alpha + (1 - gamma) * charbonnier(compose(fgr, bgr, pred_pha), src, eps2=1e-6)
 
@@ -114,7 +114,7 @@ def sim_compositions(
     src: Tensor,
     unknown: Tensor,
 ) -> Tensor:
-    """The picture composed anew in three ways, over the unknown region; true: alpha, foreground, background.
+    """The image composed anew in three ways, over the unknown region; true: alpha, foreground, background.
 
     Predicted alpha with true colours, true alpha with predicted colours, and all predicted.
     """
@@ -131,7 +131,7 @@ def sim_detail(pred_pha: Tensor, true_pha: Tensor, pred_fgr: Tensor, fgr: Tensor
 def sim_attention(
     attention: Tensor, pred_pha: Tensor, pred_fgr: Tensor, pred_bgr: Tensor, src: Tensor, unknown: Tensor
 ) -> Tensor:
-    """The picture's slope as a mixture, by attention (N, 3, H, W), of those of alpha, foreground and background."""
+    """The image's slope as a mixture, by attention (N, 3, H, W), of those of alpha, foreground and background."""
     slopes = [sobel(x.mean(dim=1, keepdim=True)) for x in (pred_pha, pred_fgr, pred_bgr)]
     mixed = (torch.cat(slopes, dim=1) * attention).sum(dim=1, keepdim=True)
     return l1(mixed, sobel(src.mean(dim=1, keepdim=True)), unknown)

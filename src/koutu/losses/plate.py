@@ -7,7 +7,7 @@ from koutu.losses.terms import compose, gan_generator, l1, sobel, sobel_l1, weig
 
 
 def bgmv1_composition(pred_pha: Tensor, pred_fgr: Tensor, src: Tensor, bgr: Tensor) -> Tensor:
-    """Absolute error of the picture composed anew; where alpha > 0.95 the picture itself is its foreground."""
+    """Absolute error of the image composed anew; where alpha > 0.95 the image itself is its foreground."""
     fgr = src.where(pred_pha > 0.95, pred_fgr)
     return l1(compose(fgr, bgr, pred_pha), src)
 

@@ -58,7 +58,7 @@ def _slopes(x: Tensor) -> Tensor:
 def change(clip: Tensor, frames: int) -> Tensor:
     """What each frame but the first has over the one before: (T·N, C, H, W), time-major → (T − 1, N, C, H, W)."""
     if len(clip) % frames or frames < 2:
-        raise ValueError(f"expected a clip of {frames} ≥ 2 frames folded into the batch, got {len(clip)} pictures")
+        raise ValueError(f"expected a clip of {frames} ≥ 2 frames folded into the batch, got {len(clip)} images")
     unfolded = clip.unflatten(0, (frames, -1))
     return unfolded[1:] - unfolded[:-1]
 

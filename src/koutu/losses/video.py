@@ -54,7 +54,7 @@ def dvm_alpha(pred_pha: Tensor, true_pha: Tensor, unknown: Tensor) -> Tensor:
 
 
 def dvm_composition(pred_pha: Tensor, fgr: Tensor, bgr: Tensor, src: Tensor, unknown: Tensor) -> Tensor:
-    """Half the Charbonnier distance of the picture composed anew, over the unknown region; colours as the network's."""
+    """Half the Charbonnier distance of the image composed anew, over the unknown region; colours as the network's."""
     return 0.5 * charbonnier(compose(fgr, bgr, pred_pha), src, unknown)
 
 
@@ -65,7 +65,7 @@ def dvm_gradient(pred_pha: Tensor, true_pha: Tensor, unknown: Tensor) -> Tensor:
 
 
 def dvm_divergence(pred_pha: Tensor, true_pha: Tensor, eps: float = 1e-7) -> Tensor:
-    """Kullback-Leibler divergence of alphas taken for distributions over the picture, a mean over the batch."""
+    """Kullback-Leibler divergence of alphas taken for distributions over the image, a mean over the batch."""
     pred, true = ((x + eps).flatten(1) / (x + eps).flatten(1).sum(dim=1, keepdim=True) for x in (pred_pha, true_pha))
     return (true * (true.log() - pred.log())).sum(dim=1).mean()
 

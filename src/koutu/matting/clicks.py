@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from koutu.types import InputError, Rgb
 
-LONGEST = 512  # side of the picture that the cut works on
+LONGEST = 512  # side of the frame that the cut works on
 ROUNDS = 6
 _DISC = 0.02  # radius of a click, of the shorter side: surely what was clicked
 _REACH = 0.35  # radius around a click on the person that may be the person, of the shorter side
@@ -20,7 +20,7 @@ _REACH = 0.35  # radius around a click on the person that may be the person, of 
 
 @dataclass(frozen=True)
 class Click:
-    """A point in pixels of the full-size picture, on the person or, with `person` False, beside."""
+    """A point in pixels of the full-size frame, on the person or, with `person` False, beside."""
 
     x: float
     y: float
@@ -42,7 +42,7 @@ def parse_clicks(text: str) -> list[Click]:
 
 
 def mask_from_clicks(rgb: Rgb, clicks: Sequence[Click]) -> NDArray[np.uint8]:
-    """Mask (H, W) of 0 and 255 for a picture (H, W, 3). Raises InputError without a click on the person."""
+    """Mask (H, W) of 0 and 255 for a frame (H, W, 3). Raises InputError without a click on the person."""
     height, width = rgb.shape[:2]
     if not any(click.person for click in clicks):
         raise InputError("expected a click on the person, got none; give at least one point without a minus")

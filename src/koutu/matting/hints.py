@@ -1,4 +1,4 @@
-"""What a user gives beside the pictures, a trimap, a mask, an empty scene or clicks, as each network wants it."""
+"""What a user gives beside the frames, a trimap, a mask, an empty scene or clicks, as each network wants it."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -130,7 +130,7 @@ def _opened(given: Given) -> Background | None:
     if isinstance(given, np.ndarray) and given.ndim == 2:
         given = np.repeat(given[..., None], 3, axis=2)
     if not isinstance(given, np.ndarray) and not os.path.isfile(given):
-        raise InputError(f"{given}: expected a picture or a video as hint, found no such file; check the path")
+        raise InputError(f"{given}: expected an image or a video as hint, found no such file; check the path")
     return make_background(given, fit="stretch", loop=False)
 
 

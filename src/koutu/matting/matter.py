@@ -23,9 +23,9 @@ class Matter:
 
     The memory starts afresh on the first frame, on a cut, after a gap of more than a second, when time runs backwards
     and when the size changes; the frame it starts with is shown to the network twice. Where the backend wants another
-    network size for the same pictures, its memory is brought to that size if it can be. `refine`: let alpha follow the
-    edges of the full-size picture. `warms_up` and `refines` of the backend say whether it takes part in either.
-    `hints` make what the network needs beside the pictures; a network that carries its hints on gets them with the
+    network size for the same frames, its memory is brought to that size if it can be. `refine`: let alpha follow the
+    edges of the full-size frame. `warms_up` and `refines` of the backend say whether it takes part in either.
+    `hints` make what the network needs beside the frames; a network that carries its hints on gets them with the
     first frame, and its memory then outlives cuts and gaps.
     """
 
@@ -79,7 +79,7 @@ class Matter:
 
     def _following(self, rgb: Rgb) -> Frame:
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
-            raise InputError(f"expected RGB (H, W, 3) uint8, got {rgb.shape} {rgb.dtype}; convert the picture first")
+            raise InputError(f"expected RGB (H, W, 3) uint8, got {rgb.shape} {rgb.dtype}; convert the frame first")
         base = Fraction(1, 30)
         return Frame(rgb, self._last.pts + 1 if self._last and self._last.time_base == base else 0, base)
 

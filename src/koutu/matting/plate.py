@@ -41,7 +41,7 @@ def align(plate: Rgb, rgb: Rgb) -> Rgb:
 
 
 def _plausible(homography: np.ndarray, size: tuple[int, int]) -> bool:
-    """Whether the picture's corners move by less than a third of its longer side and keep their order."""
+    """Whether the frame's corners move by less than a third of its longer side and keep their order."""
     height, width = size
     corners = np.array([[[0, 0]], [[width, 0]], [[width, height]], [[0, height]]], np.float32)
     moved = cv2.perspectiveTransform(corners, homography)

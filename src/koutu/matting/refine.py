@@ -1,7 +1,7 @@
-"""A network's small alpha at full size, with what the full-size picture shows between the small alpha's pixels.
+"""A network's small alpha at full size, with what the full-size frame shows between the small alpha's pixels.
 
 Alpha's local slope over luma is found as in He and Sun, "Fast Guided Filter", arXiv 1505.00996. Theirs answers with the
-fitted lines, which smooths hair away; ours keeps the small alpha and adds only slope × the luma that the small picture
+fitted lines, which smooths hair away; ours keeps the small alpha and adds only slope × the luma that the small frame
 lost, so that shrinking the result gives the small alpha back.
 """
 
@@ -26,12 +26,12 @@ def quantise(pha: NDArray) -> Alpha:
 
 
 def luma(picture: Picture) -> NDArray:
-    """The brightness plane (H, W) of either kind of picture, in its own units."""
+    """The brightness plane (H, W) of either kind of frame, in its own units."""
     return picture.y if isinstance(picture, Yuv420) else np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
 
 
 def guided_upsample(pha: NDArray, picture: Picture) -> Alpha:
-    """pha (h, w) in [0, 1], no larger than the picture (H, W) → alpha (H, W) uint8 with the picture's edges."""
+    """pha (h, w) in [0, 1], no larger than the frame (H, W) → alpha (H, W) uint8 with the frame's edges."""
     guide = luma(picture)
     small_guide = shrink(guide, pha.shape).astype(np.float32)
     white = 255 if guide.dtype == np.uint8 else 1023
@@ -47,7 +47,7 @@ def guided_upsample(pha: NDArray, picture: Picture) -> Alpha:
 
 
 def _unsure_boxes(small: Alpha, size: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
-    """Parts of a picture of `size` (H, W), strip by strip, that hold all that is neither 0 nor 255 in `small`."""
+    """Parts of a frame of `size` (H, W), strip by strip, that hold all that is neither 0 nor 255 in `small`."""
     unsure = cv2.dilate(cv2.inRange(small, SURE, 255 - SURE), np.ones((2 * RADIUS + 1, 2 * RADIUS + 1), np.uint8))
     fy, fx = size[0] / small.shape[0], size[1] / small.shape[1]
     for top in range(0, size[0], _STRIP):

@@ -1,4 +1,4 @@
-"""Still pictures in and out, through Pillow: upright, 8 bit, sRGB when read; whole or not at all when written."""
+"""Still images in and out, through Pillow: upright, 8 bit, sRGB when read; whole or not at all when written."""
 
 import contextlib
 import io
@@ -21,7 +21,7 @@ Source: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes]
 Format: TypeAlias = Literal["PNG", "WEBP", "JPEG", "TIFF"]
 
 MAX_PIXELS = 200_000_000
-# What is read; Pillow's other decoders are left alone: some start programs (EPS), some take videos for pictures (MPEG).
+# What is read; Pillow's other decoders are left alone: some start programs (EPS), some take videos for images (MPEG).
 _READ = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF", "JPEG2000", "PPM", "TGA", "ICO")
 _SUFFIXES: dict[str, Format] = {
     ".png": "PNG",
@@ -41,7 +41,7 @@ def read_image(source: Source) -> Rgb:
     """(H, W, 3) uint8 of a path, the bytes of a file, or an open binary file; raises InputError.
 
     EXIF orientation is applied, a colour profile converted to sRGB (a damaged one ignored), 16 bits brought to 8,
-    transparent parts put on white, and of an animation the first picture taken. At most 200 megapixels.
+    transparent parts put on white, and of an animation the first image taken. At most 200 megapixels.
     """
     with _opened(source) as (file, name):
         try:
@@ -123,7 +123,7 @@ def write_image(
         raise OutputError(f"{name}: expected a format of {', '.join(get_args(Format))}, got {kind!r}; name one of them")
     if alpha is not None:
         if kind == "JPEG":
-            raise OutputError(f"{name}: expected a picture without alpha, as JPEG has none; write .png or .webp")
+            raise OutputError(f"{name}: expected an image without alpha, as JPEG has none; write .png or .webp")
         require_alpha(rgb, alpha)
         rgb = np.dstack([rgb, alpha])
     options = {

@@ -23,7 +23,7 @@ _CONTRAST = 30.0  # distance of two colours, of 441, below which an alpha says n
 
 
 class Flicker(NamedTuple):
-    """Mean change of alpha along the motion, 0 … 1: of the whole picture and of the transition band; NaN: unknown."""
+    """Mean change of alpha along the motion, 0 … 1: of the whole image and of the transition band; NaN: unknown."""
 
     whole: float
     band: float
@@ -33,7 +33,7 @@ def flow(previous: NDArray[Any], current: NDArray[Any], *, side: int = SIDE) -> 
     """Where each pixel of `current` was in `previous`, both RGB (H, W, 3) uint8 → (H, W, 2) float32.
 
     Dense inverse search (Kroeger et al., ECCV 2016, OpenCV's) on luma, at most `side` pixels long, scaled back.
-    Without texture it is a guess; `consistent` says where it holds. Raises InputError for pictures of two sizes.
+    Without texture it is a guess; `consistent` says where it holds. Raises InputError for images of two sizes.
     """
     _require_pictures(previous, current)
     height, width = current.shape[:2]
@@ -62,7 +62,7 @@ def consistent(
     """Pixels (H, W) of the current frame whose motion is known: there and back again, and of one colour at both ends.
 
     |b + f(x + b)|² < 0.01 (|b|² + |f|²) + 0.5, after Sundaram et al., ECCV 2010, with backward flow b = flow(previous,
-    current) and forward flow f = flow(current, previous); x + b within the picture; and, with both frames given, a
+    current) and forward flow f = flow(current, previous); x + b within the image; and, with both frames given, a
     mean difference of their channels ≤ `colour`, of 255. What was hidden before, or moves too fast, is left out.
     """
     there = _lookup(np.asarray(forward, np.float32), backward)
@@ -84,10 +84,10 @@ def flicker(
     *,
     side: int = SIDE,
 ) -> Flicker:
-    """Mean |α_t − warp(α_{t−1})| over consistent pixels, of the picture and of the band; NaN where none is consistent.
+    """Mean |α_t − warp(α_{t−1})| over consistent pixels, of the image and of the band; NaN where none is consistent.
 
-    The band is `regions.band` of either alpha, so that it does not thin out with the size of the picture. Alpha that
-    changes where the picture does not is unsteady; that it is wrong does not follow, nor that a still error is right.
+    The band is `regions.band` of either alpha, so that it does not thin out with the size of the image. Alpha that
+    changes where the image does not is unsteady; that it is wrong does not follow, nor that a still error is right.
     """
     backward, forward = flow(previous_src, src, side=side), flow(src, previous_src, side=side)
     known = consistent(backward, forward, previous_src, src)
@@ -106,11 +106,11 @@ def edge_disagreement(src: NDArray[Any], pha: NDArray[Any], *, reach: float = 0.
     """How far alpha's edge (α = ½) lies from edges of the picture: 0 on them, 1 `reach` of the diagonal away or more.
 
     Mean over the contour of min(max(d − 1, 0), r) / r; d: pixels to the nearest Canny edge, r = reach · diagonal. NaN
-    without a contour. Before a smooth wall it tells a matte that clings to nothing; in a busy picture every place is
+    without a contour. Before a smooth wall it tells a matte that clings to nothing; in a busy image every place is
     near some edge, and it tells little.
     """
     if src.shape[:2] != pha.shape:
-        raise InputError(f"expected alpha {src.shape[:2]} like the picture, got {pha.shape}; resize neither")
+        raise InputError(f"expected alpha {src.shape[:2]} like the image, got {pha.shape}; resize neither")
     contour = contour_of(level(pha) >= 0.5)
     if not contour.any():
         return math.nan
@@ -120,7 +120,7 @@ def edge_disagreement(src: NDArray[Any], pha: NDArray[Any], *, reach: float = 0.
 
 
 def edge_distance(src: NDArray[Any]) -> NDArray[np.float32]:
-    """Pixels (H, W) from each pixel of a picture to its nearest Canny edge; without edges, the diagonal."""
+    """Pixels (H, W) from each pixel of an image to its nearest Canny edge; without edges, the diagonal."""
     smooth = cv2.GaussianBlur(_luma(src), (0, 0), 1)
     edges = np.asarray(cv2.Canny(smooth, _EDGE_LOW, _EDGE_HIGH))
     if not edges.any():
@@ -129,13 +129,13 @@ def edge_distance(src: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def contour_of(mask: NDArray[np.bool_]) -> Region:
-    """The pixels of a mask (H, W) that touch what is outside of it; the picture's border is no edge."""
+    """The pixels of a mask (H, W) that touch what is outside of it; the image's border is no edge."""
     inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
     return np.asarray(mask & (inner == 0))
 
 
 def hole_mask(pha: NDArray[Any]) -> Region:
-    """Background (α < ½) that α ≥ ½ encloses: 4-connected parts that do not reach the picture's border; (H, W)."""
+    """Background (α < ½) that α ≥ ½ encloses: 4-connected parts that do not reach the image's border; (H, W)."""
     outside = (level(pha) < 0.5).astype(np.uint8)
     _, parts = cv2.connectedComponents(outside, connectivity=4)
     border = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
@@ -235,4 +235,4 @@ def _require_pictures(*pictures: NDArray[Any]) -> None:
     shapes = {x.shape for x in pictures}
     if len(shapes) > 1 or any(x.ndim != 3 or x.shape[2] != 3 or x.dtype != np.uint8 or 0 in x.shape for x in pictures):
         came = " and ".join(f"{x.shape} {x.dtype}" for x in pictures)
-        raise InputError(f"expected two RGB pictures (H, W, 3) uint8 of one size, got {came}; convert them first")
+        raise InputError(f"expected two RGB images (H, W, 3) uint8 of one size, got {came}; convert them first")

@@ -2,7 +2,7 @@
 
 After Rhemann et al., "A Perceptually Motivated Online Benchmark for Image Matting", CVPR 2009, as the Matlab code that
 circulates with Composition-1k computes them. All return raw values; `PRINTED` has the factors by which papers print.
-pred and true: (H, W), unsigned integers or floats in [0, 1]. region: (H, W) bool, or None for the whole picture.
+pred and true: (H, W), unsigned integers or floats in [0, 1]. region: (H, W) bool, or None for the whole image.
 """
 
 import math
@@ -54,7 +54,7 @@ def iou(pred: Alphas, true: Alphas, region: Region | None = None) -> float:
 def gradient(pred: Alphas, true: Alphas, region: Region | None = None) -> float:
     """Σ (‖∇p‖ − ‖∇g‖)²: derivatives of a Gaussian with σ 1.4 (9×9, unit norm, replicated border).
 
-    Each alpha is first stretched to 0 … 1 over the whole picture, which for a flat one leaves it 0.
+    Each alpha is first stretched to 0 … 1 over the whole image, which for a flat one leaves it 0.
     """
     p, g = (slope(_stretched(x)) for x in levels(pred, true))
     return float(inside((p - g) ** 2, region).sum())

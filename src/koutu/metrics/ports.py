@@ -16,12 +16,12 @@ Alphas = NDArray[Any]
 
 
 def rvm_gradient(pred: Alphas, true: Alphas) -> float:
-    """RVM's low-resolution script: `picture.gradient` of the whole picture, in thousands."""
+    """RVM's low-resolution script: `picture.gradient` of the whole image, in thousands."""
     return gradient(pred, true) / 1000
 
 
 def rvm_connectivity(pred: Alphas, true: Alphas) -> float:
-    """RVM's low-resolution script: `picture.connectivity` of the whole picture in float32, in thousands."""
+    """RVM's low-resolution script: `picture.connectivity` of the whole image in float32, in thousands."""
     p, g = (x.astype(np.float32) for x in levels(pred, true))
     last = connected_level(np.minimum(p, g)).astype(np.float32)
     return float(np.abs(degree(p, last) - degree(g, last)).sum(dtype=np.float64) / 1000)

@@ -1,4 +1,4 @@
-"""Where an error counts: the whole picture, a trimap's unknown, the transition band, or where there is foreground."""
+"""Where an error counts: the whole image, a trimap's unknown, the transition band, or where there is foreground."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def inside(values: NDArray[Any], region: Region | None) -> NDArray[Any]:
     if region.shape != values.shape[:2] or region.dtype != np.bool_:
         raise InputError(f"expected a region {values.shape[:2]} of bool, got {region.shape} {region.dtype}")
     if not region.any():
-        raise InputError("the region holds no pixel; leave this picture out of this measure")
+        raise InputError("the region holds no pixel; leave this image out of this measure")
     return values[region]
 
 

@@ -40,7 +40,7 @@ def messddt(
     """TCVOM's MESSDdt: Σ |(p − g)² − (p″ − g″)²|, where p″ and g″ are the next frame's, looked up along the flow.
 
     flow: (H, W, 2) pixels to the right and down into the next frame; NaN where it is not known. Those pixels, and those
-    that leave the picture, do not count.
+    that leave the image, do not count.
     """
     here, there, counted = _along(pred, true, next_pred, next_true, flow)
     return _sum(np.abs(here**2 - there**2), counted, region)
@@ -55,7 +55,7 @@ def messddt_fix(
 
 
 def lookup(alpha: NDArray[np.float64], flow: NDArray[Any]) -> tuple[NDArray[np.float64], Region]:
-    """alpha (H, W) at x + flow, bilinear, and where that is known: flow is a number and ends within the picture."""
+    """alpha (H, W) at x + flow, bilinear, and where that is known: flow is a number and ends within the image."""
     height, width = alpha.shape
     if flow.shape != (height, width, 2):
         raise InputError(f"expected flow {(height, width, 2)}, got {flow.shape}; give it at the alpha's size")

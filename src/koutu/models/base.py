@@ -18,18 +18,18 @@ class Network(nn.Module):
     stride = 1  # what both sides of src must be multiples of
     largest_above: float | None = None  # published post-processing: over this alpha only the largest part stays
     remembers_alpha = False  # its only memory is the previous pha
-    any_size = False  # one exported graph serves pictures of any size
+    any_size = False  # one exported graph serves images of any size
     makes_trimaps = False  # it has `trimap`
     reduces_itself = False  # its Config has a `downsample_ratio`, and it refines what it saw smaller
     begins_from_onnx = False  # it has `begin_from`
     forwards: tuple[str, ...] = ("training_outputs",)  # its methods that objectives call beside `forward`
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) that its authors showed it of pictures of (H, W). Raises NotImplementedError here."""
+        """(h, w) that its authors showed it of images of (H, W). Raises NotImplementedError here."""
         raise NotImplementedError
 
     def initial_state(self, src: Tensor) -> list[Tensor]:
-        """Empty memory for pictures the size of src (N, 3, H, W); here, nothing is remembered."""
+        """Empty memory for images the size of src (N, 3, H, W); here, nothing is remembered."""
         return []
 
     def training_outputs(self, *inputs: Any, **hints: Any) -> Any:

@@ -4,7 +4,7 @@ After Sengupta et al., "Background Matting: The World is Your Green Screen", CVP
 code, whose checkpoints load here key by key.
 Ours differs: the motion frames reach the network. In the published code a slip feeds their selector the background
 again, and the released weights were trained so: load them with `motion_ignored`. Published results are of square crops
-around the person, 512 pixels a side; here the whole picture is seen.
+around the person, 512 pixels a side; here the whole image is seen.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from koutu.models.base import Network
 from koutu.nn.pixels import at_most, check
 
 _GREY = (0.299, 0.587, 0.114)
-SURE = 0.95  # alpha from which the picture itself is the foreground
+SURE = 0.95  # alpha from which the image itself is the foreground
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class BackgroundMatting(Network):
         self.apply(_initialise)
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) for pictures of (H, W): the longer side 512."""
+        """(h, w) for images of (H, W): the longer side 512."""
         return at_most(size, 512, self.stride)
 
     def forward(self, src: Tensor, bgr: Tensor, seg: Tensor, motion: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 After Lin et al., "Real-Time High-Resolution Background Matting", CVPR 2021, in the layout of its published code, whose
 checkpoints load here key by key.
-Ours differs: pictures smaller than the budget of patches work; cutting and pasting of patches is by plain indexing.
+Ours differs: images smaller than the budget of patches work; cutting and pasting of patches is by plain indexing.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Config:
 
     backbone: Literal["mobilenetv2", "resnet50", "resnet101"] = "resnet50"
     refine: bool = True  # False: the base network alone, at the size of its input
-    backbone_scale: float = 0.25  # of the picture that the base network sees; published: 1/4 at 1080p, 1/8 at 2160p
+    backbone_scale: float = 0.25  # of the image that the base network sees; published: 1/4 at 1080p, 1/8 at 2160p
     refine_mode: Literal["full", "sampling", "thresholding"] = "sampling"
     refine_sample_pixels: int = 80_000  # budget of `sampling`; published: 320 000 at 2160p
     refine_threshold: float = 0.1  # error above which `thresholding` refines

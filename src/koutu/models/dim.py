@@ -3,7 +3,7 @@
 After Xu et al., "Deep Image Matting", CVPR 2017. The authors published no code: the paper's layout is the default, and
 three re-implementations' layouts, whose checkpoints load here, are configurations: huochaitiantang's under its own
 names, mmagic's by renaming, IndexNet's port under the same names with `bn…` beside each `conv…`.
-Ours differs: pictures of any size are mirrored to multiples of 32; `width` scales every layer for training from little.
+Ours differs: images of any size are mirrored to multiples of 32; `width` scales every layer for training from little.
 """
 
 import re
@@ -95,7 +95,7 @@ class DIM(Network):
             self.get_submodule("conv1_1").weight[:, 3] = 0  # type: ignore[index]
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) for pictures of (H, W): whole, but no side over 1600."""
+        """(h, w) for images of (H, W): whole, but no side over 1600."""
         return at_most(size, 1600)
 
     def forward(self, src: Tensor, trimap: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,7 +115,7 @@ class DIM(Network):
         return TrainingOutputs(out.pha[..., :height, :width], refined)
 
     def heads(self, x: Tensor) -> TrainingOutputs:
-        """Both alphas of a normalised picture and its trimap (N, 4, H, W), sides multiples of 32."""
+        """Both alphas of a normalised image and its trimap (N, 4, H, W), sides multiples of 32."""
         raw = self._decoded(*self._encoded(x))
         if self.cfg.alpha == "clip":
             return TrainingOutputs(raw.clamp(0, 1), None)

@@ -206,7 +206,7 @@ class _Refine(nn.Module):
 class DVM(Network):
     """src: (T·N, 3, H, W) RGB in [0, 1] of any size, a clip folded time-major; trimap: (T·N, 1, H, W) of 0, 0.5, 1.
 
-    state: the last `shift` frames' pictures and trimaps (N, 4·shift, H, W) and how many came. Before the first frame
+    state: the last `shift` frames' images and trimaps (N, 4·shift, H, W) and how many came. Before the first frame
     stands the first frame. Returns fgr, which is src, pha (T·N, 1, H, W) and the state.
     """
 
@@ -227,11 +227,11 @@ class DVM(Network):
             self.refine_head = nn.Conv2d(w, 1, 3, padding=1)
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) for pictures of (H, W): no side over 1920."""
+        """(h, w) for images of (H, W): no side over 1920."""
         return at_most(size, 1920)
 
     def initial_state(self, src: Tensor) -> list[Tensor]:
-        """No frame has come yet; for pictures the size of src (N, 3, H, W)."""
+        """No frame has come yet; for images the size of src (N, 3, H, W)."""
         n, _, height, width = src.shape
         return [src.new_zeros(n, 4 * self.cfg.shift, height, width), src.new_zeros(n)]
 
@@ -262,7 +262,7 @@ class DVM(Network):
         x = pad_to(torch.cat([imagenet(src), trimap], dim=1), _STRIDE)
         if self.cfg.crossed_padding and min(x.shape[2:]) < 7 * _STRIDE:
             raise ValueError(
-                f"expected sides over 192 with crossed_padding, got {(height, width)}; enlarge the picture"
+                f"expected sides over 192 with crossed_padding, got {(height, width)}; enlarge the image"
             )
         features = self.fusion(self.encoder(x), n)
         present = x[self.cfg.shift * n :]

@@ -1,9 +1,9 @@
-"""A guided filter whose lines a network predicts: a coarse mask and a picture in, alpha = A · picture + b out.
+"""A guided filter whose lines a network predicts: a coarse mask and an image in, alpha = A · image + b out.
 
 After Li et al., "Inductive Guided Filter: Real-Time Deep Matting with Weakly Annotated Masks on Mobile Devices", ICME
 2020. No code was published. Known are the inputs, the light hourglass with depthwise convolutions in its first stages
 and its shortcuts, two residual blocks in its neck, spatial attention, the linear transform, and the losses (global,
-local, Gabor, adversarial with a discriminator of picture, mask and alpha). Channel counts, kernel sizes, the place of
+local, Gabor, adversarial with a discriminator of image, mask and alpha). Channel counts, kernel sizes, the place of
 the attention and the size at which A and b are predicted are ours.
 """
 
@@ -86,7 +86,7 @@ class IGF(Network):
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) for pictures of (H, W): no side over 1024; A and b are smooth and cheap to enlarge."""
+        """(h, w) for images of (H, W): no side over 1024; A and b are smooth and cheap to enlarge."""
         return at_most(size, 1024)
 
     def forward(self, src: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

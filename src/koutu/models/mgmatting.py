@@ -3,7 +3,7 @@
 After Yu et al., "Mask Guided Matting via Progressive Refinement Network", CVPR 2021, in the layout of its published
 code, whose checkpoints load here key by key.
 Ours differs: the regions of doubt are found on the network's device, by a convolution, so the whole inference exports
-(pictures over 64 pixels a side); `width` is configurable. As in the published code there is no foreground head.
+(images over 64 pixels a side); `width` is configurable. As in the published code there is no foreground head.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Config:
 
     width: int = 32  # channels at 1/2; 16 times as many at 1/32
     threshold: float | None = 0.5  # mask over this is 1, else 0; published: 128 of 255; None: the mask as it is
-    border: int = 32  # pixels mirrored around the picture, a multiple of 32; 0 as in the published validation
+    border: int = 32  # pixels mirrored around the image, a multiple of 32; 0 as in the published validation
     widths: tuple[int, int] = (15, 7)  # of the ellipses that widen the doubt at 1/8 and at 1/4
 
 
@@ -178,7 +178,7 @@ class MGMatting(Network):
         return TrainingOutputs(*(x[..., : src.shape[2], : src.shape[3]] for x in (out.os1, out.os4, out.os8)))
 
     def heads(self, x: Tensor) -> TrainingOutputs:
-        """The network itself on the normalised picture and the mask (N, 4, H, W), H and W multiples of 32."""
+        """The network itself on the normalised image and the mask (N, 4, H, W), H and W multiples of 32."""
         check(x, 32, channels=4, name="picture and mask")
         deep, skips = self.encoder(x)
         return TrainingOutputs(*((torch.tanh(x) + 1) / 2 for x in self.decoder(self.aspp(deep), skips)))

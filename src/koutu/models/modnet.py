@@ -72,7 +72,7 @@ class Conv(nn.Module):
 
 
 class MatteHead(nn.Sequential):
-    """Features at 1/2 and the picture → alpha logits: two convolutions at full size, or at 1/2 with `subpixel`.
+    """Features at 1/2 and the image → alpha logits: two convolutions at full size, or at 1/2 with `subpixel`.
 
     x: (N, C, H/2, W/2), img: (N, 3, H, W) → (N, 1, H, W).
     """
@@ -125,7 +125,7 @@ class LowResolutionBranch(nn.Module):
 
 
 class HighResolutionBranch(nn.Module):
-    """What the boundary looks like: picture and shallow features → hr2x (N, C, H/2, W/2)."""
+    """What the boundary looks like: image and shallow features → hr2x (N, C, H/2, W/2)."""
 
     def __init__(self, cfg: Config, enc2x: int, enc4x: int):
         super().__init__()
@@ -172,7 +172,7 @@ class FusionBranch(nn.Module):
 
 
 class Trimapless(Network):
-    """What MODNet and `tmodnet` share: pictures alone in, the previous pha as memory where `cfg.temporal` says so.
+    """What MODNet and `tmodnet` share: images alone in, the previous pha as memory where `cfg.temporal` says so.
 
     A subclass has `cfg`, `stride`, `training_outputs`, and `_branches`, whose last result is pha.
     """
@@ -184,7 +184,7 @@ class Trimapless(Network):
     cfg: Any
 
     def initial_state(self, src: Tensor) -> list[Tensor]:
-        """Empty memory for pictures the size of src (N, 3, H, W): an empty alpha."""
+        """Empty memory for images the size of src (N, 3, H, W): an empty alpha."""
         return [src.new_zeros(len(src), 1, *src.shape[-2:])] if self.cfg.temporal else []
 
     def forward(self, src: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
@@ -227,7 +227,7 @@ class MODNet(Trimapless):
         self.apply(_initialise)
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) for pictures of (H, W): the shorter side 512, as published weights were used."""
+        """(h, w) for images of (H, W): the shorter side 512, as published weights were used."""
         return short_side(size, 512, self.stride)
 
     def training_outputs(self, src: Tensor, *state: Tensor) -> TrainingOutputs:

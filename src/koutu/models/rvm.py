@@ -2,7 +2,7 @@
 
 After Lin et al., "Robust High-Resolution Video Matting with Temporal Guidance", WACV 2022, in the layout of its
 published code, whose checkpoints load here key by key.
-Ours differs: memory starts as zeros of its true size, and the ratio of the reduced picture belongs to the
+Ours differs: memory starts as zeros of its true size, and the ratio of the reduced image belongs to the
 configuration, so that one call has one meaning; the segmentation head is one of the training outputs.
 """
 
@@ -54,7 +54,7 @@ class _MobileNetEncoder(MobileNetV3):
 
 
 class _ResNetEncoder(BottleneckResNet):
-    """Sees the picture as it is: the published weights were trained without normalisation."""
+    """Sees the image as it is: the published weights were trained without normalisation."""
 
     channels = (64, 256, 512, 2048)
 
@@ -109,7 +109,7 @@ def _double(x: Tensor, like: Tensor) -> Tensor:
 
 
 class RecurrentDecoder(nn.Module):
-    """Features, finest first, and the picture → hid (T·N, 16, H, W) and the four new memories, finest first."""
+    """Features, finest first, and the image → hid (T·N, 16, H, W) and the four new memories, finest first."""
 
     def __init__(self, features: tuple[int, int, int], bottleneck: int, outs: tuple[int, int, int, int]):
         super().__init__()
@@ -169,7 +169,7 @@ class RVM(Network):
         return size
 
     def initial_state(self, src: Tensor) -> list[Tensor]:
-        """Empty memories for pictures the size of src (N, 3, H, W)."""
+        """Empty memories for images the size of src (N, 3, H, W)."""
         ratio = self._ratio(src)
         height, width = int(src.shape[2] * ratio), int(src.shape[3] * ratio)
         state = []

@@ -5,7 +5,7 @@ architecture, the fusion α = F + U·α_r and the losses. Two re-implementations
 checkpoints load here key by key: `tsing90`, near the paper (PSPNet-50 and VGG-16), is the default; `light` is
 lizhengwei's, on MobileNetV2.
 Ours differs: the softmax is read as (background, unknown, foreground), the order of its labels, unless
-`swapped_classes`; pictures of any size are mirrored to multiples of 16; `width` scales the large layout.
+`swapped_classes`; images of any size are mirrored to multiples of 16; `width` scales the large layout.
 """
 
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ class TNet(nn.Module):
 
 
 class MNet(nn.Module):
-    """VGG-16 with four indexed pools, and back; picture and trimap (N, 6, H, W) → alpha_r (N, 1, H, W), linear."""
+    """VGG-16 with four indexed pools, and back; image and trimap (N, 6, H, W) → alpha_r (N, 1, H, W), linear."""
 
     def __init__(self, cfg: Config):
         super().__init__()
@@ -131,7 +131,7 @@ class SHM(Network):
         self.m_net = LightMNet() if light else MNet(cfg)
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) for pictures of (H, W): no side over 800, as the networks were trained together."""
+        """(h, w) for images of (H, W): no side over 800, as the networks were trained together."""
         return at_most(size, 800)
 
     def forward(self, src: Tensor) -> tuple[Tensor, Tensor]:
@@ -158,7 +158,7 @@ class SHM(Network):
         return self._fused(probabilities, alpha_r)
 
     def heads(self, img: Tensor) -> TrainingOutputs:
-        """All of it for a normalised BGR picture (N, 3, H, W), sides multiples of 16."""
+        """All of it for a normalised BGR image (N, 3, H, W), sides multiples of 16."""
         trimap = self.t_net(img)
         probabilities = torch.softmax(trimap, dim=1)
         alpha_r = self.m_net(torch.cat([img, probabilities], dim=1))

@@ -37,7 +37,7 @@ VARIANTS = {"published": Config(), "colours": Config(colours=True)}
 class TrainingOutputs:
     """pha (N, 1, H, W), fgr and bgr (N, 3, H, W), all in [0, 1].
 
-    attention: (N, 3, H, W) in [0, 1], shares of alpha's, the foreground's and the background's slopes in the picture's.
+    attention: (N, 3, H, W) in [0, 1], shares of alpha's, the foreground's and the background's slopes in the image's.
     """
 
     pha: Tensor
@@ -87,7 +87,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Features at 1/2, 1/4, 1/8, and the picture and known regions (N, 8, H, W) → hidden (N, w, H, W) and both joined.
+    """Features at 1/2, 1/4, 1/8, and the image and known regions (N, 8, H, W) → hidden (N, w, H, W) and both joined.
 
     The heads: `conv_up4_alpha` and `conv_up4_fb` on the latter, `conv_up4_attn` on the hidden alone.
     """
@@ -122,7 +122,7 @@ class SIM(Network):
 
     semantic: (N, 20, H, W) in [0, 1] from `sim_classifier.semantic_map`; without it zeros, as of a class never seen.
     clicks: (N, 6, H, W) from `nn.distance.click_maps`, for engines that should not make them. Both may instead have the
-    size of `mirrored(src)`: made of the mirrored picture, they are the published code's to the last pixel.
+    size of `mirrored(src)`: made of the mirrored image, they are the published code's to the last pixel.
     Returns fgr (N, 3, H, W), src itself unless `colours`, and pha (N, 1, H, W). No memory.
     """
 
@@ -200,5 +200,5 @@ def _fitted(x: Tensor, src: Tensor, channels: int, name: str) -> Tensor:
         return mirrored(x)
     large = tuple(side // 8 * 8 + 8 for side in src.shape[2:])
     if tuple(x.shape[2:]) != large:
-        raise ValueError(f"expected {name} of src's size or {large}, got {tuple(x.shape[2:])}; fit it to the picture")
+        raise ValueError(f"expected {name} of src's size or {large}, got {tuple(x.shape[2:])}; fit it to the image")
     return x

@@ -1,8 +1,8 @@
-"""What a picture's unknown region is made of: the classifier whose activation maps SIM reads.
+"""What an image's unknown region is made of: the classifier whose activation maps SIM reads.
 
 After Sun et al., "Semantic Image Matting", CVPR 2021, and for the maps Zhou et al., "Learning Deep Features for
 Discriminative Localization", CVPR 2016, in the layout of SIM's published code, whose checkpoints load here key by key.
-Ours differs: every picture of a batch is scaled by itself; windows larger than the picture shrink to it.
+Ours differs: every image of a batch is scaled by itself; windows larger than the image shrink to it.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Classified:
 
 
 class SIMClassifier(BottleneckResNet):
-    """ResNet-50 on the picture, mean and spread of ImageNet taken out, and a trimap or an alpha: (N, 4, H, W)."""
+    """ResNet-50 on the image, mean and spread of ImageNet taken out, and a trimap or an alpha: (N, 4, H, W)."""
 
     def __init__(self, depths: tuple[int, ...] = RESNET50):
         super().__init__(4, depths)
@@ -74,7 +74,7 @@ def semantic_map(classifier: SIMClassifier, src: Tensor, trimap: Tensor, windows
     """src (N, 3, H, W) in [0, 1] and trimap (N, 1, H, W) of 0, 0.5, 1 → SIM's `semantic` (N, 20, H, W) in [0, 1].
 
     Activations averaged over windows that overlap by half, then stretched to 0 … 1 over all classes and places of a
-    picture; 0 where the trimap is sure. Windows without an unknown pixel are left out, so it cannot be exported. The
+    image; 0 where the trimap is sure. Windows without an unknown pixel are left out, so it cannot be exported. The
     classifier should be in evaluation mode.
     """
     check(src)

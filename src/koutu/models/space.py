@@ -21,7 +21,7 @@ class Choice:
     mirrored: bool
     detail: float  # of the detail branch's channels
     detail_blocks: int
-    pixels: int  # of the pictures it is shown
+    pixels: int  # of the images it is shown
 
     @classmethod
     def read(cls, given: dict[str, Any]) -> "Choice":

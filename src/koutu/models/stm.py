@@ -45,7 +45,7 @@ class TrainingOutputs:
 
 
 class _Encoder(nn.Module):
-    """ResNet-50 to 1/16 on a picture, and for memory on masks; → features at 1/16, 1/8 and 1/4."""
+    """ResNet-50 to 1/16 on an image, and for memory on masks; → features at 1/16, 1/8 and 1/4."""
 
     def __init__(self, w: int, *, memory: bool):
         super().__init__()
@@ -137,12 +137,12 @@ class STM(Network):
         self.needs: tuple[str, ...] = ("mask",) if cfg.objects == 1 else ("trimap",)
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) for pictures of (H, W): the shorter side at most 480, as the network was used."""
+        """(h, w) for images of (H, W): the shorter side at most 480, as the network was used."""
         scale = min(1.0, 480 / min(size))
         return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
     def initial_state(self, src: Tensor) -> list[Tensor]:
-        """An empty bank for pictures the size of src (N, 3, H, W)."""
+        """An empty bank for images the size of src (N, 3, H, W)."""
         n, _, height, width = src.shape
         h, w = (-(-side // _STRIDE) for side in (int(height), int(width)))
         objects, slots = self.cfg.objects, self.cfg.slots

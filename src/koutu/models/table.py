@@ -41,7 +41,7 @@ MODELS: dict[str, NetworkCard] = {
         variants="temporal, mirrored, single",
         mind=(
             "ours: MODNet's branches on a MobileNetV3 U-Net that begins from MediaPipe's selfie segmentation and "
-            "sees a square of 256 pixels whatever the picture, `mirrored` twice; the previous alpha as fourth "
+            "sees a square of 256 pixels whatever the image, `mirrored` twice; the previous alpha as fourth "
             "channel; sides multiples of 8"
         ),
     ),

@@ -1,9 +1,9 @@
 """Temporal MODNet: this project's engine, MODNet's three branches on a backbone that already knows people.
 
 Branches and losses after Ke et al., "MODNet", AAAI 2022; the previous alpha is the fourth input channel. Ours: the
-semantic branch is a whole MobileNetV3 U-Net at a size of its own, whatever the picture's, that gives an alpha good
+semantic branch is a whole MobileNetV3 U-Net at a size of its own, whatever the image's, that gives an alpha good
 enough alone for simple scenes; `mirrored`, it also looks at the mirror image, and both answers count half. The detail
-branch works at 1/2 and 1/4 of the picture's size; the fusion branch answers with a correction of the semantic alpha and
+branch works at 1/2 and 1/4 of the image's size; the fusion branch answers with a correction of the semantic alpha and
 begins at zero. So a training begins exactly where the semantic branch stands.
 """
 
@@ -37,7 +37,7 @@ class Config:
     mirrored: bool = False  # it also sees the mirror image: twice its cost, fewer mistakes
     detail_channels: tuple[int, int] = (16, 32)  # at 1/2 and at 1/4
     detail_blocks: int = 2  # residual blocks at 1/4
-    pixels: int = 512 * 288  # of the pictures it is shown
+    pixels: int = 512 * 288  # of the images it is shown
 
     def __post_init__(self) -> None:
         """Recipes and checkpoints write blocks as plain keys and values."""
@@ -70,7 +70,7 @@ class Residual(nn.Module):
 
 
 class DetailBranch(nn.Module):
-    """The picture and what the semantic branch says → (N, C, H/2, W/2): what the boundary looks like."""
+    """The image and what the semantic branch says → (N, C, H/2, W/2): what the boundary looks like."""
 
     def __init__(self, inp: int, channels: tuple[int, int], blocks: int):
         super().__init__()
@@ -131,11 +131,11 @@ class TMODNet(Trimapless):
         self.fusion_branch = FusionBranch(cfg.detail_channels[0])
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) of about `cfg.pixels` pixels, at the aspect of pictures of (H, W)."""
+        """(h, w) of about `cfg.pixels` pixels, at the aspect of images of (H, W)."""
         return near_area(size, self.cfg.pixels, self.stride)
 
     def begin(self, src: Tensor, *state: Tensor) -> tuple[Tensor, Tensor]:
-        """The semantic branch once, on the picture the right way round: what `low` and `finish` go on from.
+        """The semantic branch once, on the image the right way round: what `low` and `finish` go on from.
 
         Logits (N, 1, S, S) and features (N, 16, S/2, S/2), S = `cfg.semantic_size`.
         """

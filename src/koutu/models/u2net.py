@@ -3,7 +3,7 @@
 After Qin et al., "U²-Net: Going Deeper with Nested U-Structure for Salient Object Detection", Pattern Recognition 2020,
 in the layout of its published code, whose checkpoints load here key by key.
 Ours differs: heads are given as logits for training; the published scripts' stretching of each result to 0 … 1, which
-finds somebody in an empty picture, is an option. Published weights were used at 320×320; any size from 1×1 runs. It
+finds somebody in an empty image, is an option. Published weights were used at 320×320; any size from 1×1 runs. It
 segments: edges are a pixel or two soft, and it keeps no memory of a video.
 """
 
@@ -25,7 +25,7 @@ class Config:
 
     encoder: tuple[tuple[int, int], ...] = ((32, 64), (32, 128), (64, 256), (128, 512), (256, 512), (256, 512))
     decoder: tuple[tuple[int, int], ...] = ((256, 512), (128, 256), (64, 128), (32, 64), (16, 64))
-    by_maximum: bool = True  # divide by the picture's brightest value first, as published weights expect
+    by_maximum: bool = True  # divide by the image's brightest value first, as published weights expect
     stretch: bool = False  # the published scripts' last step: each result's least becomes 0, its greatest 1
 
 
@@ -109,7 +109,7 @@ class U2Net(Network):
         self.outconv = nn.Conv2d(len(seen), 1, 1)
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) for pictures of (H, W): always 320×320, as published weights were trained."""
+        """(h, w) for images of (H, W): always 320×320, as published weights were trained."""
         return 320, 320
 
     def forward(self, src: Tensor) -> tuple[Tensor, Tensor]:
@@ -127,7 +127,7 @@ class U2Net(Network):
         return self.heads(imagenet(src))
 
     def heads(self, img: Tensor) -> TrainingOutputs:
-        """All seven heads on a normalised picture (N, 3, H, W)."""
+        """All seven heads on a normalised image (N, 3, H, W)."""
         x, features = img, []
         for i in range(1, 7):
             features.append(x := self.get_submodule(f"stage{i}")(x if i == 1 else _pool(x)))

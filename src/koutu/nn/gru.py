@@ -1,4 +1,4 @@
-"""A recurrent unit whose gates are convolutions: memory with a place in the picture.
+"""A recurrent unit whose gates are convolutions: memory with a place in the image.
 
 After Ballas et al., "Delving Deeper into Convolutional Networks for Learning Video Representations", ICLR 2016.
 """

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 
 class LRASPP(nn.Module):
-    """(N, inp, h, w) → (N, out, h, w), each channel scaled by a gate from the whole picture's mean."""
+    """(N, inp, h, w) → (N, out, h, w), each channel scaled by a gate from the whole image's mean."""
 
     def __init__(self, inp: int, out: int):
         super().__init__()

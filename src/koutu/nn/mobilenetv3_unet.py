@@ -74,7 +74,7 @@ class InvertedResidual(nn.Module):
 
 
 class Context(nn.Module):
-    """What the whole picture says, by channel, on the deepest features; (N, inp, h, w) → (N, out, h, w)."""
+    """What the whole image says, by channel, on the deepest features; (N, inp, h, w) → (N, out, h, w)."""
 
     def __init__(self, inp: int, out: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Small squares of a picture taken out at chosen cells, and put back: work only where it is needed.
+"""Small squares of an image taken out at chosen cells, and put back: work only where it is needed.
 
 After Lin et al., "Real-Time High-Resolution Background Matting", CVPR 2021, §3.2. The published code has several ways
 to cut and to paste, of equal result, for the sake of various engines; plain indexing replaces them all, and is exported
@@ -13,7 +13,7 @@ Cells = tuple[Tensor, Tensor, Tensor]  # batch index, row and column of each cho
 
 
 def select_worst(err: Tensor, count: int, *, only_wrong: bool = True) -> Tensor:
-    """The `count` cells of greatest error in each picture, or all of them if there are fewer; err (N, 1, h, w).
+    """The `count` cells of greatest error in each image, or all of them if there are fewer; err (N, 1, h, w).
 
     Returns a map (N, 1, h, w) of 0 and 1. `only_wrong` leaves out cells without any error.
     """
@@ -39,7 +39,7 @@ def cells(selection: Tensor) -> Cells:
 def crop(x: Tensor, where: Cells, size: int, padding: int = 0) -> Tensor:
     """The chosen cells of `size`×`size` pixels with a margin: (N, C, h·size, w·size) → (P, C, s, s).
 
-    s = size + 2·padding; what lies outside the picture is 0.
+    s = size + 2·padding; what lies outside the image is 0.
     """
     batch, row, column = where
     steps = torch.arange(size + 2 * padding, device=x.device)

@@ -1,4 +1,4 @@
-"""What networks do to pictures before and after their layers: normalise, pad, resize, check."""
+"""What networks do to images before and after their layers: normalise, pad, resize, check."""
 
 import torch
 from torch import Tensor
@@ -44,13 +44,13 @@ def _reflected(size: int, more: int, like: Tensor) -> Tensor:
 
 
 def short_side(size: tuple[int, int], side: int, stride: int = 1) -> tuple[int, int]:
-    """(h, w) of pictures (H, W) whose shorter side shall be `side`, both multiples of `stride`."""
+    """(h, w) of images (H, W) whose shorter side shall be `side`, both multiples of `stride`."""
     scale = side / min(size)
     return whole(size[0] * scale, stride), whole(size[1] * scale, stride)
 
 
 def at_most(size: tuple[int, int], longest: int, stride: int = 1) -> tuple[int, int]:
-    """(h, w) of pictures (H, W) whose longer side shall not exceed `longest`, both multiples of `stride`."""
+    """(h, w) of images (H, W) whose longer side shall not exceed `longest`, both multiples of `stride`."""
     scale = min(1.0, longest / max(size))
     return whole(size[0] * scale, stride), whole(size[1] * scale, stride)
 
@@ -58,9 +58,9 @@ def at_most(size: tuple[int, int], longest: int, stride: int = 1) -> tuple[int, 
 def check(src: Tensor, stride: int = 1, channels: int = 3, name: str = "src") -> None:
     """Raise ValueError unless src is (N, channels, H, W) with sides that are multiples of `stride`."""
     if src.ndim != 4 or src.shape[1] != channels:
-        raise ValueError(f"expected {name} (N, {channels}, H, W), got {tuple(src.shape)}; give pictures in a batch")
+        raise ValueError(f"expected {name} (N, {channels}, H, W), got {tuple(src.shape)}; give images in a batch")
     if src.shape[2] % stride or src.shape[3] % stride:
         raise ValueError(
             f"expected {name} (N, {channels}, H, W) with H and W multiples of {stride}, got {tuple(src.shape)}; "
-            "resize or pad the picture first"
+            "resize or pad the image first"
         )

@@ -94,7 +94,7 @@ def convert_video(
 ) -> Report:
     """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
 
-    backend: what `koutu.load` gives; hints: what it needs beside the pictures.
+    backend: what `koutu.load` gives; hints: what it needs beside the frames.
     progress: called with the number of frames written and the reader after each; observe: with every matte, in order.
     Raises InputError, OutputError or ModelError; what of a damaged file could not be read stands in the report.
     """
@@ -135,17 +135,17 @@ def convert_video(
 
 
 class Composer:
-    """Matte → the pictures of all outputs."""
+    """Matte → the frames of all outputs."""
 
     def __init__(self, outputs: Outputs, look: Look, background: Background, observe: Observe | None = None):
         self.outputs, self.look, self.background, self.observe = outputs.paths(), look, background, observe
         self.transparent = isinstance(background, Transparent)
         self.fresh_starts = self.low_frames = 0
         if self.transparent and "side_by_side" in self.outputs:
-            raise OutputError("expected a background to show side by side, got transparent; name a colour or a picture")
+            raise OutputError("expected a background to show side by side, got transparent; name a colour or a frame")
 
     def keeps_alpha(self, name: str) -> bool:
-        """Whether the output of that name is a cut-out rather than a picture."""
+        """Whether the output of that name is a cut-out rather than a frame."""
         return self.transparent and name == "composite"
 
     def __call__(self, matte: Matte) -> _Result:
@@ -170,7 +170,7 @@ class Composer:
 
 
 def own_colours(matte: Matte) -> Yuv420:
-    """The person's own colours: the network's if it gives them, else the picture's without the old background."""
+    """The person's own colours: the network's if it gives them, else the frame's without the old background."""
     picture = _yuv(matte.frame.picture)
     if matte.foreground is not None:
         return rgb_to_yuv(matte.foreground, picture.space, picture.depth)
@@ -193,6 +193,6 @@ def _open_writer(name: str, path: Path, reader: VideoReader, composer: Composer,
 
 
 def _yuv(picture: Picture | None) -> Yuv420:
-    """A picture that is known to be planar, said to the type checker."""
+    """A frame that is known to be planar, said to the type checker."""
     assert isinstance(picture, Yuv420)
     return picture

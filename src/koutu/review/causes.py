@@ -35,11 +35,11 @@ _GUIDED = Option(
     "--model mgmatting --weights WEIGHTS --mask auto", "finds the edge anew, at full size, around the default's matte"
 )
 _SMOOTH = Option("--smooth", "takes back jumps that last one frame, as many of these do; adds one frame of delay")
-_PLAIN = Option("--no-refine", "the picture's own noise and pattern are then not copied into alpha; edges get softer")
+_PLAIN = Option("--no-refine", "the frame's own noise and pattern are then not copied into alpha; edges get softer")
 _ONE_BY_ONE = Option("--model modnet --weights WEIGHTS", "looks at every frame alone, so that a cut cannot mislead it")
 
 WHY = {
-    "low light": "the picture is dark (median brightness {exposure:.0f} of 255): noise hides the edge",
+    "low light": "the frame is dark (median brightness {exposure:.0f} of 255): noise hides the edge",
     "backlight": "the light comes from behind: person {light:.0f}, surroundings {behind:.0f} of 255",
     "cut": "a shot begins here: the network has no memory yet of what it sees",
     "motion blur": "the person moves fast and is blurred: {sharp:.0%} of the usual sharpness",

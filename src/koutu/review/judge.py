@@ -46,7 +46,7 @@ LIMITS = {
     "holes": Limit(0.015, 0.06),
     "islands": Limit(0.003, 0.003),  # a loose part that can be seen is wrong however long it stays
     "unsure": Limit(0.12, 0.3),
-    "edge": Limit(0.03, math.inf),  # a plain picture has none to lie on
+    "edge": Limit(0.03, math.inf),  # a plain frame has none to lie on
 }
 ORDER = ("empty", "leak", "hole", "unsure", "flicker", "edge")  # an earlier sign explains a later one at the same time
 
@@ -55,7 +55,7 @@ ORDER = ("empty", "leak", "hole", "unsure", "flicker", "edge")  # an earlier sig
 class Spell:
     """Frames first … last show `sign`, `worst` most; severity: value over limit. also: other signs at that time.
 
-    by: what showed it, a measure, or "state" for a gain or loss of area that the picture does not explain.
+    by: what showed it, a measure, or "state" for a gain or loss of area that the frame does not explain.
     """
 
     sign: str
@@ -116,7 +116,7 @@ def _positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _off_the_edge(series: Series) -> Evidence:
-    """Alpha's edge off the picture's edges, where the picture is as bright as usual and so has its own."""
+    """Alpha's edge off the frame's edges, where the frame is as bright as usual and so has its own."""
     off, lit = _over(series, "edge"), series["exposure"] >= DARK
     for shot in shots(series):
         lit[shot] &= series["exposure"][shot] >= _FADED * np.median(series["exposure"][shot])
@@ -124,7 +124,7 @@ def _off_the_edge(series: Series) -> Evidence:
 
 
 def _unexplained(series: Series, disturbed: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """What the person has gained (> 0) or lost without the picture changing, as a share of its usual area.
+    """What the person has gained (> 0) or lost without the frame changing, as a share of its usual area.
 
     Changes add up within a shot; the state that is commonest within some seconds counts as right.
     """
@@ -206,7 +206,7 @@ def _flickering(spell: Spell, flicker: Evidence) -> Spell:
 
 
 def _named(spell: Spell, area: NDArray[np.float32]) -> Spell:
-    """An edge that is off the picture's lies outside of the person if the area is larger than usual, else inside."""
+    """An edge that is off the frame's lies outside of the person if the area is larger than usual, else inside."""
     if spell.sign != "edge":
         return spell
     return replace(spell, sign="leak" if area[spell.worst] >= np.median(area) else "hole")

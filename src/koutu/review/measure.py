@@ -14,7 +14,7 @@ from koutu.metrics import no_reference as nr
 from koutu.metrics.regions import Region, band
 from koutu.types import Alpha, Rgb
 
-SIDE = 320  # longer side of the pictures that are measured
+SIDE = 320  # longer side of the frames that are measured
 _FLOW_SIDE = 256
 _CHANGED = 0.5  # of alpha: more than hair and noise do
 _BLOB = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))  # thinner changes are an edge that trembles
@@ -25,19 +25,19 @@ _NEAR = 0.08  # of the longer side: how far what lies around the person reaches
 
 # name → what it is; ratios lie in 0 … 1, brightness in 0 … 255. docs/review.md tells more.
 MEASURES = {
-    "area": "share of the picture that is person",
-    "flicker": "change of alpha in the edge band that the picture does not explain",
-    "unsteady": "the same over the whole picture",
+    "area": "share of the frame that is person",
+    "flicker": "change of alpha in the edge band that the frame does not explain",
+    "unsteady": "the same over the whole frame",
     "unsure": "unsure alpha beyond the edge's width, as a share of the person",
     "holes": "enclosed holes, as a share of the person",
     "islands": "loose parts away from the border, as a share of the person",
-    "appeared": "share of the picture that turned into person without a change of the picture",
-    "vanished": "share of the picture that ceased to be person without a change of the picture",
-    "edge": "distance of alpha's edge from the picture's edges",
+    "appeared": "share of the frame that turned into person without a change of the frame",
+    "vanished": "share of the frame that ceased to be person without a change of the frame",
+    "edge": "distance of alpha's edge from the frame's edges",
     "halo": "old background that alpha takes for the person along its edge",
     "light": "median brightness of the person",
     "behind": "brightness of what lies around the person",
-    "exposure": "median brightness of the picture",
+    "exposure": "median brightness of the frame",
     "sharpness": "mean edge strength on the person",
     "motion": "speed of the person, sides of the picture a frame",
     "single": "share of alpha's jumps that last one frame and that --smooth would undo",
@@ -57,7 +57,7 @@ class _Past:
 class Observer:
     """Call with one small frame after the other; each call gives the measures of it by name, NaN where unknown.
 
-    scene: False for a cut-out, whose pictures are black or made up where alpha is 0, so that only alpha can be judged.
+    scene: False for a cut-out, whose frames are black or made up where alpha is 0, so that only alpha can be judged.
     """
 
     def __init__(self, *, scene: bool = True):
@@ -87,7 +87,7 @@ class Observer:
         return row
 
     def _moving(self, last: _Past, now: _Past) -> dict[str, float]:
-        """What changed along the motion of the picture."""
+        """What changed along the motion of the frame."""
         frames = (last.rgb, now.rgb)
         backward, forward = nr.flow(*frames, side=_FLOW_SIDE), nr.flow(*frames[::-1], side=_FLOW_SIDE)
         known = nr.consistent(backward, forward, *(frames if self.scene else ()))
@@ -108,7 +108,7 @@ class Observer:
     def _departed(
         self, alpha: NDArray[Any], backward: NDArray[Any], known: Region, elapsed: float
     ) -> tuple[float, float]:
-        """Areas in which alpha has now left what it used to be at that place of the picture; each is reported once.
+        """Areas in which alpha has now left what it used to be at that place of the frame; each is reported once.
 
         Compared with the last frame alone, an error that fades in would never show.
         """

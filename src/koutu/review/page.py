@@ -1,4 +1,4 @@
-"""The review as one HTML file that needs nothing else: no network, no script; pictures and curves are in it."""
+"""The review as one HTML file that needs nothing else: no network, no script; frames and curves are in it."""
 
 import base64
 import math
@@ -91,7 +91,7 @@ def _option(option: Option) -> str:
 
 def _pictures(still: Still | None) -> str:
     if still is None:
-        return '<p class="quiet">No picture of this moment was kept.</p>'
+        return '<p class="quiet">No frame of this moment was kept.</p>'
     shown = {"original": still.rgb, "alpha": still.alpha, "on green": on_green(still)}
     return f'<div class="pictures">{"".join(_figure(name, data, still.frame) for name, data in shown.items())}</div>'
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from koutu.review.measure import MEASURES
 from koutu.types import Alpha, Rgb
 
-EMPTY = 0.003  # share of the picture below which nobody is there
+EMPTY = 0.003  # share of the frame below which nobody is there
 _BUCKETS = 48  # of time; more frames make them longer, not more
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 85]
 
@@ -95,14 +95,14 @@ class Gallery:
 
 
 def encoded(picture: NDArray[Any]) -> bytes:
-    """A JPEG file of a picture in OpenCV's order of channels, or of one channel."""
+    """A JPEG file of a frame in OpenCV's order of channels, or of one channel."""
     done, data = cv2.imencode(".jpg", picture, _QUALITY)
     assert done
     return data.tobytes()
 
 
 def decoded(data: bytes, *, colour: bool) -> NDArray[Any]:
-    """The picture of a file that `encoded` made: RGB (h, w, 3) or (h, w)."""
+    """The frame of a file that `encoded` made: RGB (h, w, 3) or (h, w)."""
     flags = cv2.IMREAD_COLOR_RGB if colour else cv2.IMREAD_GRAYSCALE
     return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), flags))
 

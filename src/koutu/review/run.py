@@ -28,17 +28,17 @@ _SEES = {
     ("empty", "area"): "nobody is found",
     ("leak", "islands"): "a loose part beside the person is taken for it, {value:.1%} of the person's area",
     ("leak", "state"): "background is taken for the person, {value:.1%} of the person's area",
-    ("leak", "edge"): "alpha's edge leaves the picture's edges, its area is larger than usual",
+    ("leak", "edge"): "alpha's edge leaves the frame's edges, its area is larger than usual",
     ("hole", "holes"): "a part inside the person is missing, {value:.1%} of its area",
     ("hole", "state"): "a part of the person is missing, {value:.1%} of its area",
-    ("hole", "edge"): "alpha's edge leaves the picture's edges, its area is smaller than usual",
+    ("hole", "edge"): "alpha's edge leaves the frame's edges, its area is smaller than usual",
     ("flicker", "flicker"): "the edge flickers, by {value:.2f} of alpha in a frame",
     ("unsure", "unsure"): "alpha is unsure over a wide part, {value:.0%} of the person's area",
 }
 
 
 class Reviewer:
-    """Call it with every Matte of a video in order, then `finish()`: it keeps small pictures and a few numbers only.
+    """Call it with every Matte of a video in order, then `finish()`: it keeps small frames and a few numbers only.
 
     source, alpha: what the report calls the video and where its alpha is from. scene: False if frames are a cut-out's,
     without what was behind the person.

@@ -21,7 +21,7 @@ from koutu.nn.mobilenetv3_unet import STEM, Block, Conv, InvertedResidual, Mobil
 from koutu.sizes import near_area
 from koutu.types import InputError
 
-ASPECT = (720, 1280)  # pictures that latency is given for
+ASPECT = (720, 1280)  # images that latency is given for
 RUNS, WARM = 25, 5
 
 Clock = Callable[[nn.Module, Sequence[Tensor]], float]  # a module and its inputs → milliseconds
@@ -84,7 +84,7 @@ class Table:
 
 
 class _Frame(nn.Module):
-    """What every network does to a picture before and after its branches."""
+    """What every network does to an image before and after its branches."""
 
     def __init__(self, side: int):
         super().__init__()
@@ -168,7 +168,7 @@ def _block(inp: int, block: Block, side: int, views: int) -> Part:
 
 
 def whole_network(space: Space, choice: Choice) -> tuple[nn.Module, list[Tensor]]:
-    """A network of that shape, and a blank picture and memory."""
+    """A network of that shape, and a blank image and memory."""
     h, w = near_area(ASPECT, choice.pixels, TMODNet.stride)
     return TMODNet(space.config(choice)), [torch.rand(1, 3, h, w), torch.rand(1, 1, h, w)]
 

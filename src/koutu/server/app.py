@@ -14,7 +14,7 @@ from koutu.server.jobs import Jobs
 from koutu.server.service import Service
 from koutu.server.settings import ServerSettings
 
-ABOUT = "Cuts people out of pictures and video and puts another background behind them. docs/serve.md says more."
+ABOUT = "Cuts people out of images and video and puts another background behind them. docs/serve.md says more."
 
 
 def make_app(settings: ServerSettings | None = None) -> FastAPI:

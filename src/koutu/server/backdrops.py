@@ -34,7 +34,7 @@ class Backdrops:
         self._lock = threading.Lock()
 
     def keep(self, rgb: Rgb) -> str:
-        """Its name. Larger pictures are scaled down to 1920 pixels; raises Refused (429) when too many are held."""
+        """Its name. Larger images are scaled down to 1920 pixels; raises Refused (429) when too many are held."""
         scale = MAX_SIDE / max(rgb.shape[:2])
         if scale < 1:
             size = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
@@ -57,7 +57,7 @@ class Backdrops:
         return make_background(plain_word(word))
 
     def sent(self, name: str) -> Rgb:
-        """The picture that was sent under this name; raises InputError."""
+        """The image that was sent under this name; raises InputError."""
         with self._lock:
             self._forget()
             if name not in self._held:

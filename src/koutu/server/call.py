@@ -93,7 +93,7 @@ class Call:
     def _on_track(self, track: MediaStreamTrack) -> None:
         senders = [sender for sender in self._peer.getSenders() if sender.track is not None]
         if track.kind != "video" or senders:
-            return  # sound and second pictures are not wanted
+            return  # sound and second images are not wanted
         composite = Composited(track, self.viewer, self._say)
         self._peer.addTrack(composite)
         self._tasks.append(asyncio.create_task(composite.listen()))
@@ -173,7 +173,7 @@ class Composited(MediaStreamTrack):
     def _composite(self, frame: av.VideoFrame) -> av.VideoFrame:
         most = self._viewer.service.limits.live_megapixels
         if frame.width * frame.height > most * 1_100_000:
-            raise InputError(f"expected live pictures of at most {most} megapixels, got {frame.width}×{frame.height}")
+            raise InputError(f"expected live frames of at most {most} megapixels, got {frame.width}×{frame.height}")
         picture = self._viewer.composite(frame_to_yuv(frame, VIDEO, 8, (frame.height, frame.width)))
         assert isinstance(picture, Yuv420)
         return yuv_to_frame(picture, picture.size)

@@ -13,7 +13,7 @@ HELP = {
     "koutu_request_seconds": ("histogram", "From a request's first byte to its answer's last."),
     "koutu_refused_total": ("counter", "Requests refused, by the code that the client got."),
     "koutu_pictures_total": ("counter", "Pictures cut out."),
-    "koutu_picture_seconds": ("histogram", "Work on one picture, without waiting."),
+    "koutu_picture_seconds": ("histogram", "Work on one image, without waiting."),
     "koutu_frames_total": ("counter", "Live frames composited, by the way they came."),
     "koutu_frames_dropped_total": ("counter", "Live frames left out because a newer one was there."),
     "koutu_frame_seconds": ("histogram", "From a live frame's arrival to its result, waiting included."),

@@ -14,7 +14,7 @@ from koutu.types import Alpha, Frame, InputError, Rgb
 
 SEEN = 8  # of 255: fainter alpha is not counted as part of the person
 SURE = 128
-LEAST = 2e-4  # of the picture's pixels that must be sure for it to show anybody
+LEAST = 2e-4  # of the image's pixels that must be sure for it to show anybody
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right
 
@@ -39,12 +39,12 @@ class Cut:
 
     @property
     def shows_somebody(self) -> bool:
-        """Whether enough of the picture is surely a person."""
+        """Whether enough of the image is surely a person."""
         return cv2.countNonZero(cv2.inRange(self.alpha, SURE, 255)) > LEAST * self.alpha.size
 
 
 def cut_out(rgb: Rgb, backend: Backend, roi: Box | None = None) -> Cut:
-    """The person in the picture, or in the part of it that `roi` names; all else is background."""
+    """The person in the image, or in the part of it that `roi` names; all else is background."""
     part = rgb if roi is None else np.ascontiguousarray(rgb[roi[0] : roi[2], roi[1] : roi[3]])
     matte = Matter(backend)(part)
     fgr, alpha = compose(part, matte.alpha, "transparent", fgr=matte.foreground)
@@ -55,7 +55,7 @@ def cut_out(rgb: Rgb, backend: Backend, roi: Box | None = None) -> Cut:
 
 
 def pasted(cut: Cut, size: tuple[int, int], corner: tuple[int, int]) -> Cut:
-    """On an empty picture of `size` (H, W), its upper left at `corner` (top, left); what lies outside is lost."""
+    """On an empty image of `size` (H, W), its upper left at `corner` (top, left); what lies outside is lost."""
     fgr, alpha = np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8)
     (top, left), (height, width) = corner, cut.size
     rows = slice(max(0, top), min(size[0], top + height))

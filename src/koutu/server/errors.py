@@ -74,7 +74,7 @@ def not_found(detail: str) -> Refused:
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": Problems, "description": text}
     for status, text in {
-        400: "The request or its picture cannot be used",
+        400: "The request or its image cannot be used",
         401: "A token is missing or wrong",
         403: "Another site's page, an unknown host name, or an address that is not fetched",
         408: "The body did not arrive in time",

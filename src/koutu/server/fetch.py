@@ -1,4 +1,4 @@
-"""A picture from a URL that a stranger gave: only public addresses, checked before each connection, and no others."""
+"""An image from a URL that a stranger gave: only public addresses, checked before each connection, and no others."""
 
 import asyncio
 import ipaddress
@@ -40,7 +40,7 @@ def is_public(address: str) -> bool:
 
 @dataclass(frozen=True)
 class Fetcher:
-    """How pictures are fetched. allowed: which addresses may be connected to; every one of a name's must be."""
+    """How images are fetched. allowed: which addresses may be connected to; every one of a name's must be."""
 
     seconds: float
     megabytes: int
@@ -55,7 +55,7 @@ class Fetcher:
         except (asyncio.TimeoutError, TimeoutError):
             raise _failed(f"expected the URL's server to answer within {self.seconds:g} s, it did not") from None
         except (OSError, ssl.SSLError, h11.ProtocolError) as error:
-            raise _failed(f"expected a picture from the URL, its server could not be used ({_brief(error)})") from error
+            raise _failed(f"expected an image from the URL, its server could not be used ({_brief(error)})") from error
 
     async def _follow(self, url: str) -> bytes:
         for _ in range(REDIRECTS + 1):
@@ -65,7 +65,7 @@ class Fetcher:
             if isinstance(answer, bytes):
                 return answer
             url = urljoin(url, answer)
-        raise _failed(f"expected at most {REDIRECTS} redirections, got more; give the picture's own URL")
+        raise _failed(f"expected at most {REDIRECTS} redirections, got more; give the image's own URL")
 
     async def _address(self, host: str, port: int) -> str:
         """The address to connect to: that which was checked, so that a name cannot change its mind."""
@@ -78,7 +78,7 @@ class Fetcher:
         if port not in self.ports or not all(self.allowed(address) for address in addresses):
             raise Refused(
                 403, "address_not_allowed", "Address not allowed",
-                "expected a URL in the public Internet on a usual port, got another; send the picture itself",
+                "expected a URL in the public Internet on a usual port, got another; send the image itself",
             )  # fmt: skip
         return addresses[0]
 
@@ -109,7 +109,7 @@ class Fetcher:
                 if event.status_code in (301, 302, 303, 307, 308) and headers.get("location"):
                     return headers["location"]
                 if event.status_code != 200 or headers.get("content-encoding", "identity") != "identity":
-                    raise _failed(f"expected a picture from the URL, its server answered {event.status_code}")
+                    raise _failed(f"expected an image from the URL, its server answered {event.status_code}")
                 declared = headers.get("content-length", "")
                 if declared.isdecimal() and int(declared) > most:
                     raise _over(self.megabytes)
@@ -124,7 +124,7 @@ class Fetcher:
 def parse(url: str) -> tuple[str, str, int, str]:
     """Scheme, host, port and target of a URL that may be fetched at all; raises Refused (400)."""
     wrong = invalid(
-        "expected an http or https URL without user name, got another; send the picture itself", "invalid_url"
+        "expected an http or https URL without user name, got another; send the image itself", "invalid_url"
     )
     if len(url) > MAX_URL or not url.isascii() or any(ord(sign) <= 32 or ord(sign) == 127 for sign in url):
         raise wrong
@@ -145,7 +145,7 @@ def _failed(detail: str) -> Refused:
 
 
 def _over(megabytes: int) -> Refused:
-    return too_large(f"expected a picture of at most {megabytes} MB at the URL, got more; send a smaller one")
+    return too_large(f"expected an image of at most {megabytes} MB at the URL, got more; send a smaller one")
 
 
 def _brief(error: Exception) -> str:

@@ -78,7 +78,7 @@ def sized(rgb: Rgb, name: str) -> Rgb:
 
 
 def parse_roi(text: str, size: tuple[int, int]) -> Box | None:
-    """ "x1 y1 x2 y2", each "12px" or "10%", as a box in a picture of `size` (H, W); raises InputError."""
+    """ "x1 y1 x2 y2", each "12px" or "10%", as a box in an image of `size` (H, W); raises InputError."""
     if not text:
         return None
     lengths = [_length(word, "roi") for word in text.split()]

@@ -18,7 +18,7 @@ def routes(service: Service) -> APIRouter:
 
     @router.get("/readyz")
     def ready() -> PlainTextResponse:
-        """200 when the networks are loaded and a picture would be taken; 503 otherwise."""
+        """200 when the networks are loaded and an image would be taken; 503 otherwise."""
         if not service.ready or service.pictures.taken >= service.pictures.count:
             raise Refused(503, "not_ready", "Not ready", "expected a free place, all are taken; come again later")
         return PlainTextResponse("ready\n")

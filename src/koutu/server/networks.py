@@ -1,4 +1,4 @@
-"""The networks a server runs, loaded once and shared: each viewer and each picture has a memory of its own."""
+"""The networks a server runs, loaded once and shared: each viewer and each image has a memory of its own."""
 
 import hashlib
 import threading
@@ -30,7 +30,7 @@ class Served:
 
 
 class Networks:
-    """Backends by name; those for stills look at every picture whole, those for streams may use the gate."""
+    """Backends by name; those for stills look at every image whole, those for streams may use the gate."""
 
     def __init__(self, settings: ServerSettings):
         self._settings = settings
@@ -45,7 +45,7 @@ class Networks:
         return network.name if network.name in MODELS else str(network.path.resolve())
 
     def still(self, name: str = "") -> Backend:
-        """The network for single pictures; "" is the default one."""
+        """The network for single images; "" is the default one."""
         return self._backend(name or self.default, stream=False)
 
     def warm_up(self) -> None:

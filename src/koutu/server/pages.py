@@ -171,7 +171,7 @@ def open_routes(service: Service) -> APIRouter:
         try:
             async with received(request, service) as sent:
                 if set(sent.files) != {"file"}:
-                    raise invalid("expected a picture as file or as the body, got none or another")
+                    raise invalid("expected an image as file or as the body, got none or another")
                 data = await bytes_of(sent.files["file"])
             rgb = await service.picture(lambda: decoded(data, service), request)
             return {"name": service.backdrops.keep(rgb), "minutes": service.limits.keep_minutes}

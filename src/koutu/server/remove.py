@@ -1,4 +1,4 @@
-"""/api/remove: a picture in, the person out; the names of the fields are rembg's, and longer ones."""
+"""/api/remove: an image in, the person out; the names of the fields are rembg's, and longer ones."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
@@ -25,7 +25,7 @@ class RemoveOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field("", description="Of the picture, instead of file; http or https, in the public Internet.")
+    url: str = Field("", description="Of the image, instead of file; http or https, in the public Internet.")
     model: Word = Field("", description="koutu or koutu-small.")
     format: Literal["png", "jpg", "webp", "zip", "alpha"] = Field(
         "png", description="alpha: the matte in grey, as PNG."
@@ -57,7 +57,7 @@ def routes(service: Service) -> APIRouter:
 
     @router.get("/api/remove", response_class=Response, responses=PICTURES | RESPONSES)
     async def remove_url(request: Request, options: Annotated[RemoveOptions, Query()]) -> Response:
-        """Cut the person out of the picture at `url`."""
+        """Cut the person out of the image at `url`."""
         with_place = service.pictures.take()
         return await answered(with_place, lambda: _remove(request, options, None))
 
@@ -75,7 +75,7 @@ def routes(service: Service) -> APIRouter:
         async def work() -> Response:
             async with received(request, service) as sent:
                 if unknown := set(sent.files) - {"file"}:
-                    raise invalid(f"expected the picture as file, got {sorted(unknown)[0][:40]!r}; rename it")
+                    raise invalid(f"expected the image as file, got {sorted(unknown)[0][:40]!r}; rename it")
                 whole = checked(RemoveOptions, {**options.model_dump(exclude_unset=True), **sent.fields})
                 data = await bytes_of(sent.files["file"]) if "file" in sent.files else None
             return await _remove(request, whole, data)
@@ -86,7 +86,7 @@ def routes(service: Service) -> APIRouter:
         require_network(service, options.model)
         if (data is None) == (not options.url):
             raise invalid(
-                "expected a picture, as file, as the body or at a url, got none or two; give one", "missing_source"
+                "expected an image, as file, as the body or at a url, got none or two; give one", "missing_source"
             )
         if data is None:
             data = await service.fetch(options.url)

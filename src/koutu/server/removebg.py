@@ -26,7 +26,7 @@ class Order(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    image_file_b64: str = Field("", description="The picture in base64.")
+    image_file_b64: str = Field("", description="The image in base64.")
     image_url: str = Field("", description="Where it lies; http or https, in the public Internet.")
     size: Literal["auto", "preview", "small", "regular", "medium", "hd", "full", "4k", "50MP"] = "auto"
     type: Literal["auto", "person"] = Field("auto", description="Only people are cut out.")
@@ -61,7 +61,7 @@ def routes(service: Service) -> APIRouter:
         "/api/removebg", response_class=Response, responses=PICTURES | RESPONSES, openapi_extra={"requestBody": _BODY}
     )
     async def removebg(request: Request) -> Response:
-        """Cut the person out of a picture as remove.bg does, by a form or by JSON. X-Api-Key is the server's token."""
+        """Cut the person out of an image as remove.bg does, by a form or by JSON. X-Api-Key is the server's token."""
         leave = service.pictures.take()
 
         async def work() -> Response:
@@ -96,7 +96,7 @@ async def _bytes(file: IO[bytes] | None, text: str) -> bytes:
 
 
 async def _behind(service: Service, order: Order, sent: Sent) -> bytes | None:
-    """The background's picture, if there is one."""
+    """The background's image, if there is one."""
     file = sent.files.get("bg_image_file")
     if sum(map(bool, [order.bg_color, order.bg_image_url, file is not None])) > 1:
         raise invalid("expected at most one of bg_color, bg_image_url and bg_image_file, got several")
@@ -121,7 +121,7 @@ def _result(service: Service, order: Order, data: bytes, behind: bytes | None, k
     if not cut.shows_somebody:
         raise Refused(
             400, "unknown_foreground", "Could not identify foreground in image",
-            "expected a picture of people, found nobody; only people are cut out",
+            "expected an image of people, found nobody; only people are cut out",
         )  # fmt: skip
     cut = _framed(service, framing, cut)
     if order.channels == "alpha":

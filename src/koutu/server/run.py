@@ -12,7 +12,7 @@ from koutu.server.app import make_app
 from koutu.server.settings import ServerSettings, is_loopback
 from koutu.types import InputError
 
-FRAME_BYTES = 4 * 2**20  # of a live picture
+FRAME_BYTES = 4 * 2**20  # of a live frame
 SHUTDOWN_SECONDS = 10
 LATE_SECONDS = 1.0  # of a timer, that tell of a busy event loop
 
@@ -20,7 +20,7 @@ LATE_SECONDS = 1.0  # of a timer, that tell of a busy event loop
 def run(settings: ServerSettings) -> None:
     """Serve until interrupted. Raises InputError for what must not or cannot be listened on."""
     require_safe(settings)
-    cv2.setNumThreads(settings.threads)  # as the engine: work is spread over pictures
+    cv2.setNumThreads(settings.threads)  # as the engine: work is spread over images
     config = make_config(settings)
     server = uvicorn.Server(config)
     config.app.state.service.is_leaving = lambda: server.should_exit  # type: ignore[union-attr]

@@ -27,7 +27,7 @@ class Service:
         self.networks = Networks(settings)
         self.workers = settings.workers or cores()
         self._still = ThreadPoolExecutor(self.workers, thread_name_prefix="koutu-picture")
-        # Threads of their own: a queue of pictures must not stop live frames.
+        # Threads of their own: a queue of images must not stop live frames.
         self._live = ThreadPoolExecutor(self.workers, thread_name_prefix="koutu-live")
         self._turns = asyncio.Semaphore(self.workers)
         self.fetch = Fetcher(self.limits.fetch_seconds, self.limits.upload_mb)
@@ -47,7 +47,7 @@ class Service:
         return self.settings.limits
 
     async def picture(self, work: Callable[[], T], request: Request) -> T:
-        """Run work on a picture in a thread, and time it; not if its client left while it waited (ClientGone)."""
+        """Run work on an image in a thread, and time it; not if its client left while it waited (ClientGone)."""
 
         def timed() -> T:
             began = perf_counter()

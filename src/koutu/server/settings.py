@@ -14,10 +14,10 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 class Limits:
     """How much one client, and all together, may ask for, in whole numbers."""
 
-    upload_mb: int = 32  # of a picture
-    megapixels: int = 40  # of a picture, as its header says before it is decoded
-    requests: int = 64  # pictures that arrive, wait, are worked on or leave at one time
-    fetch_seconds: int = 15  # to get a picture from a URL
+    upload_mb: int = 32  # of an image
+    megapixels: int = 40  # of an image, as its header says before it is decoded
+    requests: int = 64  # images that arrive, wait, are worked on or leave at one time
+    fetch_seconds: int = 15  # to get an image from a URL
     video_mb: int = 512
     video_seconds: int = 600
     result_mb: int = 4096  # of a video
@@ -38,7 +38,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """How `koutu serve` was called. workers: pictures and live frames worked on at one time; 0: one a core."""
+    """How `koutu serve` was called. workers: images and live frames worked on at one time; 0: one a core."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -50,7 +50,7 @@ class ServerSettings:
     allow_origins: tuple[str, ...] = ()  # further sites whose pages may call it, "https://example.org"
     jobs_folder: Path | None = None  # where finished videos outlive a restart; None: a temporary folder
     workers: int = 0
-    threads: int = 1  # of each; one picture a core is more pictures than each on all cores
+    threads: int = 1  # of each; one image a core is more images than each on all cores
     cert: Path | None = None
     key: Path | None = None
     ice_servers: tuple[str, ...] = ()  # stun: and turn: addresses for WebRTC beyond the local network

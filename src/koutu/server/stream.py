@@ -61,7 +61,7 @@ class Talk:
         """Until the client leaves (WebSocketDisconnect), stalls (TimeoutError) or breaks the rules."""
         first = await asyncio.wait_for(self._receive(), GREETING_SECONDS)
         if not isinstance(first, str):
-            raise InputError("expected options as a first message, got a picture; send a JSON object first")
+            raise InputError("expected options as a first message, got an image; send a JSON object first")
         options = parse_json(first)
         require_token(self.service.settings.token, options.get("token") if isinstance(options, dict) else None)
         leave = self.service.viewers.take()
@@ -127,7 +127,7 @@ class Talk:
                 raise WebSocketDisconnect from error
 
     def _answer(self, message: bytes) -> bytes:
-        """In a worker thread: one picture to its result, under the same number."""
+        """In a worker thread: one image to its result, under the same number."""
         rgb = read_jpeg(message[ID:], self.service.limits.live_megapixels)
         return message[:ID] + write_jpeg(to_rgb(self.viewer.composite(rgb)))
 
@@ -142,7 +142,7 @@ def read_jpeg(data: bytes, megapixels: int) -> Any:
             f"expected {ID} bytes of number and a JPEG, got {len(data)} bytes of something else"
         ) from error
     if width * height > megapixels * 1_100_000:  # 1920×1088 is called 2 megapixels
-        raise InputError(f"expected a live picture of at most {megapixels} megapixels, got {width}×{height}")
+        raise InputError(f"expected a live frame of at most {megapixels} megapixels, got {width}×{height}")
     bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if bgr is None:
         raise InputError(f"expected a whole JPEG, got a damaged one of {len(data)} bytes")
@@ -150,7 +150,7 @@ def read_jpeg(data: bytes, megapixels: int) -> Any:
 
 
 def write_jpeg(rgb: Any) -> bytes:
-    """The picture as JPEG, for the eye and not for keeping."""
+    """The image as JPEG, for the eye and not for keeping."""
     done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     assert done
     return data.tobytes()

@@ -1,4 +1,4 @@
-"""What a request brings: its fields and its pictures, by form, JSON or raw body, measured before they are decoded."""
+"""What a request brings: its fields and its images, by form, JSON or raw body, measured before they are decoded."""
 
 import asyncio
 import base64
@@ -93,12 +93,12 @@ def _texts(body: bytes) -> dict[str, str]:
 
 
 def from_base64(text: str) -> bytes:
-    """The bytes of a picture in base64, with or without "data:…,"; raises Refused (400)."""
+    """The bytes of an image in base64, with or without "data:…,"; raises Refused (400)."""
     text = text.partition(",")[2] if text.startswith("data:") else text
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise invalid("expected a picture in base64, got something else", "invalid_base64") from None
+        raise invalid("expected an image in base64, got something else", "invalid_base64") from None
 
 
 async def bytes_of(file: IO[bytes]) -> bytes:
@@ -112,15 +112,15 @@ async def bytes_of(file: IO[bytes]) -> bytes:
 
 
 def decoded(data: bytes, service: Service) -> Rgb:
-    """The picture (H, W, 3), upright; its header alone tells if it is too large. Raises Refused and InputError."""
+    """The image (H, W, 3), upright; its header alone tells if it is too large. Raises Refused and InputError."""
     limits = service.limits
     if len(data) > limits.upload_mb * 1_000_000:
-        raise too_large(f"expected a picture of at most {limits.upload_mb} MB, got {len(data) / 1e6:.1f}; shrink it")
+        raise too_large(f"expected an image of at most {limits.upload_mb} MB, got {len(data) / 1e6:.1f}; shrink it")
     if not data:
-        raise InputError("expected a picture, got an empty file; choose another")
+        raise InputError("expected an image, got an empty file; choose another")
     height, width = image_size(data)
     if height * width > limits.megapixels * 1_000_000:
         raise too_large(
-            f"expected a picture of at most {limits.megapixels} megapixels, got {width}×{height}; shrink it"
+            f"expected an image of at most {limits.megapixels} megapixels, got {width}×{height}; shrink it"
         )
     return read_image(data)

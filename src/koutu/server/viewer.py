@@ -77,7 +77,7 @@ class Viewer:
         self.view = view
 
     def composite(self, picture: Picture) -> Picture:
-        """The person of the picture before the background, or the matte in grey; in the picture's kind."""
+        """The person of the image before the background, or the matte in grey; in the image's kind."""
         view, backdrop = self.view, self.backdrop
         if view.model != self._running.model:
             self._matter = self.service.networks.matter(view.model)

@@ -1,4 +1,4 @@
-"""Live matting over WebRTC: an offer is answered, and the camera's picture comes back composited."""
+"""Live matting over WebRTC: an offer is answered, and the camera's image comes back composited."""
 
 import ipaddress
 from typing import Any, Literal

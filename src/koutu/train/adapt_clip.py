@@ -46,7 +46,7 @@ class Sampled:
     lost: str
 
 
-Sizing = Callable[[tuple[int, int]], tuple[int, int]]  # (H, W) of a picture → (h, w) that the network is shown
+Sizing = Callable[[tuple[int, int]], tuple[int, int]]  # (H, W) of an image → (h, w) that the network is shown
 Watch = Callable[[int, int, str], None]  # done, of how many, what is going on
 
 
@@ -83,7 +83,7 @@ def sample(clip: Path, sizing: Sizing, *, frames: int, watch: Watch = lambda *_:
 
 
 def run_of(pictures: list[Rgb], first: int = 0) -> Excerpt:
-    """A run of RGB pictures (h, w, 3) uint8 with the motion between them."""
+    """A run of RGB images (h, w, 3) uint8 with the motion between them."""
     flows, trusted = [], []
     for previous, current in pairwise(pictures):
         backward = flow(previous, current)

@@ -21,20 +21,20 @@ MARGIN = 0.05  # mean relative fall of the four that has to be reached
 TOLERANCE = 0.05  # relative rise of any one that is put up with
 AREA = 0.15  # relative change of the person's area that is put up with: vanishing would make all else perfect
 KEPT = 0.01  # mean |Δα| on other content that is put up with, in the run where it is largest
-EMPTY = 0.003  # share of the picture below which nobody is there
+EMPTY = 0.003  # share of the image below which nobody is there
 
 MEASURES = {
-    "flicker": "change of alpha along the motion, whole picture",
+    "flicker": "change of alpha along the motion, whole image",
     "band flicker": "the same in the edge band",
     "unsure": "share of pixels with 0.05 < alpha < 0.95",
     "torn": "holes in the person and loose parts, as a share of the person",
     "disagreement": "mean |matte − semantic head| at 1/16",
-    "edge": "distance of alpha's edge from the picture's edges",
-    "area": "share of the picture that is person",
+    "edge": "distance of alpha's edge from the image's edges",
+    "area": "share of the image that is person",
 }
 # Ought to fall. Disagreement is not among them: it falls in any case, being learnt, and mostly in a head nobody uses.
 WANTED = ("flicker", "band flicker", "unsure", "torn")
-GUARDED = (*WANTED, "disagreement", "edge")  # must not rise; "edge" alone is measured against the picture
+GUARDED = (*WANTED, "disagreement", "edge")  # must not rise; "edge" alone is measured against the image
 # What is below is as good as 0 and does not count; changes of it are relative to this, lest noise should decide.
 _FLOOR = dict.fromkeys(MEASURES, 5e-3) | {"flicker": 5e-4, "torn": 0.03, "disagreement": 2e-3, "area": EMPTY}
 

@@ -1,7 +1,7 @@
 """Real clips without truth, each with a photograph of its place without anybody, read before a training starts.
 
 Background Matting's second stage (Sengupta et al., CVPR 2020) learns from these: frames, the photograph, and a rough
-mask from any network that needs pictures only.
+mask from any network that needs images only.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ def _of_folder(folder: Path) -> list[tuple[Path, Path]]:
     if lonely or not clips or len(set(names)) < len(names):
         came = f"only one of the two for {', '.join(lonely)}" if lonely else f"{len(clips)} clips, {len(plates)} plates"
         raise InputError(
-            f"{folder}: expected clips NAME.mp4, or NAME/ of pictures, each beside NAME{_SUFFIX}.png, got {came}; "
+            f"{folder}: expected clips NAME.mp4, or NAME/ of images, each beside NAME{_SUFFIX}.png, got {came}; "
             "name them so"
         )
     return [(clip, plates[name]) for clip, name in zip(clips, names, strict=True)]
@@ -83,7 +83,7 @@ def _of_folder(folder: Path) -> list[tuple[Path, Path]]:
 def _entries(pairs: Sequence[tuple[Path, Path]], given: Footage) -> Iterator[tuple[Entry, NDArray[Any]]]:
     backend = load_named(given.segmentation or DEFAULT, threads=1)
     if backend.needs:
-        raise InputError(f"expected a segmentation that needs pictures only, got {backend.name}; name another network")
+        raise InputError(f"expected a segmentation that needs images only, got {backend.name}; name another network")
     matter = Matter(backend)
     for number, (clip, path) in enumerate(pairs):
         frames = _frames(clip, given)
@@ -109,9 +109,9 @@ def _frames(clip: Path, given: Footage) -> list[Rgb]:
     else:
         frames = _of_video(clip, given)
     if not frames:
-        raise InputError(f"{clip}: expected pictures in the folder, found none; check the path")
+        raise InputError(f"{clip}: expected images in the folder, found none; check the path")
     if len({rgb.shape for rgb in frames}) > 1:
-        raise InputError(f"{clip}: expected pictures of one size, got several; make a folder of each")
+        raise InputError(f"{clip}: expected images of one size, got several; make a folder of each")
     return frames
 
 
@@ -159,7 +159,7 @@ def _require_use(clip: Path, path: Path, plate: Rgb, shown: list[tuple[Rgb, NDAr
     away = float(np.median([_difference(plate, *shown[i], given) for i in _spread(len(shown), _CHECKED)]))
     if away > _UNLIKE:
         raise InputError(
-            f"{path}: expected the place of {clip.name} without anybody, got a picture that differs by {away:.0f} of "
+            f"{path}: expected the place of {clip.name} without anybody, got an image that differs by {away:.0f} of "
             "255 outside the person; take it from the same place under the same light"
         )
 

@@ -19,7 +19,7 @@ OPTIMISERS = ("adamw", "adam", "sgd")
 class Footage:
     """Real clips without truth, each with a photograph of its place without anybody.
 
-    clips: videos or folders of pictures; plates: a photograph each, in the same order. folder: instead of both, one
+    clips: videos or folders of images; plates: a photograph each, in the same order. folder: instead of both, one
     that has NAME.mp4, or NAME/, beside NAME_plate.png. segmentation: "NAME" or "NAME=FILE" of what `koutu` runs without
     hints, for rough masks; "" for the default network. frames: of each clip, spread evenly; side: the shorter one of
     frames, at most; align: bring the photograph into line with every frame.
@@ -94,7 +94,7 @@ class Recipe:
     Lightning's ("32-true", "bf16-mixed", "16-mixed"). channels_last: weights lie in memory as batches do, which takes
     a quarter off a backward pass on a CPU. save_minutes: between checkpoints, each with a validation.
     max_hours: then the run stops, to be resumed. exclude: groups of people, "SET/NAME", that no run may see: broken
-    ones, or those that are among test pictures.
+    ones, or those that are among test images.
     """
 
     network: str

@@ -20,7 +20,7 @@ GRID = 6  # clips shown
 class Validation:
     """Call it with weights and a network of their kind: MAD × 1000 of first and last frames, dtSSD × 100.
 
-    shown: a grid (H, W, 3) uint8 of the last call's first clips: picture, truth, prediction, of first and last frame.
+    shown: a grid (H, W, 3) uint8 of the last call's first clips: image, truth, prediction, of first and last frame.
     """
 
     def __init__(self, people: Pack, backgrounds: Pack, held_out: Sequence[int], recipe: Recipe):

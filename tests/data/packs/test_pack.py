@@ -54,7 +54,7 @@ def test_mattes_masks_and_cut_outs_are_packed_each_in_its_way(tmp_path):
     save(tmp_path / "made/fgr/a.png", RGB)
     save(tmp_path / "made/pha/a.png", SOFT)
     done = run(*(tmp_path / name for name in ("soft", "hard", "cut", "made")), "-o", tmp_path / "people.bin")
-    assert done.exit_code == 0 and "made: 1 pictures in 1 groups (photomatte, all)" in done.output
+    assert done.exit_code == 0 and "made: 1 images in 1 groups (photomatte, all)" in done.output
     packed = by_name(tmp_path / "people")
     for name, alone, soft in (("soft", 0, 1), ("hard", 0, 0), ("cut", 1, 1), ("made", 1, 1)):
         entry, rgba = packed[f"{name}/a"]
@@ -140,7 +140,7 @@ def test_backgrounds_are_pictures_at_any_depth_and_frames_of_videos(tmp_path):
         "deep/r", "same.jpg", "same.png", "street/00001", "street/00004", "street/00007",
     ]  # fmt: skip
     assert packed["b/street/00004"][0].group == "b/street" and (packed["b/deep/r"][1] == RGB).all()
-    with pytest.raises(InputError, match="expected pictures or videos"):
+    with pytest.raises(InputError, match="expected images or videos"):
         run("--backgrounds", tmp_path / "none", "-o", tmp_path / "out")
 
 
@@ -181,7 +181,7 @@ def test_pictures_without_truth_are_refused_and_nothing_is_left(tmp_path):
     (tmp_path / "y").mkdir()
     make_clip(tmp_path / "y/talk.mp4", frames=2)
     for name in ("x", "y"):
-        with pytest.raises(InputError, match="got pictures alone; make mattes with koutu data matte"):
+        with pytest.raises(InputError, match="got images alone; make mattes with koutu data matte"):
             run(tmp_path / name, "-o", tmp_path / "packs/out")
     portraits(tmp_path / "z", "a")
     (tmp_path / "z/photos/a.png").write_bytes(b"no picture")

@@ -80,7 +80,7 @@ def test_the_command_tells_writes_and_leaves_with_three(tmp_path):
     done = run(root, "--sheet", sheet, "--json", report)
     assert done.exit_code == 3
     assert "aim-500" in done.output and "original/b.jpg" in done.output and "empty file" in done.output
-    assert "1 pictures read: min 32×24" in done.output
+    assert "1 images read: min 32×24" in done.output
     told = json.loads(report.read_text())
     assert [item["name"] for item in told["sets"][0]["broken"]] == ["c", "original/b.jpg"]
     assert told["sets"][0]["layout"] == "aim-500" and told["duplicates"] == []

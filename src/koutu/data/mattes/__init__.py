@@ -1,1 +1,1 @@
-"""Masks and pictures into soft mattes good enough to learn from."""
+"""Masks and images into soft mattes good enough to learn from."""

@@ -1,4 +1,4 @@
-"""Trimaps from masks whose unknown band is as wide as the picture says: wide at hair, narrow at a solid edge."""
+"""Trimaps from masks whose unknown band is as wide as the image says: wide at hair, narrow at a solid edge."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,13 +28,13 @@ class Widths:
 
     @classmethod
     def of(cls, size: tuple[int, ...]) -> "Widths":
-        """Those that suit a picture of (H, W): 0.7 % and 3 % of the longer side."""
+        """Those that suit an image of (H, W): 0.7 % and 3 % of the longer side."""
         longer = max(size[:2])
         return cls(max(2, round(longer * 0.007)), max(5, round(longer * 0.03)))
 
 
 def adaptive_trimap(rgb: Rgb, mask: Floats, widths: Widths, backdrop: Backdrop | None = None) -> NDArray[np.uint8]:
-    """{0, 128, 255} of a picture (H, W, 3) and a mask (H, W) in [0, 1]; the band is as wide as `doubt` says.
+    """{0, 128, 255} of an image (H, W, 3) and a mask (H, W) in [0, 1]; the band is as wide as `doubt` says.
 
     Before a plain backdrop, near the edge, whatever is no backdrop outside the mask, and whatever looks like it inside,
     is unknown as well.
@@ -57,7 +57,7 @@ def doubt(rgb: Rgb, mask: Floats, widths: Widths) -> Floats:
     """How wide a band each pixel (H, W) calls for, 0 narrow … 1 wide; it means something at the mask's edge.
 
     The largest of three: thin structures outside the mask beyond what the background has; how soft the mask is; how
-    much stronger the picture's edges nearby are than that under the mask's edge.
+    much stronger the image's edges nearby are than that under the mask's edge.
     """
     person = mask > 0.5
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255

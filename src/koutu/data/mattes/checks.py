@@ -21,7 +21,7 @@ _SPOT = 0.012  # of the longer side: disagreements thinner than twice this are t
 class Measures:
     """What is known of a matte without its truth.
 
-    bare: share of the boundary where the picture has no edge. blur: mean width of the boundary, in % of the picture's
+    bare: share of the boundary where the image has no edge. blur: mean width of the boundary, in % of the image's
     longer side. iou: of alpha > ½ and the mask. moved: area of
     spots thicker than a boundary where alpha and the mask disagree, of the mask's. overlap: of the colours of person
     and background beside the boundary, 0 none … 1 the same.
@@ -50,7 +50,7 @@ class Limits:
 
 
 def measured(rgb: Rgb, mask: NDArray[np.float32], solved: Solved) -> Measures:
-    """The measures of a matte of a picture (H, W, 3) and its mask (H, W) in [0, 1]."""
+    """The measures of a matte of an image (H, W, 3) and its mask (H, W) in [0, 1]."""
     person, own = solved.alpha > 127, mask > 0.5
     union = float((person | own).sum())
     iou = float((person & own).sum()) / union if union else 1.0
@@ -62,7 +62,7 @@ def faults(measures: Measures, limits: Limits | None = None) -> list[str]:
     limits = limits or Limits()
     found = []
     if measures.bare > limits.bare:
-        found.append(f"{measures.bare:.0%} of the boundary has no edge of the picture under it, over {limits.bare:.0%}")
+        found.append(f"{measures.bare:.0%} of the boundary has no edge of the image under it, over {limits.bare:.0%}")
     if measures.blur > limits.blur:
         found.append(f"boundary {measures.blur:.1f} % of the longer side wide, over {limits.blur:g}: smeared")
     if measures.iou < limits.iou:

@@ -1,6 +1,6 @@
-"""A folder of pictures into a folder of mattes: in parallel, resumed where it stopped, with a report and a sheet.
+"""A folder of images into a folder of mattes: in parallel, resumed where it stopped, with a report and a sheet.
 
-A picture that cannot be used is reported and does not stop the others; a matte that cannot be believed is set aside.
+An image that cannot be used is reported and does not stop the others; a matte that cannot be believed is set aside.
 """
 
 import csv
@@ -39,7 +39,7 @@ from koutu.media.image import read_image
 from koutu.types import InputError, KoutuError
 from koutu.zoo import DEFAULT, load_named
 
-Progress = Callable[[int, int, str], None]  # pictures done, in all, the one now
+Progress = Callable[[int, int, str], None]  # images done, in all, the one now
 _ROWS = 12  # of a sheet
 _MEASURES = ("bare", "blur", "iou", "moved", "overlap")
 _COLUMNS = ("name", "verdict", "doubt", *_MEASURES, "backdrop", "width", "height", "reasons")
@@ -48,7 +48,7 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA
 
 @dataclass(frozen=True)
 class Mattes:
-    """What came of a folder. records: of every picture, in natural order; done: how many of them in this run."""
+    """What came of a folder. records: of every image, in natural order; done: how many of them in this run."""
 
     records: Sequence[Record]
     done: int
@@ -68,9 +68,9 @@ def matte_folder(
     workers: int = 0,
     progress: Progress = lambda done, total, name: None,
 ) -> Mattes:
-    """Mattes of every picture in a folder (or of one), as out/pha/NAME.png and out/fgr/NAME.png, grey and RGB.
+    """Mattes of every image in a folder (or of one), as out/pha/NAME.png and out/fgr/NAME.png, grey and RGB.
 
-    masks: a folder of masks with the names of the pictures, or one mask of one picture; without, the plan's network
+    masks: a folder of masks with the names of the images, or one mask of one image; without, the plan's network
     finds the person. workers: processes, 0 for one a core. What fails the checks goes to out/rejected. Of a run that
     was broken off only the rest is done, and what changed since. Raises InputError, OutputError, ModelError.
     """
@@ -96,17 +96,17 @@ def matte_folder(
 
 
 def _jobs(pictures: Path, out: Path, masks: Path | None) -> tuple[list[Job], list[Record]]:
-    """What is to be done, and records of pictures that have no mask."""
+    """What is to be done, and records of images that have no mask."""
     named = _pictures(pictures)
     given = {} if masks is None else _pictures(masks)
     if masks is not None and masks.is_file():
         if len(named) > 1:
-            raise InputError(f"{masks}: expected a folder of masks for {len(named)} pictures, got one file; name it")
+            raise InputError(f"{masks}: expected a folder of masks for {len(named)} images, got one file; name it")
         given = dict.fromkeys(named, masks)
     jobs, lacking = [], []
     for name, path in named.items():
         if masks is not None and name not in given:
-            reason = f"{path}: expected a mask {masks / name}.*, got none; add it, or leave the picture out"
+            reason = f"{path}: expected a mask {masks / name}.*, got none; add it, or leave the image out"
             lacking.append({"name": name, "verdict": FAILED, "reasons": [reason]})
         else:
             jobs.append(Job(name, path, given.get(name), out))
@@ -119,7 +119,7 @@ def _pictures(root: Path) -> dict[str, Path]:
         return {root.stem: root}
     if not root.is_dir():
         raise InputError(
-            f"{root}: expected a picture or a folder of pictures, got nothing of this name; check the path"
+            f"{root}: expected an image or a folder of images, got nothing of this name; check the path"
         )
     found: dict[str, Path] = {}
     try:
@@ -131,10 +131,10 @@ def _pictures(root: Path) -> dict[str, Path]:
         if path.suffix.lower() not in PICTURES:
             continue
         if path.stem in found:
-            raise InputError(f"{path}: expected one picture of this name, got {found[path.stem]} too; rename one")
+            raise InputError(f"{path}: expected one image of this name, got {found[path.stem]} too; rename one")
         found[path.stem] = path
     if not found:
-        raise InputError(f"{root}: expected pictures ({', '.join(sorted(PICTURES))}), got none; name their folder")
+        raise InputError(f"{root}: expected images ({', '.join(sorted(PICTURES))}), got none; name their folder")
     return found
 
 

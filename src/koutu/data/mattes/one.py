@@ -1,4 +1,4 @@
-"""One picture of `koutu data matte`: read, solved, judged, written, and put on record so that no run does it twice."""
+"""One image of `koutu data matte`: read, solved, judged, written, and put on record so that no run does it twice."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ from koutu.media.image import read_image, write_image
 from koutu.types import InputError, OutputError, Rgb
 from koutu.zoo import load_named
 
-RECORDS = ".records"  # inside the results: a JSON and a strip of the sheet for every picture
+RECORDS = ".records"  # inside the results: a JSON and a strip of the sheet for every image
 ACCEPTED, REJECTED, FAILED = "accepted", "rejected", "failed"
 PARTS = ("pha", "fgr", "src")
 Record = dict[str, Any]
@@ -34,7 +34,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Job:
-    """A picture, its mask if masks are given, and where the results go."""
+    """An image, its mask if masks are given, and where the results go."""
 
     name: str
     picture: Path
@@ -43,7 +43,7 @@ class Job:
 
 
 def known(job: Job, plan: MattePlan) -> Record | None:
-    """The record of a picture that was done before, of the same files and in the same way, with all it wrote."""
+    """The record of an image that was done before, of the same files and in the same way, with all it wrote."""
     try:
         record = json.loads(_record(job).read_text("utf-8"))
         whole = record["key"] == key(job, plan) and record["verdict"] in (ACCEPTED, REJECTED)
@@ -53,7 +53,7 @@ def known(job: Job, plan: MattePlan) -> Record | None:
 
 
 def make(job: Job, plan: MattePlan) -> Record:
-    """Solve, judge and write one picture; what cannot be used is a record too. Raises OutputError, ModelError."""
+    """Solve, judge and write one image; what cannot be used is a record too. Raises OutputError, ModelError."""
     try:
         key_of = key(job, plan)
         rgb, mask = _read(job, plan)
@@ -84,12 +84,12 @@ def key(job: Job, plan: MattePlan) -> str:
         try:
             digest.update(b"" if path is None else path.read_bytes())
         except OSError as e:
-            raise InputError(f"{path}: expected a picture that can be read, got {e.strerror}; check it") from e
+            raise InputError(f"{path}: expected an image that can be read, got {e.strerror}; check it") from e
     return digest.hexdigest()[:32]
 
 
 def strip_file(out: Path, name: str) -> Path:
-    """Where a picture's strip of the sheet lies."""
+    """Where an image's strip of the sheet lies."""
     return out / RECORDS / f"{name}.png"
 
 
@@ -124,7 +124,7 @@ def _record(job: Job) -> Path:
 
 
 def _files(job: Job, plan: MattePlan, verdict: str) -> list[Path]:
-    """What a picture's matte consists of, the strip last."""
+    """What an image's matte consists of, the strip last."""
     root = job.out if verdict == ACCEPTED else job.out / REJECTED
     parts = PARTS if plan.pictures else PARTS[:2]
     return [*(root / part / f"{job.name}.png" for part in parts), strip_file(job.out, job.name)]
@@ -142,7 +142,7 @@ def _remove(job: Job) -> None:
 
 
 def _read(job: Job, plan: MattePlan) -> tuple[Rgb, NDArray[Any]]:
-    """The picture and its mask (H, W) in [0, 1] as they are solved; raises InputError."""
+    """The image and its mask (H, W) in [0, 1] as they are solved; raises InputError."""
     rgb = read_image(job.picture)
     if job.mask is None:
         mask = (Matter(_backend(plan.network))(rgb).alpha / 255).astype(np.float32)

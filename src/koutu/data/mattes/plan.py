@@ -7,9 +7,9 @@ from koutu.classical import Method
 
 @dataclass(frozen=True)
 class MattePlan:
-    """How every picture is treated. network: as of `koutu.zoo.load_named`, where there are no masks.
+    """How every image is treated. network: as of `koutu.zoo.load_named`, where there are no masks.
 
-    long_side: pixels to which larger pictures are shrunk, 0 never. pictures: write them beside their mattes, as src.
+    long_side: pixels to which larger images are shrunk, 0 never. pictures: write them beside their mattes, as src.
     """
 
     network: str = ""

@@ -1,4 +1,4 @@
-"""Mattes side by side, to be looked at: picture, trimap, alpha and the person on green, the most doubtful first."""
+"""Mattes side by side, to be looked at: image, trimap, alpha and the person on green, the most doubtful first."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ Row = tuple[str, str, Rgb]  # verdict, what is written over it, strip
 
 
 def strip(rgb: Rgb, solved: Solved) -> Rgb:
-    """(SIDE, 4 SIDE, 3): the picture, its trimap, its alpha, and the person on green."""
+    """(SIDE, 4 SIDE, 3): the image, its trimap, its alpha, and the person on green."""
     share = solved.alpha[..., None].astype(np.float32) / 255
     green = solved.fgr * share + np.array(_GREEN, np.float32) * (1 - share)
     grey = [np.repeat(x[..., None], 3, axis=2) for x in (solved.trimap, solved.alpha)]

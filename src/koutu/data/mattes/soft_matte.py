@@ -26,7 +26,7 @@ def closed_form_matte(rgb: Rgb, trimap: NDArray[np.uint8]) -> Alpha:
 
 
 def guided_matte(rgb: Rgb, mask: NDArray[np.float32], radius: int = 6, eps: float = 1e-4) -> Alpha:
-    """A mask (H, W) in [0, 1] made to follow the picture's edges by He et al.'s guided filter on luminance."""
+    """A mask (H, W) in [0, 1] made to follow the image's edges by He et al.'s guided filter on luminance."""
     guide = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
 
     def mean(x: NDArray) -> NDArray:
@@ -50,7 +50,7 @@ class Solved:
 
 
 def solved_matte(rgb: Rgb, mask: NDArray[np.float32], method: Method = "closed-form") -> Solved:
-    """The soft matte and clean colours of a picture (H, W, 3) uint8 and a coarse mask (H, W) in [0, 1].
+    """The soft matte and clean colours of an image (H, W, 3) uint8 and a coarse mask (H, W) in [0, 1].
 
     Solved small first, with a band that grows where it was too narrow, then at full size where that left doubts.
     Raises InputError where mask and band leave no sure person or no sure background.

@@ -33,7 +33,7 @@ class Backdrop:
 
 
 def fit_backdrop(rgb: Rgb, sure: NDArray[np.bool_]) -> Backdrop | None:
-    """The plain backdrop of a picture (H, W, 3) uint8 by the pixels that are surely background; None if it is none.
+    """The plain backdrop of an image (H, W, 3) uint8 by the pixels that are surely background; None if it is none.
 
     A cubic polynomial for each channel, fitted again without what lies off it, and what is left of it smoothed.
     """
@@ -94,7 +94,7 @@ def _basis(rows: NDArray, columns: NDArray, size: tuple[int, ...]) -> NDArray[np
 
 
 def _painted(weights: NDArray, size: tuple[int, ...]) -> Floats:
-    """The polynomial over the whole picture, evaluated on a grid of eighths: it bends slowly."""
+    """The polynomial over the whole image, evaluated on a grid of eighths: it bends slowly."""
     height, width = (max(8, n // 8) for n in size)
     rows, columns = np.mgrid[:height, :width]
     at = (rows + 0.5) * size[0] / height - 0.5, (columns + 0.5) * size[1] / width - 0.5
@@ -104,7 +104,7 @@ def _painted(weights: NDArray, size: tuple[int, ...]) -> Floats:
 
 
 def _local(rgb: Rgb, sure: NDArray[np.bool_], smooth: Floats, residual: float) -> Backdrop:
-    """The polynomial with what the picture differs from it in wide windows of the sure background."""
+    """The polynomial with what the image differs from it in wide windows of the sure background."""
     off = rgb.astype(np.float32) / 255 - smooth
     on = sure & (np.sqrt((off**2).mean(axis=2)) < max(4 * residual, 0.02))
     span = 2 * (max(sure.shape) // 60) + 1

@@ -1,4 +1,4 @@
-"""Closed-form and KNN matting of large pictures in bounded memory, from a first guess of alpha.
+"""Closed-form and KNN matting of large images in bounded memory, from a first guess of alpha.
 
 The systems of Levin et al., TPAMI 2008, and Chen et al., TPAMI 2013, of the unknown pixels alone, in tiles; by the
 library `pymatting`.
@@ -26,7 +26,7 @@ _KEEP = 0.02  # weight of what a coarser solution says, where tiles could drift
 def solve(rgb: Rgb, trimap: NDArray[np.uint8], guess: Floats, method: Method = "closed-form") -> Floats:
     """Alpha (H, W) in [0, 1], from where `guess` (H, W) is.
 
-    Larger pictures than TILE are solved in tiles, which are drawn to the guess a little. Raises ModelError without
+    Larger images than TILE are solved in tiles, which are drawn to the guess a little. Raises ModelError without
     pymatting.
     """
     alpha = np.where(trimap == UNKNOWN, guess, trimap / np.float32(255)).astype(np.float32)

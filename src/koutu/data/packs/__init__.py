@@ -1,1 +1,1 @@
-"""Many small pictures as one file that trainings read."""
+"""Many small images as one file that trainings read."""

@@ -1,4 +1,4 @@
-"""A portrait's place without the person, so that pictures of people are backgrounds too."""
+"""A portrait's place without the person, so that images of people are backgrounds too."""
 
 import cv2
 import numpy as np
@@ -6,13 +6,13 @@ from numpy.typing import NDArray
 
 from koutu.types import Rgb
 
-MOST = 0.75  # share of a picture that may be filled in; beyond it nothing of a place is left
+MOST = 0.75  # share of an image that may be filled in; beyond it nothing of a place is left
 _MARGIN = 15  # pixels around the person that are filled too, at a long side of 448
 _FIRST, _LAST, _STEP = 2.0, 400.0, 1.6  # standard deviations of the means
 
 
 def emptied(rgb: Rgb, pha: NDArray[np.uint8]) -> Rgb | None:
-    """The picture (H, W, 3) with the colours around the person drawn into the gap; None if too little is left.
+    """The image (H, W, 3) with the colours around the person drawn into the gap; None if too little is left.
 
     pha (H, W) uint8. Each pixel takes the mean of what is known in the smallest neighbourhood that knows enough: smooth
     like something far out of focus, and never sharp where the outline ran.

@@ -1,6 +1,6 @@
-"""Many small pictures as one file, so that a loader reads at the speed of memory.
+"""Many small images as one file, so that a loader reads at the speed of memory.
 
-A pack is `NAME.bin` (raw uint8 pixels, one picture after another) and `NAME.json` (where each lies and what it is).
+A pack is `NAME.bin` (raw uint8 pixels, one image after another) and `NAME.json` (where each lies and what it is).
 """
 
 import json
@@ -22,13 +22,13 @@ class Entry:
 
     name: str
     source: str  # the set it came from
-    group: str  # pictures of one person share it: splits go by group
+    group: str  # images of one person share it: splits go by group
     soft: bool  # alpha solved as a matte, not smoothed from a mask
     height: int
     width: int
     channels: int
     offset: int = 0
-    alone: bool = False  # a cut-out's own colours: there is no picture around it to be shown as it is
+    alone: bool = False  # a cut-out's own colours: there is no image around it to be shown as it is
     licence: str = ""  # of its set, in the words of whoever packed it
     frame: int = -1  # number in a clip that was packed whole; the next entry is the next frame
 
@@ -40,7 +40,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Origin:
-    """One set within a pack: how many pictures and groups it gave, and its licence, "" if nobody said."""
+    """One set within a pack: how many images and groups it gave, and its licence, "" if nobody said."""
 
     name: str
     count: int
@@ -75,7 +75,7 @@ class Pack:
         return len(self.entries)
 
     def clip(self, i: int) -> range:
-        """All frames of the clip that picture i is of, in order; i alone for a still."""
+        """All frames of the clip that image i is of, in order; i alone for a still."""
 
         def follow(first: int, second: int) -> bool:
             a, b = self.entries[first], self.entries[second]
@@ -128,7 +128,7 @@ def write_pack(path: str | Path, pictures: Iterable[tuple[Entry, NDArray[np.uint
 
 
 def split(people: Pack, every: int, exclude: Sequence[str] = ()) -> tuple[list[int], list[int]]:
-    """Indices to train on and to validate on: every so manieth group; pictures of one person stay together."""
+    """Indices to train on and to validate on: every so manieth group; images of one person stay together."""
     groups = sorted({e.group for e in people.entries})
     held_out, left_out = set(groups[::every]), set(exclude)
     if unknown := left_out - set(groups):
@@ -140,7 +140,7 @@ def split(people: Pack, every: int, exclude: Sequence[str] = ()) -> tuple[list[i
 
 
 class Lottery:
-    """Draws pictures of a pack, each as often as its set's weight; a set not named counts 1."""
+    """Draws images of a pack, each as often as its set's weight; a set not named counts 1."""
 
     def __init__(self, pack: Pack, indices: Sequence[int], weights: Iterable[tuple[str, float]]):
         rate = dict(weights)

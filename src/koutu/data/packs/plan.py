@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PackPlan:
-    """backgrounds: RGB of any pictures and videos, not RGBA of people. emptied: of the sets of backgrounds, those that
+    """backgrounds: RGB of any images and videos, not RGBA of people. emptied: of the sets of backgrounds, those that
     are sets of people, whose places are wanted. long_side: pixels, 0 for 448 and 640.
 
     frames: of a clip, at most, evenly spread. exclude: names, or text files of names, as `pack_sources.without`.

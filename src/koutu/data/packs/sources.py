@@ -19,7 +19,7 @@ _TRUTHS = {"pha", "mask", "truth", "rgba", "channel3"}  # roles of files
 
 @dataclass(frozen=True)
 class Source:
-    """A set to pack. group: an expression that finds, in a clip's or a picture's name, who or what it shows.
+    """A set to pack. group: an expression that finds, in a clip's or an image's name, who or what it shows.
 
     The groups it captures, joined, or else all it matches, name the group. licence: in your words.
     """
@@ -37,7 +37,7 @@ class Opened:
     """A source found on disk: its clips, the group of each by name, and what names alone show to be unusable.
 
     split: layout and split in words, of a set of people. exclude: names of frames.
-    others: files of a folder of backgrounds that are neither pictures nor videos.
+    others: files of a folder of backgrounds that are neither images nor videos.
     """
 
     source: Source
@@ -64,26 +64,26 @@ def open_people(source: Source) -> Opened:
         data = _to_train_on(open_splits(source.root, source.layout))
     if not any(_has_truth(clip) for clip in data.clips):
         raise InputError(
-            f"{source.root}: expected mattes, masks or alpha channels, got pictures alone; make mattes with "
+            f"{source.root}: expected mattes, masks or alpha channels, got images alone; make mattes with "
             "koutu data matte"
         )
     return replace(_opened(source, data.clips, data.broken), split=f"{data.layout}, {data.split}")
 
 
 def open_backgrounds(source: Source) -> Opened:
-    """Every picture and video in a folder and the folders in it, or a single file; raises InputError."""
+    """Every image and video in a folder and the folders in it, or a single file; raises InputError."""
     root = source.root
     if not root.exists():
-        raise InputError(f"{root}: expected pictures or videos, got nothing of this name; check the path")
+        raise InputError(f"{root}: expected images or videos, got nothing of this name; check the path")
     if (source.layout, source.split) != (AUTO, AUTO):
-        raise InputError(f"{root}: backgrounds are any pictures and videos; leave layout and split out")
+        raise InputError(f"{root}: backgrounds are any images and videos; leave layout and split out")
     if root.is_file():
         root, files = root.parent, [root.name]
     else:
         files = _all_files(Tree(root))
     usable = [file for file in files if Path(file).suffix.lower() in PICTURES | VIDEOS]
     if not usable:
-        raise InputError(f"{source.root}: expected pictures or videos, got {len(files)} other files; name their folder")
+        raise InputError(f"{source.root}: expected images or videos, got {len(files)} other files; name their folder")
     stems = [os.path.splitext(file)[0] for file in usable]
     clips = [
         _background(root, file, stem if stems.count(stem) == 1 else file)
@@ -94,7 +94,7 @@ def open_backgrounds(source: Source) -> Opened:
 
 
 def without(opened: Sequence[Opened], names: Iterable[str]) -> list[Opened]:
-    """The same without these clips, pictures, groups or frames, each named as it is or as SET/NAME.
+    """The same without these clips, images, groups or frames, each named as it is or as SET/NAME.
 
     Raises InputError for a name that nothing has.
     """

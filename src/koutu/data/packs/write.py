@@ -1,4 +1,4 @@
-"""Data sets into packs: each picture shrunk, masks made to follow the picture, frames spread over their clip."""
+"""Data sets into packs: each image shrunk, masks made to follow the image, frames spread over their clip."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +34,7 @@ Packed = tuple[Entry, NDArray[np.uint8]]
 class PackReport:
     """What was packed, by set, with the layout and split it was read by; what could not be; whose alpha showed nobody.
 
-    others: files in a set of backgrounds that are neither pictures nor videos.
+    others: files in a set of backgrounds that are neither images nor videos.
     """
 
     splits: dict[str, str] = field(default_factory=dict)
@@ -77,7 +77,7 @@ def pack_sets(
 
 
 def _all(opened: Sequence[Opened], plan: PackPlan, report: PackReport, progress: Progress) -> Iterator[Packed]:
-    """Every packed picture in order, read by several threads a few clips ahead."""
+    """Every packed image in order, read by several threads a few clips ahead."""
     work = [(item, clip) for item in opened for clip in item.clips]
     groups: dict[str, set[str]] = {}
     pending: deque[Future[list[Packed | Broken | str]]] = deque()
@@ -101,7 +101,7 @@ def _all(opened: Sequence[Opened], plan: PackPlan, report: PackReport, progress:
     report.groups.update({name: len(held) for name, held in groups.items()})
     if not report.counts:
         few = "".join(f"\n  {item.name}: {item.reason}" for item in report.broken[:3])
-        raise InputError(f"expected pictures to pack, got none that can be used{few}")
+        raise InputError(f"expected images to pack, got none that can be used{few}")
 
 
 def _clip(item: Opened, clip: Clip, plan: PackPlan) -> list[Packed | Broken | str]:
@@ -168,7 +168,7 @@ def _person(example: Example, plan: PackPlan) -> NDArray[np.uint8] | str:
     """RGBA (H, W, 4); or why it cannot be made."""
     colours = example.src if example.src is not None else example.fgr
     if example.pha is None or colours is None:
-        return "expected a matte or a mask, got a picture alone; make mattes with koutu data matte"
+        return "expected a matte or a mask, got an image alone; make mattes with koutu data matte"
     side = plan.long_side or PEOPLE_SIDE
     if example.src is None:  # what an eraser left outside must not bleed into the rim
         colours = extended(colours, _levels(example.pha))

@@ -56,7 +56,7 @@ class Casting:
         self._bodies: dict[int, Body | None] = {}
 
     def body(self, index: int) -> Body | None:
-        """Where somebody is in their picture; remembered."""
+        """Where somebody is in their image; remembered."""
         if index not in self._bodies:
             self._bodies[index] = find_body(self.people[index][..., 3])
         return self._bodies[index]
@@ -78,7 +78,7 @@ class Casting:
             path, bend = self._path(rng, stand, size, view) if moves else (view, None)
             track = grounded(chained(stand.base, path), stand.outside, size)
             if _scale(track) > _GROWN * max(_scale(stand.base[None]), size[0] / body.size[0]):
-                continue  # a face that fills its picture would have to fill the sample
+                continue  # a face that fills its image would have to fill the sample
             if moves and rng.random() < self.cfg.enter:
                 track = chained(track, shifts(walk(rng, track, body, stand, size)))
             return self._made(rng, frames or [index], track, body, bend, nearness_of(body, stand, size))
@@ -88,7 +88,7 @@ class Casting:
         self, rng: np.random.Generator, indices: Sequence[int], track: Track, body: Body, bend: NDArray[Any] | None,
         nearness: float,
     ) -> Actor:  # fmt: skip
-        """The cut-outs of packed pictures, one or one for each time, for a track of maps of them."""
+        """The cut-outs of packed images, one or one for each time, for a track of maps of them."""
         cuts = {i: cut_out(self.people[i], body, _scale(track)) for i in set(indices)}
         first, taken = cuts[indices[0]]
         if bend is not None:
@@ -106,7 +106,7 @@ class Casting:
     def _path(
         self, rng: np.random.Generator, stand: Stand, size: tuple[int, int], view: Track
     ) -> tuple[Track, NDArray[np.float64] | None]:
-        """How somebody moves on the sample over the frames of `view`, and bends, as a share of their picture."""
+        """How somebody moves on the sample over the frames of `view`, and bends, as a share of their image."""
         frames, cfg, tracks = len(view), self.cfg, []
         if rng.random() < cfg.sway:
             tracks.append(sway(rng, frames, stand.foot, rng.uniform(0.3, 1.3)))

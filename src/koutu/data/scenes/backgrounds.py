@@ -61,7 +61,7 @@ class BackgroundDraw:
         return SceneBackground(cv2.blendLinear(other, place.picture, share, 1 - share), place.track)
 
     def _cut(self, rng: np.random.Generator, size: tuple[int, int]) -> tuple[Rgb, NDArray[np.float64]]:
-        """A part of a picture with a margin, at the sample's scale if it had to be shrunk, and its map."""
+        """A part of an image with a margin, at the sample's scale if it had to be shrunk, and its map."""
         picture = self.backgrounds[self.draw(rng)]
         h, w = picture.shape[:2]
         unit = min(h / size[0], w / size[1]) * rng.uniform(0.4, 0.95)  # source pixels a sample pixel

@@ -1,4 +1,4 @@
-"""The last steps of a scene: light that falls on every layer alike, and what the camera does to the picture."""
+"""The last steps of a scene: light that falls on every layer alike, and what the camera does to the image."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -47,7 +47,7 @@ def random_tone(rng: np.random.Generator, *, strength: float = 1.0, drift: float
 
 @dataclass(frozen=True)
 class Lamp:
-    """Light that falls into the picture, in linear light; places and sizes are shares of the picture's sides.
+    """Light that falls into the image, in linear light; places and sizes are shares of the image's sides.
 
     path: (2, 2), x and y of its beginning and end; angle: radians of a tube of light, None for a point; colour: linear
     RGB, negative for a stripe of shadow; behind: it lights the place alone, and the people stand against it.
@@ -69,7 +69,7 @@ class Lamp:
 
 
 def random_lamp(rng: np.random.Generator, *, behind: float = 0.3) -> Lamp:
-    """A point or a line anywhere in or beside the picture, warm or cool, from a glow to a glare, still or wandering."""
+    """A point or a line anywhere in or beside the image, warm or cool, from a glow to a glare, still or wandering."""
     start = rng.uniform(-0.1, 1.1, 2)
     way = rng.normal(0, 0.2, 2) if rng.random() < 0.6 else np.zeros(2)
     warmth, radius = rng.uniform(-0.3, 0.3), rng.uniform(0.05, 0.5)

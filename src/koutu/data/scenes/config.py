@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """Probabilities, drawn once a scene, and how often each set is drawn per packed picture.
+    """Probabilities, drawn once a scene, and how often each set is drawn per packed image.
 
     exact: only what keeps src = αF + (1 − α)B to within rounding, and only composed scenes.
     """
 
     exact: bool = False
     # what is seen
-    as_is: float = 0.36  # the picture with its own background; studio portraits nearly always get another
+    as_is: float = 0.36  # the image with its own background; studio portraits nearly always get another
     empty: float = 0.04  # nobody in it
     second: float = 0.12  # another person behind
     dye: float = 0.5  # white clothes of studio portraits recoloured

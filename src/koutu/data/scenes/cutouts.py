@@ -1,6 +1,6 @@
-"""Cut-outs ready to be put elsewhere: their own colours without the old background's, and where their picture cut them.
+"""Cut-outs ready to be put elsewhere: their own colours without the old background's, and where their image cut them.
 
-A packed cut-out is a picture with an alpha. In its rim the old background still shines, and beside the rim there is
+A packed cut-out is an image with an alpha. In its rim the old background still shines, and beside the rim there is
 nothing else; both would show as a halo on a new background.
 """
 
@@ -24,7 +24,7 @@ PAD = 2
 class Body:
     """Where somebody is in an (H, W) picture: box in pixels, right and bottom exclusive; cut: side → (first, last).
 
-    The last gives the rows (left, right) or columns (top, bottom) on which the picture's border cuts the body.
+    The last gives the rows (left, right) or columns (top, bottom) on which the image's border cuts the body.
     """
 
     size: tuple[int, int]

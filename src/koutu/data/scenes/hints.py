@@ -1,4 +1,4 @@
-"""What networks need beside a picture, made from a scene as their authors made it: trimaps, coarse masks, plates.
+"""What networks need beside an image, made from a scene as their authors made it: trimaps, coarse masks, plates.
 
 Everything is drawn once a scene, so that a clip's hints do not jump; (T, H, W) or (T, H, W, 3), uint8.
 """
@@ -112,7 +112,7 @@ def _disc(radius: float) -> NDArray[np.uint8]:
 def _patch(
     size: tuple[int, ...], rng: np.random.Generator, low: float = 0.25, high: float = 0.5
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Two places of one block, its sides `low` … `high` of the picture's: where it goes and where it comes from."""
+    """Two places of one block, its sides `low` … `high` of the image's: where it goes and where it comes from."""
     sides = [max(1, int(rng.uniform(low, high) * side)) for side in size]
     corners = [
         [int(rng.integers(0, whole - side + 1)) for whole, side in zip(size, sides, strict=True)] for _ in range(2)

@@ -1,4 +1,4 @@
-"""What a picture is composed of: people over a place, all in 8 bits, with everything that keeps I = αF + (1 − α)B."""
+"""What an image is composed of: people over a place, all in 8 bits, with everything that keeps I = αF + (1 − α)B."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from koutu.types import Alpha, Rgb
 class Layers:
     """fgr, bgr (H, W, 3) and pha (H, W), uint8.
 
-    plate: the place as it would be photographed without anybody, where that is not bgr. src: the picture itself, where
+    plate: the place as it would be photographed without anybody, where that is not bgr. src: the image itself, where
     it was never composed and fgr and bgr are guessed.
     """
 
@@ -127,7 +127,7 @@ def smeared(shots: list[Layers]) -> Layers:
 
 
 def defocused(layers: Layers, sigma: float) -> Layers:
-    """The whole picture out of focus: a Gaussian of `sigma` pixels over what was seen of each layer, and the alpha."""
+    """The whole image out of focus: a Gaussian of `sigma` pixels over what was seen of each layer, and the alpha."""
 
     def soft(x: NDArray) -> NDArray:
         return cv2.GaussianBlur(x, (0, 0), sigma)

@@ -1,4 +1,4 @@
-"""Point and line lamps added to a picture in linear light, so that a network meets backlight in training."""
+"""Point and line lamps added to an image in linear light, so that a network meets backlight in training."""
 
 import cv2
 import numpy as np
@@ -32,7 +32,7 @@ def add_lamp(rgb: Rgb, lamp: NDArray[np.float32], colour: NDArray[np.float32]) -
 
 
 def random_lamp(rgb: Rgb, rng: np.random.Generator) -> Rgb:
-    """One lamp, point or line, anywhere on or just outside the picture, from a glow to a glare."""
+    """One lamp, point or line, anywhere on or just outside the image, from a glow to a glare."""
     h, w = rgb.shape[:2]
     at = rng.uniform(-0.1, 1.1) * w, rng.uniform(-0.1, 1.1) * h
     radius = rng.uniform(0.05, 0.5) * max(h, w)

@@ -220,7 +220,7 @@ def moved(
 
 
 def bends(rng: np.random.Generator, frames: int, strength: float) -> NDArray[np.float64]:
-    """(T, 5, 5, 2) offsets of a body that is not stiff, 0 on its picture's border, of about `strength`."""
+    """(T, 5, 5, 2) offsets of a body that is not stiff, 0 on its image's border, of about `strength`."""
     offsets = np.zeros((frames, 5, 5, 2))
     waves = smooth_walk(rng, frames, rng.uniform(5, 12), 18).reshape(frames, 3, 3, 2)
     offsets[:, 1:4, 1:4] = waves * strength

@@ -1,4 +1,4 @@
-"""Where somebody could stand in a sample, so that no edge that their picture cut shows, and how they come and go."""
+"""Where somebody could stand in a sample, so that no edge that their image cut shows, and how they come and go."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class Stand:
 
 
 def placed(body: Body, size: tuple[int, int], rng: np.random.Generator, side: int = 0) -> Stand:
-    """Somewhere sensible: a body cut by its picture's border will be cut by the sample's.
+    """Somewhere sensible: a body cut by its image's border will be cut by the sample's.
 
-    Where a side of the picture cuts only the lower body, what lies below that may go under the sample's lower edge.
+    Where a side of the image cuts only the lower body, what lies below that may go under the sample's lower edge.
     """
     width, (left, top, right, bottom) = body.size[1], body.box
     outside = _cut_points(body)
@@ -58,7 +58,7 @@ def placed(body: Body, size: tuple[int, int], rng: np.random.Generator, side: in
 
 
 def nearness_of(body: Body, stand: Stand, size: tuple[int, int]) -> float:
-    """Feet lower in the picture are nearer; of those who are cut off, who is larger."""
+    """Feet lower in the image are nearer; of those who are cut off, who is larger."""
     left, _, right, _ = body.box
     if "bottom" in stand.outside:
         return 10 + float(stand.base[1, 1]) * (right - left)

@@ -1,7 +1,7 @@
 """What the previous frame's alpha might have been, made from one still: right, wrong, or not there.
 
 A network shown the exact alpha learns to copy it; one shown these learns to use it as a hint and to drop it when it
-contradicts the picture. After the mask channel of "Mobile Real-time Video Segmentation" (Google, 2018).
+contradicts the image. After the mask channel of "Mobile Real-time Video Segmentation" (Google, 2018).
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Training samples of every network, made on the fly: people on another place, or a picture as it is, over T frames.
+"""Training samples of every network, made on the fly: people on another place, or an image as it is, over T frames.
 
 One seed makes one scene, to the bit. What is drawn once a clip stays or glides; only noise is new in each frame.
 """
@@ -123,7 +123,7 @@ class Scenes:
         return matrix, rng.uniform(0.1, 0.5), rng.uniform(0.01, 0.06) * max(size)
 
     def _as_is(self, rng: np.random.Generator, index: int, size: tuple[int, int], view: Track, *, moves: bool) -> AsIs:
-        """A part of the picture, or nearly all of it a little squeezed, never beyond its border at rest."""
+        """A part of the image, or nearly all of it a little squeezed, never beyond its border at rest."""
         rgba = self.casting.people[index]
         h, w = rgba.shape[:2]
         unit = min(h / size[0], w / size[1]) * (rng.uniform(0.7, 1.0) if rng.random() < 0.7 else 1.0)

@@ -1,4 +1,4 @@
-"""What is before the camera at any time: people on a place, or a picture as it is, each as layers that compose."""
+"""What is before the camera at any time: people on a place, or an image as it is, each as layers that compose."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Staged:
 
 @dataclass(frozen=True)
 class AsIs:
-    """A picture with its own background; fgr and bgr are guessed."""
+    """An image with its own background; fgr and bgr are guessed."""
 
     rgba: NDArray[Any]
     fgr: NDArray[Any]

@@ -1,4 +1,4 @@
-"""Where COCO and YouTube-VIS keep their annotations and pictures."""
+"""Where COCO and YouTube-VIS keep their annotations and images."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -33,7 +33,7 @@ def youtube_vis_splits(tree: Tree) -> Splits:
 def _splits(
     tree: Tree, templates: Iterable[str], pictures: Iterable[str], read: Callable[[Path, Path], Content]
 ) -> Iterable[tuple[str, Callable[[], Content]]]:
-    """Splits with their annotations and a folder of pictures, those for validation first."""
+    """Splits with their annotations and a folder of images, those for validation first."""
     matches = [match for template in templates for match in tree.matches(template, _JSON)]
     for fields, path in sorted(matches, key=lambda match: not match[0]["split"].lower().startswith("val")):
         folders = (tree.root / folder.format(**fields) for folder in pictures)

@@ -29,8 +29,8 @@ class Seen:
     binary: bool
     soft: float | None
     covered: float | None
-    mark: Mark | None  # of a picture, or of a clip's first frame
-    file: Path | None = None  # that it came from: splits may share pictures and differ in trimaps
+    mark: Mark | None  # of an image, or of a clip's first frame
+    file: Path | None = None  # that it came from: splits may share images and differ in trimaps
 
     @property
     def odd(self) -> bool:
@@ -182,7 +182,7 @@ def _seen(example: Example, picture: Rgb | None, file: Path | None) -> Seen:
 
 
 def _shown(example: Example) -> Rgb:
-    """The picture, or the cut-out on grey."""
+    """The image, or the cut-out on grey."""
     if example.src is not None:
         return example.src
     assert example.fgr is not None and example.pha is not None

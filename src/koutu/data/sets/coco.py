@@ -1,6 +1,6 @@
-"""Masks of people out of COCO (instances, panoptic) and YouTube-VIS: pictures and clips that show at least one person.
+"""Masks of people out of COCO (instances, panoptic) and YouTube-VIS: images and clips that show at least one person.
 
-All people of a picture make one mask. A crowd, marked as a whole, counts as people: left out, it would teach that
+All people of an image make one mask. A crowd, marked as a whole, counts as people: left out, it would teach that
 people are background. Truths that are hidden (YouTube-VIS's valid and test) are None.
 """
 
@@ -50,7 +50,7 @@ class Segments:
 
 @dataclass(frozen=True)
 class Panoptic:
-    """Where a picture's red + 256 green + 65536 blue is one of the numbers."""
+    """Where an image's red + 256 green + 65536 blue is one of the numbers."""
 
     path: Path
     numbers: Sequence[int]
@@ -61,13 +61,13 @@ class Panoptic:
             with Image.open(self.path) as image:
                 rgb = np.asarray(image.convert("RGB"), np.uint32)
         except (OSError, SyntaxError, ValueError) as e:
-            raise InputError(f"{self.path}: expected a whole picture, got {e}; fetch it again") from e
+            raise InputError(f"{self.path}: expected a whole image, got {e}; fetch it again") from e
         return np.isin(rgb[..., 0] + 256 * rgb[..., 1] + 65536 * rgb[..., 2], list(self.numbers))
 
 
 @dataclass(frozen=True)
 class MaskedFrames:
-    """Pictures and their masks. rows: (name, picture, truth or None where it is hidden)."""
+    """Pictures and their masks. rows: (name, image, truth or None where it is hidden)."""
 
     rows: Sequence[tuple[str, Path, Truth | None]]
 
@@ -76,7 +76,7 @@ class MaskedFrames:
 
     @property
     def first_file(self) -> Path:
-        """What the first picture is read from."""
+        """What the first image is read from."""
         return self.rows[0][1]
 
     def read(self, start: int, stop: int) -> Iterator[Example | Broken]:
@@ -158,7 +158,7 @@ def _stills(rows: Sequence[tuple[str, Truth]], pictures: Path) -> Content:
         if file in there:
             clips.append(Clip(name, True, MaskedFrames([(name, pictures / file, truth)])))
         else:
-            broken.append(Broken(name, f"expected the picture {pictures / file}, got none; fetch it"))
+            broken.append(Broken(name, f"expected the image {pictures / file}, got none; fetch it"))
     return Content(clips, broken, False)
 
 

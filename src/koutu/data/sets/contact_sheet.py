@@ -1,4 +1,4 @@
-"""A contact sheet: pictures beside their truths, small, with names under them."""
+"""A contact sheet: images beside their truths, small, with names under them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _NONE = 64  # grey of a truth that is not there
 
 @dataclass(frozen=True)
 class Cell:
-    """A picture and its truth as thumbnails of 160×160 on a dark ground."""
+    """An image and its truth as thumbnails of 160×160 on a dark ground."""
 
     name: str
     picture: Rgb
@@ -25,7 +25,7 @@ class Cell:
 
 
 def make_cell(name: str, picture: Rgb, pha: NDArray | None) -> Cell:
-    """The cell of a picture (H, W, 3) uint8 and its alpha (H, W) in [0, 1]."""
+    """The cell of an image (H, W, 3) uint8 and its alpha (H, W) in [0, 1]."""
     truth = np.full(picture.shape[:2], _NONE, np.uint8) if pha is None else np.rint(pha * 255).astype(np.uint8)
     return Cell(name, _thumbnail(picture), _thumbnail(truth))
 

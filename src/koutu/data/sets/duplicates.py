@@ -19,9 +19,9 @@ Mark = NDArray[np.uint64]  # (5,): the coarse hash, and the fine one
 
 
 def mark(rgb: Rgb) -> Mark:
-    """What a picture (H, W, 3) uint8 looks like: which low frequencies of its brightness lie above their median.
+    """What an image (H, W, 3) uint8 looks like: which low frequencies of its brightness lie above their median.
 
-    Stays nearly the same when a picture is scaled, compressed, made lighter or grey; not when mirrored or cropped.
+    Stays nearly the same when an image is scaled, compressed, made lighter or grey; not when mirrored or cropped.
     """
     grey = cv2.cvtColor(cv2.resize(rgb, (64, 64), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     waves = cv2.dct(grey.astype(np.float32))
@@ -29,7 +29,7 @@ def mark(rgb: Rgb) -> Mark:
 
 
 def alike(marks: Sequence[Mark], near: int = NEAR) -> list[list[int]]:
-    """Groups of indexes whose pictures look like another of their group: at most `near` of 64 coarse bits differ."""
+    """Groups of indexes whose images look like another of their group: at most `near` of 64 coarse bits differ."""
     if not marks:
         return []
     distinct, where = np.unique(np.stack(marks), axis=0, return_inverse=True)

@@ -1,4 +1,4 @@
-"""What a data set gives: pictures with their truth, one at a time, and what could not be read."""
+"""What a data set gives: images with their truth, one at a time, and what could not be read."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from koutu.types import Rgb
 
 @dataclass(frozen=True)
 class Example:
-    """One picture or frame, read into memory; parts that the set does not have are None.
+    """One image or frame, read into memory; parts that the set does not have are None.
 
-    src: (H, W, 3) uint8, the composed picture. pha: (H, W) float32 in [0, 1], the true alpha. binary: the truth is a
+    src: (H, W, 3) uint8, the composed image. pha: (H, W) float32 in [0, 1], the true alpha. binary: the truth is a
     mask, not a matte. fgr, bgr: (H, W, 3) uint8. trimap: (H, W) uint8 {0, 128, 255}. flow: (H, W, 2) float32, pixels to
-    the next frame as (dx, dy), NaN where invalid. name: unique within the set, "clip/frame" or the picture's stem.
+    the next frame as (dx, dy), NaN where invalid. name: unique within the set, "clip/frame" or the image's stem.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Frames(Protocol):
 
 @dataclass(frozen=True)
 class Clip:
-    """Frames that follow each other, or a single picture (`still`): no memory is carried then."""
+    """Frames that follow each other, or a single image (`still`): no memory is carried then."""
 
     name: str
     still: bool

@@ -13,7 +13,7 @@ from koutu.data.sets.tree import PICTURES, VIDEOS, Tree, fields_of, filled, natu
 from koutu.data.sets.videos import VideoFrames
 
 _CLIP_FIELDS = ("subset", "clip", "take")
-_PEEK = 20  # pictures looked into, to know cut-outs
+_PEEK = 20  # images looked into, to know cut-outs
 
 Row = tuple[str, tuple[str, ...]]  # a name, and for each role a path relative to the root, "" where it has none
 
@@ -29,7 +29,7 @@ class Content:
 
 @dataclass(frozen=True)
 class PictureFrames:
-    """Examples out of picture files."""
+    """Examples out of image files."""
 
     root: Path
     roles: tuple[str, ...]
@@ -40,7 +40,7 @@ class PictureFrames:
 
     @property
     def first_file(self) -> Path:
-        """What the first picture is read from."""
+        """What the first image is read from."""
         return self.root / self.rows[0][1][0]
 
     def read(self, start: int, stop: int) -> Iterator[Example | Broken]:

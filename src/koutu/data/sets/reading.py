@@ -27,7 +27,7 @@ def example_or_broken(name: str, parts: Mapping[str, Path]) -> Example | Broken:
     """The example whose parts lie in these files, by role; or why it cannot be used.
 
     Roles: src, fgr, bgr: colours. pha: a matte. mask: a mask. truth: whichever it looks like. rgba: colours and alpha
-    of a cut-out. channel3: the alpha of a picture that has one. trimap. detail: where details are measured. flow: as
+    of a cut-out. channel3: the alpha of an image that has one. trimap. detail: where details are measured. flow: as
     VideoMatting108 stores it. Without src, but with fgr, pha and bgr, src is composed.
     """
     try:
@@ -97,7 +97,7 @@ def _alpha(image: Image.Image, path: Path) -> NDArray[np.float32]:
         rgb = np.asarray(image.convert("RGB"))
         spread = rgb.max(2).astype(np.int16) - rgb.min(2)
         if (spread > _TINT).mean() > _TINTED:
-            raise InputError(f"{path}: expected alpha in grey, got a picture in colour; is it the right folder?")
+            raise InputError(f"{path}: expected alpha in grey, got an image in colour; is it the right folder?")
         image = image.convert("RGB").convert("L")
     return _unit(np.asarray(image), 255)
 
@@ -168,7 +168,7 @@ READERS: dict[str, Callable[[Path], Found]] = {
 
 
 def has_alpha_channel(path: Path) -> bool:
-    """Whether a picture says in its first bytes that it has one; False for what is no picture."""
+    """Whether an image says in its first bytes that it has one; False for what is no image."""
     try:
         with Image.open(path) as image:
             return image.has_transparency_data
@@ -184,7 +184,7 @@ def _open(path: Path) -> Image.Image:
             image = ImageOps.exif_transpose(image)
     except (*_BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
         came = "an empty file" if path.exists() and not path.stat().st_size else f"one that cannot be read ({e})"
-        raise InputError(f"{path}: expected a whole picture, got {came}; fetch it again") from e
+        raise InputError(f"{path}: expected a whole image, got {came}; fetch it again") from e
     if image.mode == "F":
         raise InputError(f"{path}: expected whole numbers of 8 or 16 bits, got floating point; convert it")
     return image

@@ -1,4 +1,4 @@
-"""AIPP, what an Ascend chip does to a picture before a network sees it, on the host and bit for bit as documented.
+"""AIPP, what an Ascend chip does to a frame before a network sees it, on the host and bit for bit as documented.
 
 The order is that of the ATC documentation: channels swapped, crop, colour matrix, mean and variance, padding. The
 matrix is in 256ths: whole numbers are summed, shifted right by eight bits (so rounded down) and cut to 0…255. The mean
@@ -29,7 +29,7 @@ Rows = tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
 class Aipp:
     """One `aipp_op` of static mode; called with the input's bytes, it gives (1, 3, H, W) float32, all half floats.
 
-    kind: input_format. source: (H, W) of the picture given. rank: number of the input it belongs to. swap: V before U,
+    kind: input_format. source: (H, W) of the frame given. rank: number of the input it belongs to. swap: V before U,
     or B before R. crop: top, left, height, width. matrix: 256ths, none without csc_switch; bias: subtracted before it
     from Y'CbCr, added after it to what comes of RGB. Each channel c then is (c − mean − low) · scale. padding: top,
     bottom, left, right, filled with `fill`. Raises ModelError for what the documentation does not allow.
@@ -83,7 +83,7 @@ class Aipp:
         return padded[None].astype(np.float32)
 
     def levels(self, data: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(3, h, w): the picture after swap, crop and matrix, before mean and variance."""
+        """(3, h, w): the frame after swap, crop and matrix, before mean and variance."""
         planes = self._cropped(data)
         if self.matrix is None:
             return planes

@@ -1,6 +1,6 @@
 """A package for an Ascend chip, run on the host: what the chip would answer, its way into the network to the bit.
 
-The picture becomes the camera's bytes, those go through AIPP (`koutu.engines.ascend.aipp`), and the network runs on
+The frame becomes the camera's bytes, those go through AIPP (`koutu.engines.ascend.aipp`), and the network runs on
 ONNX Runtime with what goes in and comes out rounded to half floats. Between, the host computes in float32 where the
 chip rounds after every operator.
 """
@@ -54,7 +54,7 @@ class AscendBackend(Backend):
 
     def __call__(self, rgb: Rgb, state: State, **hints: NDArray[Any]) -> tuple[None, NDArray[np.float32], State]:
         if rgb.shape != (*self.aipp.source, 3):
-            raise ModelError(f"{self.name}: expected a picture {(*self.aipp.source, 3)}, got {rgb.shape}; scale it")
+            raise ModelError(f"{self.name}: expected a frame {(*self.aipp.source, 3)}, got {rgb.shape}; scale it")
         pha, state = self.infer(camera_bytes(rgb, self.source_format, self.space), state)
         return None, self._placed(pha), state
 
@@ -81,7 +81,7 @@ class AscendBackend(Backend):
 
 
 def camera_bytes(rgb: Rgb, source_format: str, space: ColorSpace) -> NDArray[np.uint8]:
-    """A picture (H, W, 3) as a camera hands it over, flat: nv21, nv12 (both sides even), rgb888 or bgr888."""
+    """A frame (H, W, 3) as a camera hands it over, flat: nv21, nv12 (both sides even), rgb888 or bgr888."""
     if source_format not in SOURCES:
         raise ModelError(f"expected a format of {', '.join(SOURCES)}, got {source_format!r}; choose one")
     if source_format in ("rgb888", "bgr888"):

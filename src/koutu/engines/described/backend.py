@@ -48,7 +48,7 @@ class DescribedBackend(Backend):
         self.needs: tuple[str, ...] = tuple(hint for hint in HINTS if hint in kinds)
 
     def network_size(self, size: Size) -> Size:
-        """What the network is shown of pictures of (H, W), without the padding of a letterbox."""
+        """What the network is shown of frames of (H, W), without the padding of a letterbox."""
         return self.description.size.content(size, self._bound.static)
 
     def initial_state(self, size: Size) -> dict[str, NDArray[Any]]:
@@ -103,7 +103,7 @@ class DescribedBackend(Backend):
         canvas = self.description.size.canvas(size, static)
         if canvas != (static or canvas) or size[0] > canvas[0] or size[1] > canvas[1]:
             raise ModelError(
-                f"{self.name}: expected a picture of {static or canvas} (h, w), got {size}; scale it to network_size"
+                f"{self.name}: expected a frame of {static or canvas} (h, w), got {size}; scale it to network_size"
             )
         return canvas
 

@@ -23,7 +23,7 @@ class Binding:
 
     @property
     def source(self) -> PictureInput:
-        """The input that takes the picture."""
+        """The input that takes the frame."""
         return next(entry for entry, _ in self.pictures if entry.kind == "src")
 
 
@@ -76,7 +76,7 @@ def _port(name: Name, ports: dict[str, Port], what: str, file: str) -> Port:
 
 def _fitting(port: Port, entry: PictureInput, file: str) -> Port:
     if len(port.shape) != 4 or port.shape[0] not in (None, 1):
-        raise ModelError(f"{file}: expected {port.name} as one picture of four axes, got {port.shape}")
+        raise ModelError(f"{file}: expected {port.name} as one frame of four axes, got {port.shape}")
     channels, axis = 1 if entry.kind in GREY else 3, 1 if entry.layout == "NCHW" else 3
     if port.shape[axis] not in (None, channels):
         raise ModelError(

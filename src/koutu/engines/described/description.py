@@ -33,7 +33,7 @@ def _number_or_auto(value: Any, where: str) -> float | None:
 
 
 def _side(value: Any, where: str) -> int | str:
-    """A side of a state: a number, or h, w, h/2, w/16 … of the network's picture, rounded up."""
+    """A side of a state: a number, or h, w, h/2, w/16 … of the network's frame, rounded up."""
     if isinstance(value, str):
         letter, slash, divisor = value.partition("/")
         if letter in ("h", "w") and (not slash or (divisor.isdecimal() and int(divisor))):
@@ -44,7 +44,7 @@ def _side(value: Any, where: str) -> int | str:
 
 @dataclass(frozen=True)
 class PictureInput:
-    """A picture or hint: v = level in `range` (of 255, or of the picture's own maximum), then (v − mean) / std.
+    """A frame or hint: v = level in `range` (of 255, or of the frame's own maximum), then (v − mean) / std.
 
     mean, std: one number, or one for each channel in the network's order. dtype: what the file must want, if given.
     """

@@ -1,4 +1,4 @@
-"""Levels of pictures as a described network wants them, and what it gives as alpha or colours."""
+"""Levels of frames as a described network wants them, and what it gives as alpha or colours."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _SLACK = 1e-2  # alpha may leave [0, 1] by so much through rounding, as half pre
 
 
 def encode(picture: NDArray[Any], entry: PictureInput, port: Port, canvas: tuple[int, int]) -> NDArray[Any]:
-    """A picture (h, w[, C]) uint8, in the middle of a black canvas, as the network's tensor (1, C, h, w) or NHWC."""
+    """A frame (h, w[, C]) uint8, in the middle of a black canvas, as the network's tensor (1, C, h, w) or NHWC."""
     planes = _padded(picture, canvas)
     planes = planes[None] if planes.ndim == 2 else planes.transpose(2, 0, 1)
     if entry.channels == "bgr":

@@ -1,4 +1,4 @@
-"""The size a described network is shown: fixed, by a side, by its pixels, or the picture's own, in whole multiples."""
+"""The size a described network is shown: fixed, by a side, by its pixels, or the frame's own, in whole multiples."""
 
 import math
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ RULES: dict[str, str] = {"fixed": "", "full": "", "shorter": "side", "longer": "
 
 @dataclass(frozen=True)
 class Size:
-    """rule "fixed": `at` (h, w), or the file's own static size, which goes before every rule; "full": the picture's.
+    """rule "fixed": `at` (h, w), or the file's own static size, which goes before every rule; "full": the frame's.
 
     "shorter", "longer": that side becomes `side`; "pixels": about so many in all; the aspect stays. Sides become
-    multiples of `multiple` by `rounding`. fit "letterbox": the picture keeps its aspect and is padded with black on
-    both sides instead of stretched. keep_straddling: with "shorter", pictures with one side under and one over `side`
+    multiples of `multiple` by `rounding`. fit "letterbox": the frame keeps its aspect and is padded with black on
+    both sides instead of stretched. keep_straddling: with "shorter", frames with one side under and one over `side`
     keep their size, as MODNet's demo does.
     """
 
@@ -26,7 +26,7 @@ class Size:
     keep_straddling: bool = False
 
     def content(self, size: tuple[int, int], static: tuple[int, int] | None) -> tuple[int, int]:
-        """(h, w) of the picture itself in the network's input, for a picture of (H, W). static: the file's (h, w)."""
+        """(h, w) of the frame itself in the network's input, for a frame of (H, W). static: the file's (h, w)."""
         canvas = static or (self.at[0], self.at[1]) if static or self.at else None
         if canvas is not None:
             if self.fit == "stretch":

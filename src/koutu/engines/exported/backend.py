@@ -64,14 +64,14 @@ class ExportedBackend(Backend):
         self._wanted = list(dict.fromkeys([*(t.name for t in self.card.outputs.values()), *self.card.states.values()]))
 
     def network_size(self, size: Size) -> Size:
-        """(h, w) that the file takes of pictures of (H, W): its own, theirs, or about `pixels` in whole strides."""
+        """(h, w) that the file takes of frames of (H, W): its own, theirs, or about `pixels` in whole strides."""
         card = self.card
         if card.size is not None or card.ratio is not None:
             return card.size or size
         return near_area(size, card.pixels, card.stride)
 
     def initial_state(self, size: Size) -> dict[str, NDArray[np.float32]]:
-        """Zeros for each memory, for pictures of (h, w) as `network_size` gives them; empty without memory."""
+        """Zeros for each memory, for frames of (h, w) as `network_size` gives them; empty without memory."""
         seen = self.card.seen(size)
         sides = {"h": seen[0], "w": seen[1], "H": size[0], "W": size[1]}
         return {
@@ -93,10 +93,10 @@ class ExportedBackend(Backend):
         return colours, pha, {name: found[output] for name, output in self.card.states.items()}
 
     def feeds(self, rgb: Rgb, state: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
-        """All inputs of the file by name, for a picture (h, w, 3) uint8 of the file's size."""
+        """All inputs of the file by name, for a frame (h, w, 3) uint8 of the file's size."""
         if self.card.size is not None and rgb.shape[:2] != self.card.size:
             raise ModelError(
-                f"{self.name}: expected a picture of {self.card.size} (h, w), got {rgb.shape[:2]}; scale it first"
+                f"{self.name}: expected a frame of {self.card.size} (h, w), got {rgb.shape[:2]}; scale it first"
             )
         return {self.card.source.name: picture_as(rgb, self.card.source), **state}
 
@@ -112,7 +112,7 @@ class ExportedBackend(Backend):
 
 
 def picture_as(rgb: Rgb, source: Tensor) -> NDArray[Any]:
-    """A picture (h, w, 3) uint8 as an input wants it."""
+    """A frame (h, w, 3) uint8 as an input wants it."""
     values = rgb if source.levels == "0-255" else rgb.astype(np.float32) / np.float32(255)
     values = values.astype(source.dtype, copy=False)
     if source.layout in ("NCHW", "CHW"):

@@ -15,7 +15,7 @@ MARK = "koutu_export"  # the key that tells a card from any other JSON file; its
 ANY = "any"
 
 Size = tuple[int, int]
-Side = int | str  # "h", "w": of what the network is shown; "H", "W": of the picture
+Side = int | str  # "h", "w": of what the network is shown; "H", "W": of the frame
 
 
 def _side(value: Any, where: str) -> Side:
@@ -49,9 +49,9 @@ class Memory:
 
 @dataclass(frozen=True)
 class ExportCard:
-    """What running needs. size, network_size: (H, W) of the pictures and of what the network sees; None: any.
+    """What running needs. size, network_size: (H, W) of the frames and of what the network sees; None: any.
 
-    ratio: the second by the first where both are any; stride: what its sides are multiples of; pixels: of a picture
+    ratio: the second by the first where both are any; stride: what its sides are multiples of; pixels: of a frame
     where the size is any and no ratio is given. files: SHA-256 by name, relative to the card's folder.
     """
 
@@ -76,12 +76,12 @@ class ExportCard:
         return {memory.name: memory.fed_by for memory in self.memories}
 
     def seen(self, size: Size) -> Size:
-        """(h, w) that the network is shown of pictures of (H, W)."""
+        """(h, w) that the network is shown of frames of (H, W)."""
         return self.network_size or (ratio_of(size, self.ratio, self.stride) if self.ratio else size)
 
 
 def ratio_of(size: Size, ratio: Fraction, stride: int) -> Size:
-    """(h, w) of pictures of (H, W) at `ratio`, the nearest multiples of `stride`; whole numbers alone, as in graphs."""
+    """(h, w) of frames of (H, W) at `ratio`, the nearest multiples of `stride`; whole numbers alone, as in graphs."""
     p, q = ratio.numerator, ratio.denominator * stride
     return max(1, (2 * size[0] * p + q) // (2 * q)) * stride, max(1, (2 * size[1] * p + q) // (2 * q)) * stride
 

@@ -72,7 +72,7 @@ class Tried:
     """A threshold (thousandths of alpha) on all clips.
 
     low: share of frames that the low-resolution branch made alone; ms: of one frame, saved: of that by the gate; paid:
-    mean |gated − whole|; error: mean |gated − truth|, and worse: by what share a clip's is worse than the whole network's
+    mean |gated − whole|; error: mean |gated − truth|, and worse: by what share a clip's is worse than the whole's
     alone, the mean of logarithms; both NaN without truth; switches: of the whole run; jump: the largest change that a
     switch made from one frame to the next, change: the ordinary one (median). All but shares and times in thousandths
     of alpha.

@@ -1,4 +1,4 @@
-"""Learning from another network: any backend of koutu as the teacher, on any picture, mixed ones included."""
+"""Learning from another network: any backend of koutu as the teacher, on any image, mixed ones included."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,9 +24,9 @@ class Distillation(Objective):
 
     sharpen: factor on the teacher's logits, as matting wants its sure answers surer; mirrored: it also answers to the
     mirror image, and both logits count half: fewer mistakes.
-    teacher: "NAME" or "NAME=FILE" of what `koutu` runs without hints. mix: probability that two pictures are blended,
-    which makes pictures nobody has seen; the teacher answers to what the network sees. weight: of the whole.
-    Networks with memory see every picture as a first one.
+    teacher: "NAME" or "NAME=FILE" of what `koutu` runs without hints. mix: probability that two images are blended,
+    which makes images nobody has seen; the teacher answers to what the network sees. weight: of the whole.
+    Networks with memory see every image as a first one.
     """
 
     defaults: Mapping[str, Any] = {
@@ -46,7 +46,7 @@ class Distillation(Objective):
 
         self._teacher: Backend = load_named(self.options["teacher"], threads=self.options["threads"])
         if self._teacher.needs:
-            raise InputError(f"expected a teacher that needs pictures only, got {self._teacher.name}; name another")
+            raise InputError(f"expected a teacher that needs images only, got {self._teacher.name}; name another")
 
     def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
         src = batch.src

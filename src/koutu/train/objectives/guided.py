@@ -79,7 +79,7 @@ class MGMattingObjective(Objective):
 
 
 class IGFObjective(Objective):
-    """Li et al., ICME 2020: everywhere and near the boundary, Gabor answers, and a critic of (picture, mask, alpha)."""
+    """Li et al., ICME 2020: everywhere and near the boundary, Gabor answers, and a critic of (image, mask, alpha)."""
 
     defaults: Mapping[str, Any] = {"gabor": 1.0, "adversarial": 0.01, "critic_channels": 32, "radius": 7}
 

@@ -1,4 +1,4 @@
-"""Objectives of networks that need pictures only: MODNet, U²-Net, Semantic Human Matting's three steps."""
+"""Objectives of networks that need images only: MODNet, U²-Net, Semantic Human Matting's three steps."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -130,7 +130,7 @@ class Preprocessor:
         require_ready("Preprocessor")
 
     def resize(self, src: Any, w: int, h: int, t: int) -> Any:
-        """The whole picture at w × h; raises ValueError outside the limits."""
+        """The whole frame at w × h; raises ValueError outside the limits."""
         width, height = src.shape[1], src.shape[0] * 2 // 3
         if not (_within(width, height) and _within(w, h) and t in (0, 1)):
             raise ValueError("failed to resize")
@@ -175,7 +175,7 @@ class Display:
             raise CreateError(f"failed to create Display: {e}") from e
 
     def show(self, frame: Any) -> int:
-        """0, or an error code. The first picture sets the size; sides of 128 at least."""
+        """0, or an error code. The first frame sets the size; sides of 128 at least."""
         return self._panel.show(frame)
 
     def __del__(self):
