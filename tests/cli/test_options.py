@@ -14,7 +14,7 @@ from koutu.bench.plan import BenchPlan
 from koutu.cli import app
 from koutu.data.mattes.plan import MattePlan
 from koutu.data.packs.plan import PackPlan
-from koutu.evaluation.settings import MeasureSettings, TestSetRecipe
+from koutu.evaluation.settings import MeasureSettings, SetRecipe
 from koutu.export.defaults import ALLOWED, FRAMES, TOLERANCE, SceneSources
 from koutu.live.options import Encoding, LiveOptions, Patience, Quality, Reading
 from koutu.media.containers import EncodeOptions
@@ -77,9 +77,9 @@ FROM = {
         **of(Limits(), "upload_mb", "megapixels", "requests", "video_mb", "video_seconds", "jobs", "keep_minutes",
              "viewers", "idle_seconds"),
     },
-    "eval": {**of(TestSetRecipe(), "seed", "frames", "cause"),
+    "eval": {**of(SetRecipe(), "seed", "frames", "cause"),
              **of(MeasureSettings(), "perceptual", "recovery", "trimap_radius"), **LOADED},
-    "data compose": of(TestSetRecipe(), "seed", "frames", "cause"),
+    "data compose": of(SetRecipe(), "seed", "frames", "cause"),
     "data matte": of(MattePlan(), "network", "long_side", "method", keep_pictures="pictures"),
     "data pack": of(PackPlan(), "backgrounds", "emptied", "long_side", "frames", "exclude", "threads"),
     "adapt": of(AdaptOptions(), "frames", "minutes", "epochs", "lr", "seed", "pixels"),

@@ -19,7 +19,7 @@ from koutu.evaluation.recovery import AFTER, BEFORE, KINDS, LENGTH, trials
 from koutu.evaluation.remembered import forced
 from koutu.evaluation.report import page
 from koutu.evaluation.run import evaluate
-from koutu.evaluation.settings import MeasureSettings, TestSetRecipe
+from koutu.evaluation.settings import MeasureSettings, SetRecipe
 from koutu.evaluation.table import sum_up, text, write
 from koutu.evaluation.testset import compose
 from koutu.types import InputError, ModelError
@@ -172,7 +172,7 @@ def cutouts(tmp_path):
 
 
 def test_an_evaluation_tells_it_beside_the_rest_and_goes_on_where_it_was(cutouts, tmp_path):
-    data = compose(open_dataset(cutouts / "people"), [cutouts / "places" / "b0.png"], TestSetRecipe(frames=LENGTH))
+    data = compose(open_dataset(cutouts / "people"), [cutouts / "places" / "b0.png"], SetRecipe(frames=LENGTH))
     models = {"clings": Fades(clings=True), "fades": Fades(), "none": Fades(memory=False)}
     settings, out = MeasureSettings(perceptual=False, recovery=True), tmp_path / "out"
     run = evaluate(models, data, out, settings=settings)
@@ -187,7 +187,7 @@ def test_an_evaluation_tells_it_beside_the_rest_and_goes_on_where_it_was(cutouts
     calls = models["fades"].calls
     again = evaluate(models, data, out, settings=settings)
     assert models["fades"].calls == calls and recoveries(again) == found
-    few = compose(open_dataset(cutouts / "people"), [cutouts / "places" / "b0.png"], TestSetRecipe(frames=4))
+    few = compose(open_dataset(cutouts / "people"), [cutouts / "places" / "b0.png"], SetRecipe(frames=4))
     short = evaluate({"fades": Fades()}, few, tmp_path / "few", settings=settings)
     assert any("memory not tried on 2 clip(s)" in line for line in text(sum_up(short), short))
 
@@ -207,6 +207,6 @@ def test_a_failing_network_is_told_once(cutouts, tmp_path):
         def __call__(self, rgb, state, **hints):
             raise ModelError("expected luck, got none; try again")
 
-    data = compose(open_dataset(cutouts / "people"), [cutouts / "places" / "b0.png"], TestSetRecipe(frames=LENGTH))
+    data = compose(open_dataset(cutouts / "people"), [cutouts / "places" / "b0.png"], SetRecipe(frames=LENGTH))
     run = evaluate({"fails": Fails()}, data, tmp_path / "out", settings=MeasureSettings(recovery=True))
     assert all(r.error and not r.trials and not r.untried for r in run.results)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from koutu.cli import app
 from koutu.data.sets.open import Broken, Example, open_dataset
 from koutu.evaluation.causes import CAUSES, MOVING
-from koutu.evaluation.settings import TestSetRecipe
+from koutu.evaluation.settings import SetRecipe
 from koutu.evaluation.testset import compose, composite, placed
 from koutu.types import InputError, OutputError
 
@@ -61,7 +61,7 @@ def test_stills_are_the_cut_outs_on_backgrounds(cutouts, places):
 
 @pytest.mark.parametrize("cause", sorted(CAUSES))
 def test_every_cause_is_the_same_every_time_and_another_with_another_seed(cutouts, places, cause):
-    recipe = TestSetRecipe(seed=3, frames=4, cause=cause)
+    recipe = SetRecipe(seed=3, frames=4, cause=cause)
     first, again = (frames(compose(cutouts, places, recipe).clips[0]) for _ in range(2))
     other = frames(compose(cutouts, places, replace(recipe, seed=4)).clips[0])
     assert len(first) == 4
@@ -74,13 +74,13 @@ def test_every_cause_is_the_same_every_time_and_another_with_another_seed(cutout
 
 def test_a_grown_set_keeps_its_clips(cutouts, places):
     few = replace(cutouts, clips=list(cutouts.clips)[:1])
-    alone, among = (frames(compose(data, places[:1], TestSetRecipe(frames=3)).clips[0]) for data in (few, cutouts))
+    alone, among = (frames(compose(data, places[:1], SetRecipe(frames=3)).clips[0]) for data in (few, cutouts))
     assert all(np.array_equal(a.src, b.src) for a, b in zip(alone, among, strict=True))  # type: ignore[arg-type]
 
 
 def test_what_a_cause_is_named_for_is_there(cutouts, places):
     def of(cause, count=1):
-        return frames(compose(cutouts, places, TestSetRecipe(frames=count, cause=cause, moves=False)).clips[0])
+        return frames(compose(cutouts, places, SetRecipe(frames=count, cause=cause, moves=False)).clips[0])
 
     plain = of("plain")[0]
     assert plain.pha is not None and plain.src is not None
@@ -108,7 +108,7 @@ def test_what_a_cause_is_named_for_is_there(cutouts, places):
 
 
 def test_bodies_stay_cut_off_by_the_lower_border(cutouts, places):
-    for clip in compose(cutouts, places, TestSetRecipe(frames=6, seed=5)).clips:
+    for clip in compose(cutouts, places, SetRecipe(frames=6, seed=5)).clips:
         for example in frames(clip):
             assert example.pha is not None
             columns = np.flatnonzero(example.pha[-4] > 0.9)
@@ -117,7 +117,7 @@ def test_bodies_stay_cut_off_by_the_lower_border(cutouts, places):
 
 def test_moving_cut_outs_and_moving_backgrounds(tmp_path, cutouts):
     background = make_clip(tmp_path / "street.mp4", frames=5)
-    clip = compose(cutouts, [background], TestSetRecipe(frames=8, moves=False)).clips[0]
+    clip = compose(cutouts, [background], SetRecipe(frames=8, moves=False)).clips[0]
     found = frames(clip)
     assert len(found) == 8
     assert not np.array_equal(found[0].bgr, found[3].bgr)  # type: ignore[arg-type]
@@ -125,7 +125,7 @@ def test_moving_cut_outs_and_moving_backgrounds(tmp_path, cutouts):
 
 
 def test_canvases(cutouts, places):
-    example = frames(compose(cutouts, places, TestSetRecipe(size=(30, 90))).clips[0])[0]
+    example = frames(compose(cutouts, places, SetRecipe(size=(30, 90))).clips[0])[0]
     assert example.src is not None and example.src.shape == (30, 90, 3)
     pha = np.zeros((10, 10), np.uint8)
     pha[5:, 3:7] = 255
@@ -144,10 +144,10 @@ def test_mistakes_are_told(tmp_path, cutouts, places):
     with pytest.raises(InputError, match="backgrounds"):
         compose(cutouts, [])
     with pytest.raises(InputError, match="cause"):
-        compose(cutouts, places, TestSetRecipe(cause="fog"))
+        compose(cutouts, places, SetRecipe(cause="fog"))
     for cause in MOVING:
         with pytest.raises(InputError, match="clips"):
-            compose(cutouts, places, TestSetRecipe(cause=cause))
+            compose(cutouts, places, SetRecipe(cause=cause))
     places[0].write_bytes(b"nothing")
     items = [item for clip in compose(cutouts, places[:1]).clips for item in clip.examples()]
     assert len(items) == 4 and all(isinstance(item, Broken) for item in items)
@@ -162,7 +162,7 @@ def test_a_set_is_written_and_read_again(tmp_path, cutouts, places):
     assert result.exit_code == 0, result.output
     data = open_dataset(tmp_path / "test", "rvm-eval")
     assert len(data.clips) == 4 and all(len(clip) == 3 for clip in data.clips) and not data.broken
-    composed = compose(cutouts, places, TestSetRecipe(frames=3, cause="backlight"))
+    composed = compose(cutouts, places, SetRecipe(frames=3, cause="backlight"))
     for clip, made in zip(data.clips, composed.clips, strict=True):
         for a, b in zip(frames(clip), frames(made), strict=True):
             assert np.array_equal(a.src, b.src) and a.pha == pytest.approx(b.pha, abs=1e-6)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning_fabric")
 
-from koutu.models.space import Choice, Space, told  # noqa: E402
+from koutu.models.space import Choice, Space, plain  # noqa: E402
 from koutu.models.supernet import Training, extract, part, sort_channels  # noqa: E402
 from koutu.models.tmodnet import Config, TMODNet  # noqa: E402
 from koutu.search.evolve import Tried, chosen, evolve, front, read  # noqa: E402
@@ -69,7 +69,7 @@ def test_any_shape_runs_is_described_and_comes_back_from_json(network):
     rng = np.random.default_rng(0)
     for _ in range(6):
         choice = SPACE.draw(rng)
-        assert Choice.read(told(choice)) == choice and str(choice.semantic_size) in choice.told()
+        assert Choice.read(plain(choice)) == choice and str(choice.semantic_size) in choice.summary()
         small = extract(network, SPACE, choice)
         assert small(*inputs())[1].shape == (1, 1, 64, 96) and small.cfg == SPACE.config(choice)
     child = SPACE.child([SPACE.largest()], np.random.default_rng(0), rate=0.0)

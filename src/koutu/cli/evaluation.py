@@ -9,7 +9,7 @@ import typer
 
 from koutu.cli import options
 from koutu.defaults import DEVICE
-from koutu.evaluation.settings import MeasureSettings, TestSetRecipe
+from koutu.evaluation.settings import MeasureSettings, SetRecipe
 from koutu.types import InputError
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ Cause = Annotated[
     str, typer.Option(help="Compose for one difficulty, or for all: `koutu data compose --help` names them.")
 ]
 Split = Annotated[str, typer.Option(help="Part of the data set; auto takes the first that is for tests.")]
-Size = Annotated[
-    str, typer.Option(metavar="WxH", help="Pixels of composed images; those of the cut-out if not given.")
-]
+Size = Annotated[str, typer.Option(metavar="WxH", help="Pixels of composed images; those of the cut-out if not given.")]
 Limit = Annotated[int, typer.Option(min=0, help="Take only the first so many clips; 0 takes all.")]
 
 
@@ -40,9 +38,9 @@ def evaluate(
     layout: options.Layout = options.AUTO,
     split: Split = options.AUTO,
     backgrounds: Backgrounds = None,
-    seed: options.Seed = TestSetRecipe.seed,
-    frames: Frames = TestSetRecipe.frames,
-    cause: Cause = TestSetRecipe.cause,
+    seed: options.Seed = SetRecipe.seed,
+    frames: Frames = SetRecipe.frames,
+    cause: Cause = SetRecipe.cause,
     size: Size = "",
     limit: Limit = 0,
     recovery: Annotated[
@@ -93,7 +91,7 @@ def evaluate(
     backends = {name: load_named(spec, device=device, threads=threads, steady=steady) for name, spec in models.items()}
     guess = Matter(load()) if mask == "auto" else None
     settings = MeasureSettings(perceptual=perceptual, trimap_radius=trimap_radius, recovery=recovery)
-    recipe = TestSetRecipe(seed=seed, frames=max(frames, LENGTH) if recovery else frames, cause=cause, size=_size(size))
+    recipe = SetRecipe(seed=seed, frames=max(frames, LENGTH) if recovery else frames, cause=cause, size=_size(size))
     for data in _sets(Path(things[-1]), layout, split, backgrounds, recipe, limit):
         where = folder(output / (data.name if cause == "all" else "."))
         with Steps(data.name) as progress:
@@ -118,9 +116,9 @@ def compose(
     backgrounds: Backgrounds = None,
     layout: options.Layout = options.AUTO,
     split: Split = options.AUTO,
-    seed: options.Seed = TestSetRecipe.seed,
-    frames: Frames = TestSetRecipe.frames,
-    cause: Cause = TestSetRecipe.cause,
+    seed: options.Seed = SetRecipe.seed,
+    frames: Frames = SetRecipe.frames,
+    cause: Cause = SetRecipe.cause,
     size: Size = "",
     limit: Limit = 0,
 ) -> None:
@@ -137,7 +135,7 @@ def compose(
 
     if backgrounds is None:
         raise InputError("expected a folder of backgrounds, got none; give --backgrounds")
-    recipe = TestSetRecipe(seed=seed, frames=frames, cause=cause, size=_size(size))
+    recipe = SetRecipe(seed=seed, frames=frames, cause=cause, size=_size(size))
     for data in _sets(cutouts, layout, split, backgrounds, recipe, limit):
         with Steps(data.name) as progress:
             broken = save_set(data, output / data.name, progress)

@@ -19,7 +19,7 @@ class MeasureSettings:
 
 
 @dataclass(frozen=True)
-class TestSetRecipe:
+class SetRecipe:
     """frames: of a clip, 1 for stills; moves: layers glide; size: (H, W) of the canvas, or the cut-out's own."""
 
     seed: int = 0

@@ -23,7 +23,7 @@ from koutu.evaluation import causes
 from koutu.evaluation.causes import Layers
 from koutu.evaluation.gallery import file_name
 from koutu.evaluation.run import RATE, Progress
-from koutu.evaluation.settings import TestSetRecipe
+from koutu.evaluation.settings import SetRecipe
 from koutu.media.background import Background
 from koutu.media.background_spec import make_background
 from koutu.types import Frame, InputError, KoutuError, OutputError, Rgb
@@ -52,7 +52,7 @@ class ComposedClip:
     source: Source
     other: Source  # whom "two-people" puts beside
     background: Path
-    recipe: TestSetRecipe
+    recipe: SetRecipe
 
     def __len__(self) -> int:
         return self.recipe.frames if self.source.still else min(self.recipe.frames, len(self.source))
@@ -96,13 +96,13 @@ class ComposedClip:
             yield Layers(*cutout, bgr, other)
 
 
-def compose(cutouts: DataSet, backgrounds: Sequence[Path], recipe: TestSetRecipe | None = None) -> DataSet:
+def compose(cutouts: DataSet, backgrounds: Sequence[Path], recipe: SetRecipe | None = None) -> DataSet:
     """A set with truth from a set of cut-outs; clip i stands on background i of a shuffled list, again and again.
 
     Raises InputError for a set without cut-outs, no backgrounds, or a cause that is not one of `causes.CAUSES` or that
     needs clips.
     """
-    recipe = recipe or TestSetRecipe()
+    recipe = recipe or SetRecipe()
     if not backgrounds:
         raise InputError("expected backgrounds to compose on, got none; name a folder of images")
     if recipe.cause and recipe.cause not in causes.CAUSES:

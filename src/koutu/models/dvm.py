@@ -261,9 +261,7 @@ class DVM(Network):
         height, width = src.shape[2:]
         x = pad_to(torch.cat([imagenet(src), trimap], dim=1), _STRIDE)
         if self.cfg.crossed_padding and min(x.shape[2:]) < 7 * _STRIDE:
-            raise ValueError(
-                f"expected sides over 192 with crossed_padding, got {(height, width)}; enlarge the image"
-            )
+            raise ValueError(f"expected sides over 192 with crossed_padding, got {(height, width)}; enlarge the image")
         features = self.fusion(self.encoder(x), n)
         present = x[self.cfg.shift * n :]
         raw = self.pred_head(self.decoder(features, present))

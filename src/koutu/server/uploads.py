@@ -120,7 +120,5 @@ def decoded(data: bytes, service: Service) -> Rgb:
         raise InputError("expected an image, got an empty file; choose another")
     height, width = image_size(data)
     if height * width > limits.megapixels * 1_000_000:
-        raise too_large(
-            f"expected an image of at most {limits.megapixels} megapixels, got {width}×{height}; shrink it"
-        )
+        raise too_large(f"expected an image of at most {limits.megapixels} megapixels, got {width}×{height}; shrink it")
     return read_image(data)

@@ -213,7 +213,7 @@ def test_what_cannot_be_used_is_told_and_the_rest_read(tmp_path):
     data = open_dataset(root)
     broken = broken_of(data)
     assert [clip.name for clip in data.clips if clip.name not in broken] == ["good"]
-    words = {"empty": "empty", "torn": "whole picture", "text": "image", "size": "32×20", "tint": "colour",
+    words = {"empty": "empty", "torn": "whole image", "text": "image", "size": "32×20", "tint": "colour",
              "nan": "floating"}  # fmt: skip
     assert {name: word in broken[name] for name, word in words.items()} == dict.fromkeys(words, True)
 

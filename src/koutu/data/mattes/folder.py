@@ -118,9 +118,7 @@ def _pictures(root: Path) -> dict[str, Path]:
     if root.is_file():
         return {root.stem: root}
     if not root.is_dir():
-        raise InputError(
-            f"{root}: expected an image or a folder of images, got nothing of this name; check the path"
-        )
+        raise InputError(f"{root}: expected an image or a folder of images, got nothing of this name; check the path")
     found: dict[str, Path] = {}
     try:
         files = Tree(root).files()
