@@ -1,8 +1,21 @@
-"""Shared fixtures: a tiny random network as an ONNX file, so that engines run without the packaged weights."""
+"""What all tests share: one thread a process, seeds, and a tiny random network as an ONNX file."""
 
+import os
+import sys
 from pathlib import Path
 
+# For tensors this small, threads cost more than they give; their number would change how sums are rounded; and tests
+# that run side by side would fight over the cores. It has to be said before NumPy and PyTorch are loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """The same random weights and pictures in every run and order."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from fractions import Fraction
@@ -39,6 +40,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plain(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """ONNX of one size, pre-processing inside."""
     return run(tmp_path_factory.mktemp("plain"), "onnx", "plain.onnx", model, command="koutu export small.pt …")
+
+
+@pytest.fixture
+def copied(plain: Any, tmp_path: Path) -> Path:
+    """Another folder with that export in it."""
+    for name in ("plain.onnx", "plain.json"):
+        shutil.copy(plain.card.parent / name, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def small(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What the ratio's quarter of 120 × 160 sees: 30 and 40, in whole strides."""
+    return run(tmp_path_factory.mktemp("small"), "onnx", "small.onnx", model, size=(32, 40))
 
 
 def picture(size: tuple[int, int] = SIZE) -> np.ndarray:
@@ -162,16 +177,14 @@ def test_int8_against_the_truth_of_packs(model, tmp_path):
 
 
 @pytest.mark.parametrize("size", [(120, 160), "any"])
-def test_ratio_and_refinement_are_in_the_file(model, tmp_path, size):
+def test_ratio_and_refinement_are_in_the_file(model, small, tmp_path, size):
     from koutu.matting.matter import Matter
     from koutu.media.reader import open_video
 
     done = run(tmp_path, "onnx", "large.onnx", model, size=size, ratio=Fraction(1, 4), refine=True)
     backend = load(done.card)
     assert done.content["refined"] and done.content["states"][0]["fed_by"] == "small"
-    seen = (32, 40)  # 30 and 40, in whole strides
-    assert backend.initial_state((120, 160))["prev"].shape == (1, 1, *seen)
-    small = run(tmp_path, "onnx", "small.onnx", model, size=seen)
+    assert backend.initial_state((120, 160))["prev"].shape == (1, 1, 32, 40)
     inside, outside = Matter(backend), Matter(load(small.card, steady=False))
     with open_video(SAMPLE / "talk.mp4") as video:
         rgb = np.asarray(_rgb(next(iter(video)), (120, 160)))
@@ -228,15 +241,14 @@ def test_caffe(model, tmp_path):
     assert off(alphas(load(tmp_path / "net.prototxt", steady=False)), by_torch()) < 1e-3
 
 
-def test_its_speed_is_measured_by_the_card(model, tmp_path):
+def test_its_speed_is_measured_by_the_card(model, plain, tmp_path):
     from koutu.bench.cases import cases
     from koutu.bench.plan import BenchPlan
 
-    for target, name in (("onnx", "net.onnx"), ("openvino", "other.xml")):
-        run(tmp_path, target, name, model)
-    specs = [str(tmp_path / name) for name in ("net.json", "other.xml")]
+    run(tmp_path, "openvino", "other.xml", model)
+    specs = [str(plain.card), str(tmp_path / "other.xml")]
     (first, second) = cases(specs, BenchPlan(sizes=[SIZE], against=specs[0]))
-    assert (first.name, first.engine, first.precision, first.file) == ("net", "onnxruntime", "fp32", "net.onnx")
+    assert (first.name, first.engine, first.precision, first.file) == ("plain", "onnxruntime", "fp32", "plain.onnx")
     assert (second.engine, second.precision, second.file) == ("openvino", "fp32", "other.xml")
     cost = first.cost(first.open())
     assert cost.macs and cost.at == SIZE and second.cost(second.open()).bytes
@@ -278,20 +290,19 @@ def test_a_network_with_another_memory(tmp_path):
     assert fgr is not None and fgr.shape == (64, 96, 3) and pha.shape == (64, 96)
 
 
-def test_the_card_of_something_else_stays(model, tmp_path):
+def test_the_card_of_something_else_stays(model, copied):
     """NAME.json may be another export's card or no card at all; the same export may be written anew."""
-    run(tmp_path, "onnx", "net.onnx", model)
-    (tmp_path / "mine.json").write_text("{}")
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    (copied / "mine.json").write_text("{}")
+    before = {path.name: path.read_bytes() for path in copied.iterdir()}
     with pytest.raises(OutputError, match="export to onnx"):
-        run(tmp_path, "openvino", "net.xml", model)
+        run(copied, "openvino", "plain.xml", model)
     with pytest.raises(OutputError, match="no card of koutu's"):
-        run(tmp_path, "openvino", "mine.xml", model)
+        run(copied, "openvino", "mine.xml", model)
     with pytest.raises(OutputError, match="rename it"):
-        run(tmp_path, "openvino", "net.onnx", model)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    run(tmp_path, "onnx", "net.onnx", model)
-    run(tmp_path, "ascend", "net", model)  # its card is inside its folder
+        run(copied, "openvino", "plain.onnx", model)
+    assert {path.name: path.read_bytes() for path in copied.iterdir()} == before
+    run(copied, "onnx", "plain.onnx", model)
+    run(copied, "ascend", "plain", model)  # its card is inside its folder
 
 
 def test_what_differs_too_much_is_not_written(model, tmp_path):
@@ -408,12 +419,11 @@ def test_a_missing_tool_is_named_with_its_remedy(model, tmp_path, monkeypatch):
     assert not any(tmp_path.iterdir())
 
 
-def test_what_was_there_stays_when_an_export_fails(model, tmp_path):
-    run(tmp_path, "onnx", "out.onnx", model)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+def test_what_was_there_stays_when_an_export_fails(model, copied):
+    before = {path.name: path.read_bytes() for path in copied.iterdir()}
     with pytest.raises(ParityError):
-        run(tmp_path, "onnx", "out.onnx", model, bounds=Bounds(0, 0, 0))
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+        run(copied, "onnx", "plain.onnx", model, bounds=Bounds(0, 0, 0))
+    assert {path.name: path.read_bytes() for path in copied.iterdir()} == before
 
 
 def test_cards_and_files_that_do_not_go_together_are_told(plain, tmp_path):

@@ -20,7 +20,8 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-from support.live_parts import SIZE, Elastic, desk_of, live_of, numbered_clip, shot
+from support.live_parts import SIZE, Elastic, desk_of, live_of, numbered_clip, shot, wait_for
+from support.ports import free_port
 
 from koutu import cli
 from koutu.live import virtual_camera, window
@@ -152,8 +153,7 @@ def test_a_stream_reaches_its_receiver_and_finds_it_again():
 
 
 def test_a_receiver_that_was_never_there_is_told_without_the_key():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     sink = StreamSink(f"rtmp://127.0.0.1:{port}/live/SECRET", Encoding(rate=25.0))
     with pytest.raises(
         OutputError, match="expected a receiver that takes the stream, got connection refused"
@@ -166,8 +166,7 @@ def test_a_receiver_that_was_never_there_is_told_without_the_key():
 
 
 def test_rtmp_to_a_listener():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     url = f"rtmp://127.0.0.1:{port}/live/key"
     code = (
         "import av, sys\nf = av.open(sys.argv[1], options={'listen': '1'}, timeout=60)\nn = 0\ntry:\n"
@@ -187,15 +186,6 @@ def test_rtmp_to_a_listener():
 def listens(port: int) -> bool:
     """Whether somebody does, without a connection."""
     return f":{port:04X} " in Path("/proc/net/tcp").read_text()
-
-
-def wait_for(true, seconds: float = 60.0) -> bool:
-    until = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def test_a_virtual_camera_gets_i420(monkeypatch):
@@ -334,6 +324,7 @@ def test_the_page_is_for_this_machine_and_takes_no_rubbish(page):
     ):  # fmt: skip
         code, _, told = ask(page, path, body, **own)
         assert code == 400 and json.loads(told)["error"]
+    page.show(shown(0), [])  # or else the answer takes as long as a picture may
     assert ask(page, "/etc/passwd")[0] == 404 and ask(page, "/frame?after=x&drawn=y")[0] in (200, 204)
     request = urllib.request.Request(page.url + "/background", method="POST", headers={"X-Koutu": "1"})
     request.add_unredirected_header("Content-Length", "99999999999")

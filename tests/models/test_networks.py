@@ -235,7 +235,9 @@ def test_an_export_follows_torch_over_a_roll_out(name, dynamic, tmp_path):
         Flat().eval(), inputs, str(tmp_path / "net.onnx"), input_names=["src", *names, *hints],
         output_names=["fgr", "pha", *[f"new_{n}" for n in names]], dynamic_axes=axes, opset_version=17, dynamo=False,
     )  # fmt: skip
-    session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"), options, providers=["CPUExecutionProvider"])
     taken = {i.name for i in session.get_inputs()}
     clip, hints = scene(model, 8, shown)
     state = model.initial_state(clip[:1])

@@ -1,7 +1,6 @@
 """Mailboxes and stages: order, bounds, errors, and that no thread outlives its pipeline."""
 
 import threading
-import time
 
 import pytest
 
@@ -77,15 +76,23 @@ def test_closed_box_refuses_and_ends():
         Mailbox(0)
 
 
-def test_busy_seconds_leave_out_waiting():
+def test_busy_seconds_leave_out_waiting(monkeypatch):
+    """A clock that goes only while the source works and the stage behind it waits."""
+    now, taken = [0.0], threading.Semaphore(1)
+    monkeypatch.setattr("koutu.pipeline.mailbox.perf_counter", lambda: now[0])
     slow, out = Mailbox[int](1), Mailbox[int](4)
 
     def numbers():
         for i in range(4):
-            time.sleep(0.05)
+            assert taken.acquire(timeout=60)
+            now[0] += 0.05
             yield i
 
     threads = [stage(None, numbers(), slow), stage(lambda x: x, slow, out)]
-    assert list(out) == [0, 1, 2, 3]
+    found = []
+    for x in out:
+        found.append(x)
+        taken.release()
     stop(threads)
-    assert threads[0].busy_seconds > 0.2 > threads[1].busy_seconds
+    assert found == [0, 1, 2, 3]
+    assert threads[0].busy_seconds == pytest.approx(0.2) and threads[1].busy_seconds == 0

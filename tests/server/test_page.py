@@ -30,9 +30,8 @@ FAR_SHARE = 0.004
 
 @pytest.fixture(scope="module")
 def server():
-    server = Server()
-    yield server
-    server.stop()
+    with Server() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +94,7 @@ def test_the_camera_in_the_browser(browser, server, tmp_path):
         assert page.page.inner_text("#latency").endswith("ms")
         page.page.uncheck("#mirror")
         page.page.click("#play")
-        page.page.wait_for_timeout(1500)  # for a frame that is still on its way
+        page.settled()
         frame, alpha = page.picture("saveOriginal", tmp_path), page.picture("saveAlpha", tmp_path)
         for size in ("448×256", "512×288"):  # with another size, memory starts afresh
             page.page.select_option("#size", size.replace("×", "x"))
@@ -131,7 +130,8 @@ def test_the_camera_on_the_server(browser, server, background, way, tmp_path):
         assert way in page.page.inner_text("#detail")
         page.page.uncheck("#mirror")
         page.page.click("#play")
-        page.page.wait_for_timeout(1500)
+        if way == "WebSocket":  # over WebRTC the server goes on sending
+            page.settled()
         frame, alpha = page.picture("saveOriginal", tmp_path), page.picture("saveAlpha", tmp_path)
         if way == "WebSocket":  # JPEG both ways
             assert np.abs(alpha.astype(int) - Matter(load())(frame).alpha).mean() < MEAN_CAMERA
@@ -157,28 +157,41 @@ def test_a_video_through_the_server(browser, server, tmp_path):
 
 def test_a_lost_server(browser, camera, tmp_path):
     """It is told, and goes on by itself once the server is back."""
-    server = Server(model="koutu-small")
-    with Page(browser, server.url, "?engine=server&background=transparent") as page:
+    with (
+        Server(model="koutu-small") as server,
+        Page(browser, server.url, "?engine=server&background=transparent") as page,
+    ):
         page.page.click("#start-camera")
         page.matted()
         server.stop()
         assert "koutu serve" in page.trouble()
         assert page.page.get_attribute("#figures", "data-state") != "server"
-        again = Server(server.port, "koutu-small")
-        page.ready("server")
-        page.matted()
-        assert page.page.locator('#notices [role="alert"]').count() == 0
-        again.stop()
+        with Server(server.port, "koutu-small"):
+            page.ready("server")
+            page.matted()
+            assert page.page.locator('#notices [role="alert"]').count() == 0
 
 
 def test_the_browser_goes_on_without_the_server(browser, portrait):
-    server = Server(model="koutu-small")
-    with Page(browser, server.url) as page:
+    with Server(model="koutu-small") as server, Page(browser, server.url) as page:
         page.ready()
         page.page.wait_for_selector("#figures[data-stored]")
         server.stop()
         page.open(portrait)
         page.matted()
+
+
+def test_nothing_can_be_pressed_before_it_would_be_heard(browser, server):
+    """The page cannot do anything before the server has told what it can; a press in that time is not swallowed."""
+    held = []
+    with Page(browser, server.url, "?engine=server") as page:
+        page.page.route("**/api/config", lambda route: held.append(route))
+        page.page.reload()
+        assert page.page.evaluate("document.body.inert && !document.querySelector('#figures').dataset.state")
+        held[0].continue_()
+        page.page.click("#start-example")
+        page.matted()
+        assert page.errors == []
 
 
 def test_a_refused_camera(browser, server):

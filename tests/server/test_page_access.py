@@ -24,9 +24,8 @@ FOCUSED = """() => { const e = document.activeElement;
 
 @pytest.fixture(scope="module")
 def server():
-    server = Server(model="koutu-small")
-    yield server
-    server.stop()
+    with Server(model="koutu-small") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def server_load():
 
 def test_the_load_test_small(server_load):
     ways = ["webrtc", "websocket"] if get_host_addresses(True, False) else ["websocket"]
-    results = server_load.run(5, 2, 6, ways)
+    results = server_load.run(5, 2, 3, ways)
     errors = [error for part in results.values() if isinstance(part, dict) for error in part["errors"]]
     # How many frames come in so few seconds is the machine's business.
     assert not [error for error in errors if "got no frame" not in error]

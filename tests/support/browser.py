@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -19,10 +18,17 @@ from PIL import Image
 from koutu.media.reader import open_video
 from koutu.types import Yuv420
 from koutu.zoo import SAMPLE
+from support.ports import free_port
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), "")
 MATTED = "#frame[data-state=matted]"
+# Ten drawings in a row in which a paused source has no frame that is still to come, on its way or not yet shown.
+SETTLED = """async () => {
+  const still = ({ source, session }) =>
+    source.element.paused && !source.ready && session.shown?.taken === source.last?.taken;
+  for (let rest = 10; rest > 0; rest = still(koutu) ? rest - 1 : 10) await new Promise(requestAnimationFrame);
+}"""
 PATIENCE_MS = 120_000  # machines that run tests are busy
 _SERVE = """
 import sys
@@ -45,8 +51,14 @@ class Server:
             assert self._process.poll() is None and time.monotonic() < end, "the server did not start"
             time.sleep(0.1)
 
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def stop(self) -> None:
-        """End it at once, as a power cut would."""
+        """End it at once, as a power cut would; more than once does no harm."""
         self._process.kill()
         self._process.wait()
 
@@ -61,13 +73,6 @@ class Server:
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def write_camera(path: Path, frames: int) -> list[Yuv420]:
@@ -109,6 +114,7 @@ class Page:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", lambda told: self.errors.append(told.text) if told.type == "error" else None)
         self.page.goto(url + query)
+        self.page.wait_for_selector("body:not([inert])", state="attached")  # what is pressed is heard from now on
 
     def __enter__(self) -> "Page":
         return self
@@ -127,6 +133,10 @@ class Page:
     def matted(self) -> None:
         """Wait for an alpha on the stage."""
         self.page.wait_for_selector(MATTED)
+
+    def settled(self) -> None:
+        """Wait until the last frame of a paused source, its alpha with it, is the one on the stage."""
+        self.page.evaluate(SETTLED)
 
     def choose(self, name: str, value: str) -> None:
         """One of the radio buttons."""

@@ -187,6 +187,7 @@ def test_the_weights_load_as_a_network(recipe, tmp_path):
     assert train(again, tmp_path / "again")["before"] == train(recipe, tmp_path)["after"]
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")  # on a machine of one core
 def test_workers_do_not_change_what_is_learned(recipe, tmp_path):
     short = replace(recipe, stages=recipe.stages[:1])
     train(short, tmp_path / "none")

@@ -297,6 +297,7 @@ function fromHex(hex) {
 async function begin() {
   applyTheme();
   speak(settings.get("language"));
+  document.body.inert = true; // what is pressed before the controls are bound would be lost
   try {
     const answer = await fetch("/api/config");
     if (!answer.ok) throw new Error(String(answer.status));
@@ -304,6 +305,8 @@ async function begin() {
   } catch (error) {
     trouble(error.message === "webgl2" ? "noWebgl" : "noConfig");
     if (error.message !== "webgl2") console.error(error);
+  } finally {
+    document.body.inert = false;
   }
 }
 

@@ -1,4 +1,4 @@
-// Frames a second and latency, of the last seconds.
+// Frames a second and latency, of the last seconds; of the last two frames where those take longer.
 
 const SPAN_MS = 3000;
 
@@ -13,7 +13,7 @@ export class Meter {
 
   note(when, latency, work) {
     this.shown.push([when, latency, work]);
-    while (this.shown.length && this.shown[0][0] < when - SPAN_MS) this.shown.shift();
+    while (this.shown.length > 2 && this.shown[0][0] < when - SPAN_MS) this.shown.shift();
   }
 
   /** {fps, latency, work}, or null before there is enough to tell. */
