@@ -20,7 +20,7 @@ GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "metrics.json").r
 
 
 def noise(name: str, height: int, width: int) -> np.ndarray:
-    """The stream in [0, 1) of tests/hashed.py, without torch."""
+    """The stream in [0, 1) of tests/support/hashed.py, without torch."""
     h = (np.arange(height * width, dtype=np.uint64) * 2654435761 + zlib.crc32(name.encode())) % 2**32
     for _ in range(2):
         h ^= h >> np.uint64(16)
