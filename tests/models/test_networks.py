@@ -124,7 +124,7 @@ def test_the_wanted_size_is_a_size_that_runs(name):
 
 
 def tensors_of(out: Any) -> list[Tensor]:
-    values = [getattr(out, field.name) for field in dataclasses.fields(out)]
+    values = [out] if isinstance(out, Tensor) else [getattr(out, field.name) for field in dataclasses.fields(out)]
     flat = [x for value in values for x in (value if isinstance(value, list | tuple) else [value])]
     return [x for x in flat if isinstance(x, Tensor) and x.is_floating_point() and x.requires_grad]
 

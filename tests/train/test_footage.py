@@ -184,7 +184,7 @@ def _two_sizes(folder: Path) -> None:
         (_crop_plate, r"a_plate.png: expected sides as a.mp4 has them \(256×144\), got 144×144"),
         (_cut_video, r"a.mp4"),
         (_nobody, r"a.mp4: expected a person, the segmentation found nobody"),
-        (_two_sizes, r"expected pictures of one size"),
+        (_two_sizes, r"expected images of one size"),
         (lambda folder: (folder / "a_plate.png").unlink(), r"only one of the two for a"),
         (lambda folder: (folder / "b.mov").write_bytes(b""), r"only one of the two for b"),
         (lambda folder: [path.unlink() for path in folder.iterdir()], r"got 0 clips, 0 plates"),

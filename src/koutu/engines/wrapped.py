@@ -30,7 +30,7 @@ class WrappedBackend(Backend):
         return self.inner(rgb, state, **hints)
 
     def resized(self, state: State, size: tuple[int, int]) -> State:
-        return self.inner.resized(state, size)
+        return self.inner.resized(state, size) if self.can_resize else super().resized(state, size)
 
     def low(self, state: State) -> bool:
         return self.inner.low(state)

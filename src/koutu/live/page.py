@@ -96,7 +96,7 @@ class Page(Sink):
         if captured is not None:
             self.seen(captured, number)
 
-    def state(self) -> dict[str, Any]:
+    def shown(self) -> dict[str, Any]:
         """What the page shows beside the frame."""
         desk = self.desk
         choices = {"backgrounds": list(desk.backgrounds), "models": desk.models, "sizes": ["auto", *SHARES]}
@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._answer(200, jpeg(shown), "image/jpeg", {"X-Number": str(shown.shot.number)})
         elif parts.path == "/state":
-            self._answer_json(200, page.state())
+            self._answer_json(200, page.shown())
         elif parts.path == "/stream":
             self._stream()
         else:
@@ -159,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         except (KoutuError, ValueError) as error:
             self._answer_json(400, {"error": str(error)})
         else:
-            self._answer_json(200, self.server.page.state())
+            self._answer_json(200, self.server.page.shown())
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not logged: there is one for each frame."""
