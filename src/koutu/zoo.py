@@ -114,7 +114,7 @@ def load(
 ) -> Backend:
     """A backend ready to run: a name of `koutu models`, or the path of an ONNX file that koutu exported.
 
-    Or the path of a YAML file that describes somebody else's network (docs/third-party.md); its own file is `weights` then.
+    Or the path of a YAML file that describes somebody else's network (docs/third-party.md); its file is `weights` then.
     Or what `koutu export` wrote for any target: the card NAME.json, or the file beside it (docs/export.md).
 
     engine: of packaged weights and ONNX files "onnxruntime" (the default) or "openvino"; networks of the field run on

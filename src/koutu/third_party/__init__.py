@@ -1,4 +1,4 @@
-"""Descriptions of other people's networks that come with koutu, without their weights; docs/third-party.md tells of each."""
+"""Descriptions of other people's networks that come with koutu, without their weights: docs/third-party.md."""
 
 from pathlib import Path
 

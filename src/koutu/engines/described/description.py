@@ -128,7 +128,7 @@ def _size(given: Any, where: str) -> Size:
 
 @dataclass(frozen=True)
 class Description:
-    """One network: where its file is had, under what licence, and how it is run. See docs/third-party.md for every key."""
+    """One network: where its file is, under what licence, and how it is run. docs/third-party.md has every key."""
 
     title: str = field(metadata=by(text))
     source: str = field(metadata=by(text))
