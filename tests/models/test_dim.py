@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from support.hashed import assert_equals, fill, signature, uniform  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
-from koutu.models.dim import DIM, VARIANTS, Config, rename  # noqa: E402
+from koutu.models.dim import DIM, VARIANTS, Config  # noqa: E402
 from koutu.nn.vgg import pool, unpool  # noqa: E402
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "dim.json").read_text())
@@ -63,8 +63,8 @@ def test_mmagic_names_become_ours():
         stage, index = layer.removeprefix("conv").split("_")
         return f"backbone.encoder.layer{stage}.{int(index) - 1}.conv.{kind}"
 
-    assert rename({theirs(k): v for k, v in state.items()}).keys() == state.keys()
-    assert rename(state) is state
+    assert DIM.rename({theirs(k): v for k, v in state.items()}).keys() == state.keys()
+    assert DIM.rename(state) is state
 
 
 @torch.no_grad()

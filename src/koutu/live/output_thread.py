@@ -24,7 +24,7 @@ class Sink:
     """Where frames go. Used by one thread, but for `close` and `abort` after it has ended.
 
     name: for people; waiting: frames that may wait for it; comes_back: whether a lost one is tried again;
-    acknowledges: it tells itself when a frame is seen, by `seen`; hears: it takes sound.
+    acknowledges: it tells itself when a frame is seen, by `seen`; hears: it takes sound; url: where people see it.
     """
 
     name = ""
@@ -32,6 +32,7 @@ class Sink:
     comes_back = False
     acknowledges = False
     hears = False
+    url = ""
     seen: Callable[[float, int], None] = staticmethod(lambda captured, number: None)
 
     def show(self, shown: Shown, sounds: list[Sound]) -> None:

@@ -29,7 +29,7 @@ class Screen:
     def attend(self, run: Live) -> LiveReport:
         """Let it run, with keys where standard input is a terminal."""
         for outlet in run.outlets:
-            if url := getattr(outlet.sink, "url", None):
+            if url := outlet.sink.url:
                 self.tell(f"open {url} in a browser of this machine")
         with Terminal(run.press) as keys:
             if keys.reads:

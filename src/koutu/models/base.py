@@ -40,6 +40,11 @@ class Network(nn.Module):
         """Probabilities (N, 3, H, W) of background, unknown and foreground. Raises NotImplementedError here."""
         raise NotImplementedError
 
+    @staticmethod
+    def rename(state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights under the names of other people's code, under ours; here, as they are."""
+        return state
+
     def begin_from(self, path: Path) -> None:
         """Fill what it shares with the network in an ONNX file. Raises NotImplementedError here."""
         raise NotImplementedError

@@ -37,8 +37,7 @@ def load(path: str | Path, name: str, **options: Any) -> nn.Module:
     state = weights(content)
     if not state:
         raise ModelError(f"{path}: expected a checkpoint with weights, got none; is it another kind of file?")
-    rename = getattr(module, "rename", None)
-    state = rename(state) if rename else state
+    state = kind.rename(state)
     return _filled(kind(_best(kind, _candidates(name, module, options), state)), state, path)
 
 

@@ -98,6 +98,21 @@ class DIM(Network):
         """(h, w) for images of (H, W): whole, but no side over 1600."""
         return at_most(size, 1600)
 
+    @staticmethod
+    def rename(state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """mmagic's names (`backbone.encoder.layer1.0.conv.weight` …) to ours; others as they are."""
+        if not any(key.startswith("backbone.") for key in state):
+            return state
+
+        def ours(key: str) -> str:
+            key = re.sub(r"^backbone\.encoder\.layer6\.(?:0\.)?(?:conv\.)?", "conv6_1.", key)
+            key = re.sub(
+                r"^backbone\.encoder\.layer(\d)\.(\d)\.(?:conv\.)?", lambda m: f"conv{m[1]}_{int(m[2]) + 1}.", key
+            )
+            return re.sub(r"^(backbone\.decoder|refiner)\.(\w+)\.(?:conv\.)?", r"\2.", key)
+
+        return {ours(key): value for key, value in state.items()}
+
     def forward(self, src: Tensor, trimap: Tensor) -> tuple[Tensor, Tensor]:
         out = self.training_outputs(src, trimap)
         pha = out.pha if out.refined is None else out.refined
@@ -145,19 +160,6 @@ class DIM(Network):
             x = unpool(x, where) + feature if self.cfg.skips else unpool(x, where)
             x = F.relu(self.get_submodule(f"deconv{i}_1")(x))
         return self.deconv1(x)
-
-
-def rename(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """mmagic's names (`backbone.encoder.layer1.0.conv.weight` …) to ours; others as they are."""
-    if not any(key.startswith("backbone.") for key in state):
-        return state
-
-    def ours(key: str) -> str:
-        key = re.sub(r"^backbone\.encoder\.layer6\.(?:0\.)?(?:conv\.)?", "conv6_1.", key)
-        key = re.sub(r"^backbone\.encoder\.layer(\d)\.(\d)\.(?:conv\.)?", lambda m: f"conv{m[1]}_{int(m[2]) + 1}.", key)
-        return re.sub(r"^(backbone\.decoder|refiner)\.(\w+)\.(?:conv\.)?", r"\2.", key)
-
-    return {ours(key): value for key, value in state.items()}
 
 
 def _initialise(module: nn.Module) -> None:

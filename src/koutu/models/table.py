@@ -150,7 +150,7 @@ def network(name: str) -> tuple[Any, Any]:
 def variants(name: str) -> dict[str, Any]:
     """The published configurations by name, the default first."""
     _, module = network(name)
-    return getattr(module, "VARIANTS", None) or {"default": module.Config()}
+    return module.VARIANTS
 
 
 def build(name: str, **options: Any) -> Any:

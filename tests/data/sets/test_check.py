@@ -13,7 +13,7 @@ from koutu.cli.data import app
 from koutu.data.sets.check import check_sets
 from koutu.data.sets.contact_sheet import contact_sheet, make_cell
 from koutu.data.sets.duplicates import alike, mark
-from koutu.data.sets.example import Clip, Example
+from koutu.data.sets.example import Clip, Example, Frames
 from koutu.data.sets.open import open_dataset, open_splits
 from koutu.media.image import read_image
 from koutu.types import InputError
@@ -150,7 +150,7 @@ def test_an_interruption_ends_the_readers(tmp_path):
     data = open_dataset(grow(tmp_path, "original/a.png c, mask/a.png a"))
     running = threading.Event()
 
-    class Endless:
+    class Endless(Frames):
         def __len__(self):
             return 10**9
 

@@ -166,7 +166,7 @@ def _clip(clip: Clip, stop: threading.Event, cells: bool) -> list[Item]:
             found.append(item)
             continue
         picture = _shown(item)
-        seen = _seen(item, picture if first else None, getattr(clip.frames, "first_file", None))
+        seen = _seen(item, picture if first else None, clip.frames.first_file)
         found.append((seen, make_cell(item.name, picture, item.pha) if first and cells else None))
         first = False
     return found

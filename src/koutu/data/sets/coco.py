@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from koutu.data.sets.example import Broken, Clip, Example
+from koutu.data.sets.example import Broken, Clip, Example, Frames
 from koutu.data.sets.pairs import Content
 from koutu.data.sets.reading import assembled
 from koutu.media.image import read_image
@@ -66,7 +66,7 @@ class Panoptic:
 
 
 @dataclass(frozen=True)
-class MaskedFrames:
+class MaskedFrames(Frames):
     """Pictures and their masks. rows: (name, image, truth or None where it is hidden)."""
 
     rows: Sequence[tuple[str, Path, Truth | None]]

@@ -1,9 +1,9 @@
 """What a data set gives: images with their truth, one at a time, and what could not be read."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from numpy.typing import NDArray
 
@@ -37,13 +37,20 @@ class Broken:
     reason: str
 
 
-class Frames(Protocol):
+class Frames(ABC):
     """Where a clip's examples come from."""
 
+    @abstractmethod
     def __len__(self) -> int: ...
+
+    @abstractmethod
     def read(self, start: int, stop: int) -> Iterator[Example | Broken]:
         """Those from `start` to before `stop`, in order."""
-        ...
+
+    @property
+    def first_file(self) -> Path | None:
+        """What the first image is read from; None where that is no image of its own."""
+        return None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from koutu.data.sets.example import Broken, Clip, Example
+from koutu.data.sets.example import Broken, Clip, Example, Frames
 from koutu.data.sets.layouts import Form
 from koutu.data.sets.reading import example_or_broken, has_alpha_channel
 from koutu.data.sets.tree import PICTURES, VIDEOS, Tree, fields_of, filled, natural, spelled
@@ -28,7 +28,7 @@ class Content:
 
 
 @dataclass(frozen=True)
-class PictureFrames:
+class PictureFrames(Frames):
     """Examples out of image files."""
 
     root: Path

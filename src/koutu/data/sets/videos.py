@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import yuv_to_rgb
-from koutu.data.sets.example import Broken, Example
+from koutu.data.sets.example import Broken, Example, Frames
 from koutu.media.alpha_track import AlphaReader, CutOutReader, beside, has_alpha
 from koutu.media.demux import open_input, packets, video_stream
 from koutu.media.reader import open_video
@@ -20,7 +20,7 @@ Kind = Literal["src", "fgr"]
 
 
 @dataclass(frozen=True)
-class VideoFrames:
+class VideoFrames(Frames):
     """A video's frames. alpha: the grey video of its alpha, or the video itself if it has an alpha track, or None.
 
     kind: what its colours are. Colours come at half chroma resolution, as nearly all video has them.
