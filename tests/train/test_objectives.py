@@ -26,12 +26,13 @@ NARROW: dict[str, Any] = {
     "encoder": "resnet", "resnet_channels": (8, 16, 16, 24, 32), "resnet_depths": (1, 1, 1, 1),
     "lr_channels": (16, 16), "hr_channels": 8, "norm": "batch", "subpixel": True,
 }  # fmt: skip
-# recipe → a network of its kind that learns in seconds, learning rate, steps of each stage, MAD × 1000 to reach
-TINY: dict[str, tuple[dict[str, Any], float, tuple[int, ...], float]] = {
+# recipe → a network of its kind that learns in seconds, learning rate (for all stages, or of each), steps of each stage,
+# MAD × 1000 to reach
+TINY: dict[str, tuple[dict[str, Any], float | tuple[float, ...], tuple[int, ...], float]] = {
     "modnet": (NARROW, 8e-3, (150,), 40),
     "modnet_temporal": ({"temporal": True, **NARROW}, 8e-3, (100, 60), 80),
     "u2net": ({"encoder": ((6, 12),) * 6, "decoder": ((6, 12),) * 5}, 2e-3, (120,), 40),
-    "dim": ({"width": 0.15, "neck_kernel": 3, "neck_channels": 256}, 1.5e-3, (40, 40, 40), 30),
+    "dim": ({"width": 0.15, "neck_kernel": 3, "neck_channels": 256}, (1.5e-3, 1.5e-3, 1.5e-4), (40, 40, 40), 30),
     "bgmv1": ({"channels": 8, "shared_blocks": 1, "head_blocks": 1}, 3e-3, (45, 8), 45),
     "bgmv2": ({"variant": "mobilenetv2", "backbone_scale": 0.5, "refine_sample_pixels": 320}, 1e-3, (28, 20), 55),
     "igf": ({"channels": (8, 16, 32, 48)}, 2e-3, (300,), 40),
@@ -128,8 +129,9 @@ def test_a_recipe_learns_real_samples_by_heart(packs, name):
     options, lr, steps, goal = TINY[name]
     recipe = read_recipe(RECIPES / f"{name}.yaml")
     network, tasks = build(recipe.network, **options), Tasks()
-    for stage, count in zip(recipe.stages, steps, strict=True):
-        history, tasks = learn(network, stage, packs, count, lr)
+    rates = lr if isinstance(lr, tuple) else (lr,) * len(steps)
+    for stage, count, rate in zip(recipe.stages, steps, rates, strict=True):
+        history, tasks = learn(network, stage, packs, count, rate)
         assert np.isfinite(history).all()
         if "adversarial" not in stage.passes[0].objective:
             few = min(5, count // 2)
