@@ -26,7 +26,7 @@ NARROW: dict[str, Any] = {
     "encoder": "resnet", "resnet_channels": (8, 16, 16, 24, 32), "resnet_depths": (1, 1, 1, 1),
     "lr_channels": (16, 16), "hr_channels": 8, "norm": "batch", "subpixel": True,
 }  # fmt: skip
-# recipe → a network of its kind that learns in seconds, learning rate (for all stages, or of each), steps of each stage,
+# recipe → a network of its kind that learns in seconds, learning rate (of all stages, or of each), steps of each stage,
 # MAD × 1000 to reach
 TINY: dict[str, tuple[dict[str, Any], float | tuple[float, ...], tuple[int, ...], float]] = {
     "modnet": (NARROW, 8e-3, (150,), 40),
