@@ -18,7 +18,7 @@ LADDER = (
     (                                                         "search",                          ),
     ("bench",                                                 "train",                           ),
     ("live", "server", "review", "hilens_simulator",          "evaluation", "export",            ),
-    (                                                         "data.scenes",                     ),
+    (                                                         "data.scenes", "data.render",      ),
     ("api", "progress",                                       "data.packs",                      ),
     ("pipeline",                                              "data.mattes",                     ),
     ("matting",                                               "data.sets",                       ),
@@ -31,7 +31,7 @@ LADDER = (
 )  # fmt: skip
 HEIGHT = {room: len(LADDER) - rung for rung, rooms in enumerate(LADDER) for room in rooms}
 ENTRANCES = ("koutu", "koutu.__main__")  # which name the rest for users
-ELSEWHERE = ("export/hilens/skill", "hilens_simulator/site")  # programs of their own, run on a device
+ELSEWHERE = ("export/hilens/skill", "hilens_simulator/site", "data/render/program")  # programs of their own
 
 
 def modules() -> dict[str, Path]:

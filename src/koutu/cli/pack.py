@@ -23,7 +23,9 @@ def pack(
         list[str], typer.Option(metavar="NAME", help="A set of people, wanted for the places behind them.")
     ] = [],  # noqa: B006
     long_side: Annotated[int, typer.Option(min=0, help="Pixels at most; 0 for 448, of backgrounds 640.")] = 0,
-    frames: Annotated[int, typer.Option(min=1, help="Of each clip at most, evenly spread.")] = 8,
+    frames: Annotated[
+        int, typer.Option(min=0, help="Of each clip at most, evenly spread; 0 for 8, of rendered clips all.")
+    ] = 0,
     group: Annotated[
         list[str], typer.Option(metavar="[NAME=]REGEX", help="Finds in a name whose pictures belong together.")
     ] = [],  # noqa: B006

@@ -22,6 +22,7 @@ from koutu.files import folder
 from koutu.types import InputError, OutputError, Rgb
 
 PEOPLE_SIDE, BACKGROUND_SIDE = 448, 640
+_FRAMES = 8  # of a clip, unless told
 _NOBODY = 2  # levels of alpha that say nothing
 _AHEAD = 16  # clips read before they are written
 
@@ -34,13 +35,14 @@ class Plan:
     """backgrounds: RGB of any pictures and videos, not RGBA of people. emptied: of the sets of backgrounds, those that
     are sets of people, whose places are wanted. long_side: pixels, 0 for 448 and 640.
 
-    frames: of a clip, at most, evenly spread. exclude: names, or text files of names, as `pack_sources.without`.
+    frames: of a clip, at most, evenly spread; 0 for 8, or for all if the clip is made to be kept whole.
+    exclude: names, or text files of names, as `pack_sources.without`.
     threads: that read, 0 for as many as the processor runs.
     """
 
     backgrounds: bool = False
     long_side: int = 0
-    frames: int = 8
+    frames: int = 0
     exclude: Sequence[str] = ()
     threads: int = 0
     emptied: Sequence[str] = ()
@@ -123,8 +125,9 @@ def _all(opened: Sequence[Opened], plan: Plan, report: Report, progress: Progres
 def _clip(item: Opened, clip: Clip, plan: Plan) -> list[Packed | Broken | str]:
     """The clip's packed frames; a reason for each that is broken; the name of each that shows nobody."""
     found: list[Packed | Broken | str] = []
-    film = not clip.still and len(clip) <= plan.frames and not plan.backgrounds
-    for number, example in enumerate(_sampled(clip, plan.frames)):
+    most = plan.frames or (len(clip) if clip.whole else _FRAMES)
+    film = not clip.still and len(clip) <= most and not plan.backgrounds
+    for number, example in enumerate(_sampled(clip, most)):
         name = f"{item.source.name}/{example.name}"
         if example.name in item.exclude:
             continue
@@ -146,7 +149,7 @@ def _clip(item: Opened, clip: Clip, plan: Plan) -> list[Packed | Broken | str]:
             found.append((
                 Entry(
                     example.name, item.source.name, item.group(clip), soft, height, width, channels, alone=alone,
-                    licence=item.source.licence, frame=number if film else -1,
+                    licence=item.source.licence or clip.licence, frame=number if film else -1,
                 ),
                 packed,
             ))  # fmt: skip
