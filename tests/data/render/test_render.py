@@ -264,5 +264,7 @@ def test_blender_renders_a_person(tmp_path):
     report = render_people(asked, tmp_path / "out")
     assert len(report.made) == 2 and not report.failed
     for path in (tmp_path / "out/stills").glob("*.png"):
-        alpha = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[..., 3]
+        picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert picture is not None and picture.shape == (96, 96, 4)
+        alpha = picture[..., 3]
         assert 0.03 < (alpha > 250).mean() < 0.95 and ((alpha > 5) & (alpha < 250)).any()

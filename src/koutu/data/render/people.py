@@ -1,5 +1,6 @@
 """Who is rendered: traits of a person, drawn from random numbers alone."""
 
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
@@ -63,7 +64,7 @@ def draw_person(rng: Random, strands: int = STRANDS) -> Traits:
     return rounded(person)
 
 
-def drawn(rng: Random, weights: dict[str, float]) -> str:
+def drawn(rng: Random, weights: Mapping[str, float]) -> str:
     """One of the words, by weight."""
     return rng.choices(list(weights), list(weights.values()))[0]
 

@@ -95,8 +95,8 @@ def found(skeleton: Skeleton, bones: dict[str, Floats], reach: Reach, side: str)
         offset[1] = min(offset[1], skeleton.front - point[1] - 0.22 * skeleton.arm)
     axes = bones["pelvis" if reach.anchor == "knee" else bone][:3, :3]
     wrist = place(bones[bone], point + offset * mirror)
-    directions = (unit(axes @ (np.array(way) * mirror)) for way in (reach.fingers, reach.palm, reach.elbow))
-    return Hand(wrist, *directions, reach.curl, reach.pointing)
+    fingers, palm, elbow = (unit(axes @ (np.array(way) * mirror)) for way in (reach.fingers, reach.palm, reach.elbow))
+    return Hand(wrist, fingers, palm, elbow, reach.curl, reach.pointing)
 
 
 def between(first: Hand, second: Hand, share: float) -> Hand:

@@ -1,6 +1,7 @@
 """Cloth: plain, striped, checked, mottled or printed, with folds and weave."""
 
 import math
+from typing import TypeAlias
 
 import bpy
 import numpy as np
@@ -9,7 +10,7 @@ from materials import Shader, any_colour
 
 _KINDS = ("solid", "solid", "solid", "stripe", "check", "mottled", "print", "knit")
 _PRINT = 256  # pixels
-_Socket = "bpy.types.NodeSocket"
+_Socket: TypeAlias = "bpy.types.NodeSocket"
 
 
 def cloth_material(rng: Rng, colour: Floats | None = None) -> "bpy.types.Material":

@@ -27,10 +27,10 @@ class Dome:
         np.maximum.at(grid, (around, up), radius)
         known = grid > 0
         for _ in range(8):  # empty directions take their neighbours'
-            spread = gaussian_filter(grid * known, 1, mode=("wrap", "nearest"))
-            share = gaussian_filter(known.astype(float), 1, mode=("wrap", "nearest"))
+            spread = _smooth(grid * known, 1.0)
+            share = _smooth(known.astype(float), 1.0)
             grid = np.where(known, grid, spread / np.maximum(share, 1e-6))
-        self.grid = gaussian_filter(grid, (1.2, 1.2), mode=("wrap", "nearest"))
+        self.grid = _smooth(grid, 1.2)
 
     def radius(self, directions: Floats) -> Floats:
         """Of unit vectors (…, 3)."""
@@ -42,6 +42,12 @@ class Dome:
         low = self.grid[a, b] * (1 - s) + self.grid[c, b] * s
         high = self.grid[a, b + 1] * (1 - s) + self.grid[c, b + 1] * s
         return low * (1 - t) + high * t
+
+
+def _smooth(grid: Floats, sigma: float) -> Floats:
+    """A mean over neighbouring directions; the first axis goes round."""
+    wrapped = np.pad(grid, ((8, 8), (0, 0)), mode="wrap")
+    return gaussian_filter(wrapped, sigma, mode="nearest")[8:-8]
 
 
 class Hat:

@@ -78,7 +78,7 @@ def _room(rng: Rng) -> Floats:
     pixels[: _HIGH // 3] = any_colour(rng, 0.4) * 0.3 + 0.03
     pixels[int(_HIGH * 0.78) :] = np.array([0.6, 0.6, 0.58]) * rng.uniform(0.3, 1)
     for _ in range(int(rng.integers(1, 4))):
-        x, y = int(rng.integers(0, _WIDE)), int(rng.integers(int(_HIGH * 0.45), _HIGH * 0.95))
+        x, y = int(rng.integers(0, _WIDE)), int(rng.integers(int(_HIGH * 0.45), int(_HIGH * 0.95)))
         wide, high = int(rng.integers(8, 50)), int(rng.integers(6, 30))
         colour = np.array([1, rng.uniform(0.75, 1), rng.uniform(0.5, 1.15)]) * rng.uniform(3, 25) * 300 / (wide * high)
         pixels[y : y + high, np.arange(x, x + wide) % _WIDE] = colour

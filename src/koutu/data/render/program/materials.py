@@ -3,6 +3,7 @@
 import colorsys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -46,7 +47,7 @@ class Shader:
             self.principled.inputs[name.replace("_", " ")].default_value = value
         return self
 
-    def mix(self, blend: str, factor: float, first: object, second: object) -> "bpy.types.Node":
+    def mix(self, blend: str, factor: float, first: Any, second: Any) -> "bpy.types.Node":
         """A mix of two colours; each a socket or (r, g, b)."""
         node = self.add("ShaderNodeMix", data_type="RGBA", blend_type=blend)
         node.inputs["Factor"].default_value = factor
