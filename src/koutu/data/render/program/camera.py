@@ -33,7 +33,7 @@ class View:
 
 def aim(heads: Sequence[Head], view: dict, size: tuple[int, int]) -> View:
     """view: framing, fov (vertical), elevation and azimuth in degrees, zoom, shift (2) in shares of the span."""
-    top = max(head.centre[2] + 0.75 * head.size for head in heads)
+    top = max(head.centre[2] + 0.85 * head.size for head in heads)
     lows = [head.centre[2] - (0.55 + _LOW[view["framing"]]) * head.size for head in heads]
     low = max(min(lows), -0.06)
     left = min(head.centre[0] - _WIDE[view["framing"]] / 2 * head.size for head in heads)

@@ -104,7 +104,7 @@ class _Stage:
         held = [held_thing(kind, person.skeleton, side, rng) for side, kind in stance["held"].items()]
         if stance["chair"]:
             hip = place(bones_of(person.skeleton, pose)["pelvis"], person.skeleton.heads["pelvis"])
-            held.append(chair(person.skeleton, float(hip[2]), rng))
+            held.append(chair(person.skeleton, float(person.skeleton.heads["pelvis"][2] - hip[2]), rng))
         return [shape for shapes in held for shape in shapes]
 
     def move(self, moves: Sequence[Matrices], second: float, shutter: float) -> None:

@@ -9,7 +9,7 @@ from arrays import Floats, Rng
 _LUMA = np.array([0.21, 0.72, 0.07])
 _SOLID = 0.9  # alpha from which a pixel's own colour is believed
 _FAINT = 0.05  # alpha below which colours come from farther away
-_GREY = 0.42  # what a fully lit white would be exposed to, linear
+_WHITE = 0.95  # what a white turned to the light is exposed to, linear
 _ELSE = 0.10  # luminance that people have on the whole, where no face is seen
 _SHOULDER = 0.6  # from which highlights are rolled off
 
@@ -29,7 +29,7 @@ def exposure(colour: Floats, faces: Sequence[tuple[float, float, float, float]],
     if not found and everywhere.any():
         found.append(np.median(luminance[everywhere]) / _ELSE)
     lit = float(np.mean(found)) if found else 1.0
-    return _GREY * float(np.exp(rng.normal(0.25, 0.28))) / max(lit, 1e-3)
+    return _WHITE * float(np.exp(rng.normal(0, 0.28))) / max(lit, 1e-3)
 
 
 def straight(colour: Floats, alpha: Floats) -> Floats:

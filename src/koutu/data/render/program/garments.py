@@ -15,6 +15,9 @@ from skeleton import Skeleton
 
 _CLOTHES = "makehuman-assets/base/clothes"
 _MATERIALS = 6  # different cloths of one suit, at most
+_OVER = 0.006  # metres that a top lies over what is worn below
+_TUCKED = -0.05  # hem of a top that goes under a skirt
+_COLLAR = 0.02  # metres above the neck's joint that a top reaches on the shoulders
 _BARE = 0.035  # metres: skin nearer to a garment's edge stays
 
 
@@ -31,7 +34,7 @@ class Worn:
 class Cut:
     """A garment out of the tights: sleeves and legs in shares of the limbs, 0 none; loose: metres off the skin.
 
-    neck: metres below (positive) or above the neck's joint; hem: metres below the hip joints; bottom: it is trousers.
+    neck: metres below (positive) or above the neck's joint, in the middle; hem: metres below the hip joints; bottom: it is trousers.
     """
 
     sleeves: float = 1.0
@@ -69,9 +72,10 @@ def _shape(name: str, fitted: Fitted, materials: list, material_of: Ints | None 
 
 
 def _tailored(body: Body, skeleton: Skeleton, clothes: dict, rng: Rng) -> Worn:
-    top = Cut(clothes["sleeves"], 0.0, clothes["loose"], clothes["neck"], clothes["hem"])
+    hem = _TUCKED if clothes.get("skirt") else clothes["hem"]
+    top = Cut(clothes["sleeves"], 0.0, clothes["loose"] + _OVER, clothes["neck"], hem)
     below = "helper-skirt" if clothes.get("skirt") else "helper-tights"
-    bottom = Cut(0.0, clothes.get("skirt") or clothes["legs"], clothes["loose"] * 0.7, bottom=True)
+    bottom = Cut(0.0, clothes.get("skirt") or clothes["legs"], clothes["loose"], bottom=True)
     worn = Worn([], (np.zeros((0, 3)), np.zeros((0, 3), int)), set())
     dressy = any_colour(rng) if clothes.get("skirt") and rng.random() < 0.6 else None
     for cut, group, name in ((bottom, below, "bottom"), (top, "helper-tights", "top")):
@@ -90,6 +94,9 @@ def _cut(body: Body, skeleton: Skeleton, cut: Cut, group: str) -> tuple[Floats, 
     mesh = body.template.mesh
     fits = _within(body, skeleton, cut, skirt=group == "helper-skirt")
     faces = [f for f, g in zip(mesh.faces, mesh.groups, strict=True) if g == group and fits[f].all()]
+    pieces = islands(faces, len(mesh.vertices))
+    large = np.bincount(pieces) > 0.15 * np.bincount(pieces).max()
+    faces = [face for face, piece in zip(faces, pieces, strict=True) if large[piece]]
     kept = np.unique(np.concatenate([np.array(face) for face in faces]))
     renumbered = np.full(len(mesh.vertices), -1)
     renumbered[kept] = np.arange(len(kept))
@@ -119,7 +126,8 @@ def _within(body: Body, skeleton: Skeleton, cut: Cut, *, skirt: bool) -> Floats:
     if cut.bottom:
         waist = heads["spine_01"][2] + 0.03
         return (down <= cut.legs) & ~of_arm & (skirt | (points[:, 2] < waist))
-    neck = points[:, 2] < heads["neck_01"][2] - cut.neck
+    middle = np.clip(1 - np.abs(points[:, 0]) / (0.8 * heads["upperarm_l"][0]), 0, 1)
+    neck = points[:, 2] < heads["neck_01"][2] + _COLLAR - (cut.neck + _COLLAR) * middle
     return neck & (points[:, 2] > hip - cut.hem) & (~of_arm | (along < cut.sleeves))
 
 

@@ -83,12 +83,12 @@ def _thing(kind: str, grip: Floats, axes: Floats, rng: Rng) -> tuple[Solid, obje
     return box(at, flat, size), plain(colour * 0.15 if dark else np.sqrt(colour), 0.15 if dark else 0.8)
 
 
-def chair(skeleton: Skeleton, seat: float, rng: Rng) -> list[Shape]:
-    """Behind and under who sits; seat: height of the hip joints when seated, metres. The root carries it."""
+def chair(skeleton: Skeleton, sunk: float, rng: Rng) -> list[Shape]:
+    """Behind and under who sits; sunk: metres that sitting has lowered the hips, and the root, which carries it."""
     wide, deep = rng.uniform(0.46, 0.56), rng.uniform(0.44, 0.5)
     hip = skeleton.heads["pelvis"]
-    level, back = seat - 0.115, hip[1] + 0.17
-    shoulder = skeleton.heads["upperarm_l"][2] - hip[2] + seat
+    level, back = hip[2] - 0.115, hip[1] + 0.17
+    shoulder = skeleton.heads["upperarm_l"][2]
     top = shoulder + rng.uniform(-0.3, 0.28)
     lean = np.array([0, 0.14, 1.0])
     lean /= np.linalg.norm(lean)
@@ -99,10 +99,10 @@ def chair(skeleton: Skeleton, seat: float, rng: Rng) -> list[Shape]:
         box((0, back - deep / 2, level), np.eye(3), (wide, deep, 0.08)),
         box(middle, axes, (wide * rng.uniform(0.75, 1), 0.06, height - 0.1)),
     ]
-    hard = [tube([(0, back - deep / 2, level - 0.04), (0, back - deep / 2, 0.06)], 0.03)]
+    hard = [tube([(0, back - deep / 2, level - 0.04), (0, back - deep / 2, sunk + 0.06)], 0.03)]
     for angle in np.arange(5) * 2 * np.pi / 5:
-        foot = (0.3 * np.sin(angle), back - deep / 2 + 0.3 * np.cos(angle), 0.04)
-        hard.append(tube([(0, back - deep / 2, 0.09), foot], 0.018))
+        foot = (0.3 * np.sin(angle), back - deep / 2 + 0.3 * np.cos(angle), sunk + 0.04)
+        hard.append(tube([(0, back - deep / 2, sunk + 0.09), foot], 0.018))
     if rng.random() < 0.5:
         for sign in (1.0, -1.0):
             x = sign * (wide / 2 + 0.04)
