@@ -34,7 +34,8 @@ class Worn:
 class Cut:
     """A garment out of the tights: sleeves and legs in shares of the limbs, 0 none; loose: metres off the skin.
 
-    neck: metres below (positive) or above the neck's joint, in the middle; hem: metres below the hip joints; bottom: it is trousers.
+    neck: metres below (positive) or above the neck's joint, in the middle. hem: metres below the hip joints.
+    bottom: it is trousers or a skirt.
     """
 
     sleeves: float = 1.0
