@@ -34,8 +34,9 @@ def draw_person(rng: Random, strands: int = STRANDS) -> Traits:
     """Traits of anybody; lengths in metres, shares from 0 to 1.
 
     years, gender (1 male), ancestry (african, asian, caucasian), weight, muscle, height: of the body. smile,
-    open_mouth. darkness: of skin. style, strands, wild, melanin, redness, dyed: of hair. beard: its length, 0 none.
-    clothes, hat, glasses ("", "clear", "dark"), headset ("", "plain", "microphone"). seed: of all that is left open.
+    open_mouth, brows_up: of the face. darkness: of skin. style, strands, wild, melanin, redness, dyed: of hair.
+    beard: its length, 0 none. clothes, hat, glasses ("", "clear", "dark"), headset ("", "plain", "microphone").
+    seed: of all that is left open.
     """
     years, male = _years(rng), rng.random() < 0.5
     ancestry = _shares(rng)
@@ -50,6 +51,7 @@ def draw_person(rng: Random, strands: int = STRANDS) -> Traits:
         "height": _within(rng.gauss(0.5, 0.13), 0.15, 0.85),
         "smile": rng.uniform(0.1, 0.8) if rng.random() < 0.55 else 0.0,
         "open_mouth": rng.uniform(0.03, 0.16) if rng.random() < 0.15 else 0.0,
+        "brows_up": rng.uniform(0.1, 0.8),
         "darkness": _darkness(rng, ancestry),
     }
     person |= _hair(rng, years, male, ancestry, strands)

@@ -93,7 +93,7 @@ def _turn(rng: Random, calm: float = 0.66) -> float:
 
 def _stance(rng: Random, framing: str, motion: str, turn: float) -> View:
     """What one person does."""
-    seated = motion in ("rise", "sit") or (not motion.startswith(("enter", "leave")) and rng.random() < 0.3)
+    seated = motion in ("rise", "sit") or (motion not in ("enter", "leave", "turn") and rng.random() < 0.3)
     hands = drawn(rng, {**HANDS, **SEATED} if seated else HANDS).split()
     if seated and rng.random() < 0.5:
         hands = drawn(rng, SEATED).split()

@@ -99,7 +99,7 @@ class Body:
 
 
 def build_body(template: Template, traits: dict, rng: Rng) -> Body:
-    """A person of these traits: gender 0…1 male, years, ancestry (3), weight, muscle, height 0…1, smile, open_mouth."""
+    """A person of these traits: gender 0…1 male, years, ancestry (3), weight, muscle, height, smile … 0…1."""
     vertices = template.mesh.vertices.copy()
 
     def add(name: str, weight: float) -> None:
@@ -112,7 +112,7 @@ def build_body(template: Template, traits: dict, rng: Rng) -> Body:
     for name, weight in _face_targets(template.details, rng):
         add(name, weight)
     ancestry = _ANCESTRIES[int(np.argmax(traits["ancestry"]))]
-    for name, weight in (("mouth-corner-puller", traits["smile"]), ("mouth-open", traits["open_mouth"])):
+    for name, weight in _expression(traits):
         add(f"expression/units/{ancestry}/{name}", weight)
     vertices[:, 1] -= vertices[template.groups["joint-ground"]].mean(0)[1]
     found = {name: template.target(f"expression/units/{ancestry}/{name}") for name in _UNITS}
@@ -152,6 +152,14 @@ def _macro_targets(traits: dict) -> Iterator[tuple[str, float]]:
                     yield f"macrodetails/universal-{build}", share
                     yield f"macrodetails/proportions/{build}-idealproportions", share * _IDEAL
                     yield from ((f"macrodetails/height/{build}-{h}", share * f) for h, f in heights if h)
+
+
+def _expression(traits: dict) -> Iterator[tuple[str, float]]:
+    yield "mouth-corner-puller", traits["smile"]
+    yield "mouth-open", traits["open_mouth"]
+    for side in ("left", "right"):
+        yield f"eyebrows-{side}-inner-up", traits["brows_up"]
+        yield f"eyebrows-{side}-up", 0.5 * traits["brows_up"]
 
 
 def _three(name: str) -> tuple[tuple[float, str], ...]:

@@ -21,6 +21,7 @@ from stances import pose_of
 from things import chair, held_thing
 
 _DELAYS = (0.0, 0.07, 0.14)  # seconds: where hair that trails is looked up between
+_CARRIED = 0.85  # of the whole person's way that trailing hair goes along with at once
 _SHAKE = 4.0  # degrees that limbs move within a blurred still
 
 Matrices = Callable[[float], Floats]  # bones (all, 4, 4) at a second
@@ -38,7 +39,7 @@ class Cast:
         """(H, W, 4) uint8."""
         poses = [pose_of(stance) for stance in view["people"]]
         moves = [self._shaken(pose, view, at) for at, pose in enumerate(poses)]
-        with _Stage(self, view, poses, photograph) as stage:
+        with _Stage(self, view, poses, poses, photograph) as stage:
             stage.move(moves, 0.0, view["shutter"])
             return stage.picture(view["seed"])
 
@@ -48,7 +49,8 @@ class Cast:
         poses = [pose_of(stance) for stance in view["people"]]
         motions = [motion_of(view["motion"], pose, seconds, rng) for pose in poses]
         moves = [self._bones(person, motion.pose) for person, motion in zip(self.people, motions, strict=True)]
-        with _Stage(self, view, poses, photograph) as stage:
+        ends = [motion.pose(0.0 if view["motion"] == "sit" else seconds) for motion in motions]
+        with _Stage(self, view, poses, ends if view["motion"] in ("rise", "sit") else poses, photograph) as stage:
             for number in range(frames):
                 second = number / FPS
                 for person, motion in zip(self.people, motions, strict=True):
@@ -77,14 +79,17 @@ class Cast:
 class _Stage:
     """One view: things, camera and light that are there for it alone."""
 
-    def __init__(self, cast: Cast, view: dict, poses: Sequence[Pose], photograph: Path | None):
+    def __init__(self, cast: Cast, view: dict, poses: Sequence[Pose], others: Sequence[Pose], photograph: Path | None):
         self.cast, self.view, self.gain = cast, view, 0.0
         self.rng = np.random.default_rng(view["seed"])
-        self.things = [self._things(*each) for each in zip(cast.people, view["people"], poses, strict=True)]
+        each = list(zip(cast.people, view["people"], poses, strict=True))
+        self.things = [_held(person, stance) for person, stance, _ in each]
+        self.fixed = [shape for person, stance, pose in each for shape in _seats(person, stance, pose)]
         heads = [_head(person, pose) for person, pose in zip(cast.people, poses, strict=True)]
         scene = bpy.context.scene
         scene.render.resolution_x, scene.render.resolution_y = view["size"]
-        self.seen: View = aim(heads, view, tuple(view["size"]))
+        later = [_head(person, pose) for person, pose in zip(cast.people, others, strict=True)]
+        self.seen: View = aim([*heads, *later], view, tuple(view["size"]))
         if view["defocus"]:
             defocus(self.seen, heads, *view["defocus"])
         light_scene(self.rng, np.mean([head.centre for head in heads], 0), view["light"], photograph)
@@ -93,19 +98,11 @@ class _Stage:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for things in self.things:
+        for things in (*self.things, self.fixed):
             remove(things)
         for item in [o for o in bpy.data.objects if o.type in ("LIGHT", "CAMERA")]:
             bpy.data.objects.remove(item)
         bpy.data.orphans_purge(do_recursive=True)
-
-    def _things(self, person: Person, stance: dict, pose: Pose) -> list[Shape]:
-        rng = np.random.default_rng(stance["seed"])
-        held = [held_thing(kind, person.skeleton, side, rng) for side, kind in stance["held"].items()]
-        if stance["chair"]:
-            hip = place(bones_of(person.skeleton, pose)["pelvis"], person.skeleton.heads["pelvis"])
-            held.append(chair(person.skeleton, float(person.skeleton.heads["pelvis"][2] - hip[2]), rng))
-        return [shape for shapes in held for shape in shapes]
 
     def move(self, moves: Sequence[Matrices], second: float, shutter: float) -> None:
         """Everybody to where they are at a second, with how fast they are."""
@@ -120,19 +117,18 @@ class _Stage:
                 return known[moment]
 
             for shape in (*person.shapes, *things):
-                speed = (
-                    (_positions(shape, at, second + half) - _positions(shape, at, second - half)) * FPS
-                    if shutter
-                    else None
-                )
-                shape.move(_positions(shape, at, second), speed)
+                speed = None
+                if shutter:
+                    ahead, behind = (_positions(person, shape, at, second + step) for step in (half, -half))
+                    speed = (ahead - behind) * FPS
+                shape.move(_positions(person, shape, at, second), speed)
 
     def picture(self, seed: int) -> Floats:
         """Render what is there; all frames of a clip are exposed as the first."""
         renderer = self.cast.renderer
         colour, alpha = renderer.colour(seed % 2**31), renderer.alpha((seed + 7) % 2**31)
         if not self.gain:
-            faces = [(*face, person.albedo) for face, person in zip(self.seen.heads, self.cast.people, strict=True)]
+            faces = [(*face, person.albedo) for face, person in zip(self.seen.heads, self.cast.people, strict=False)]
             self.gain = exposure(colour, self._turned_here(faces), self.rng)
         return rgba(developed(straight(colour, alpha), self.gain, self.view["balance"]), alpha)
 
@@ -145,11 +141,35 @@ class _Stage:
         return shown
 
 
-def _positions(shape: Shape, bones: Matrices, second: float) -> Floats:
-    """Vertices at a second; those that trail are where the bones were."""
+def _held(person: Person, stance: dict) -> list[Shape]:
+    """What a view's person has in their hands."""
+    rng = np.random.default_rng(stance["seed"])
+    held = [held_thing(kind, person.skeleton, side, rng) for side, kind in stance["held"].items()]
+    return [shape for shapes in held for shape in shapes]
+
+
+def _seats(person: Person, stance: dict, pose: Pose) -> list[Shape]:
+    """A chair where they sit, if they do; it stays there."""
+    if not stance["chair"]:
+        return []
+    skeleton, bones = person.skeleton, bones_of(person.skeleton, pose)
+    sunk = skeleton.heads["pelvis"][2] - place(bones["pelvis"], skeleton.heads["pelvis"])[2]
+    shapes = chair(skeleton, float(sunk), np.random.default_rng(stance["seed"]))
+    for shape in shapes:
+        shape.move(shape.at(skeleton.stacked(bones)))
+    return shapes
+
+
+def _positions(person: Person, shape: Shape, bones: Matrices, second: float) -> Floats:
+    """Vertices at a second; those that trail are where the bones were, but go along as the whole person moves."""
+    now = bones(second)
     if shape.late is None:
-        return shape.at(bones(second))
-    places = [shape.at(bones(second - delay)) for delay in _DELAYS]
+        return shape.at(now)
+    pelvis, joint = person.skeleton.bones.index("pelvis"), person.skeleton.heads["pelvis"]
+    places = []
+    for delay in _DELAYS:
+        before = bones(second - delay)
+        places.append(shape.at(before) + _CARRIED * (place(now[pelvis], joint) - place(before[pelvis], joint)))
     share = np.clip(shape.late / _DELAYS[1], 0, 2)[:, None]
     first = places[0] + (places[1] - places[0]) * np.minimum(share, 1)
     return first + (places[2] - places[1]) * np.maximum(share - 1, 0)

@@ -18,6 +18,7 @@ _MATERIALS = 6  # different cloths of one suit, at most
 _OVER = 0.006  # metres that a top lies over what is worn below
 _TUCKED = -0.05  # hem of a top that goes under a skirt
 _COLLAR = 0.02  # metres above the neck's joint that a top reaches on the shoulders
+_CLOSE = 0.05  # metres: skin farther from a garment is not under it
 _BARE = 0.035  # metres: skin nearer to a garment's edge stays
 
 
@@ -141,11 +142,12 @@ def _covered(body: Body, vertices: Floats, faces: Faces) -> set[int]:
             edges[key] = edges.get(key, 0) + 1
     rim = sorted({v for edge, count in edges.items() if count == 1 for v in edge})
     skin = body.vertices[:SKIN_VERTICES]
-    near, _ = cKDTree(vertices).query(skin)
+    near, nearest = cKDTree(vertices).query(skin)
     rim_near, _ = cKDTree(vertices[rim]).query(skin)
+    under = (near < _CLOSE) & (rim_near > _BARE) & ~np.isin(nearest, rim)
     head = np.zeros(SKIN_VERTICES, bool)
     head[body.head_vertices] = True
-    return set(np.flatnonzero((near < 0.05) & (rim_near > _BARE) & ~head).tolist())
+    return set(np.flatnonzero(under & ~head).tolist())
 
 
 def _uvs(vertices: Floats, faces: Faces) -> tuple[Floats, Faces]:

@@ -237,6 +237,5 @@ class Groom:
         face &= points[..., 2] < head.brow + (0.0 if self.style.fringe else 0.06 * head.size)
         side = np.where(roots[:, 0] < self.parting, -1.0, 1.0)[:, None]
         inwards = np.clip(0.86 * head.width - side * (points[..., 0] - head.centre[0]), 0, None)
-        points = points.copy()
-        points[..., 0] += np.where(face, side * inwards, 0)
-        return points
+        aside = np.maximum.accumulate(np.where(face, inwards, 0), axis=1)  # what hangs on from there goes along
+        return points + (side * aside)[..., None] * np.array([1.0, 0, 0])

@@ -11,6 +11,7 @@ from stances import legs_of, stride
 
 FPS = 24.0
 _WALK = 1.15  # metres a second
+_FEET = 0.4  # metres that the feet of who sits are before the hips
 _STEP = 2 * np.pi * 0.95  # radians a second
 
 Moving = Callable[[float], Pose]
@@ -98,7 +99,10 @@ def _waves(start: Pose, seconds: float, rng: Rng) -> Moving:
 
 def _rising(start: Pose, seconds: float, rng: Rng) -> Moving:
     """From seated to standing, leaning forward on the way."""
-    up = replace(start, lean=0.0, legs=legs_of("stand", rng), reaches={side: REACHES["hang"] for side in "lr"})
+    facing = np.deg2rad(start.turn)
+    ahead = {"x": start.x + _FEET * np.sin(facing), "y": start.y - _FEET * np.cos(facing)}  # over the feet
+    hang = {side: REACHES["hang"] for side in "lr"}
+    up = replace(start, lean=0.0, legs=legs_of("stand", rng), reaches=hang, **ahead)
 
     def pose(t: float) -> Pose:
         share = float(smoothstep((t - 0.12) / (seconds - 0.25)))
