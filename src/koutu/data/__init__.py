@@ -1,1 +1,1 @@
-"""A training sample's way up: data sets (`sets`), soft mattes (`mattes`), packs (`packs`), composed `scenes`."""
+"""A sample's way up: data sets (`sets`), rendered people (`render`), soft mattes (`mattes`), `packs`, composed `scenes`."""

@@ -18,6 +18,7 @@ from koutu.data.render.assets import SOURCES, check_assets
 from koutu.data.render.blender import PROGRAM, PYTHON, interpreter, version
 from koutu.data.render.plan import KINDS, samples
 from koutu.data.render.run import Order, render_people
+from koutu.data.render.shelf import Shelf
 from koutu.data.sets.open import open_dataset
 from koutu.types import InputError, ModelError, OutputError
 
@@ -130,7 +131,7 @@ def test_renders_are_kept_with_their_records_and_an_index(studio, tmp_path):
         record = json.loads((tmp_path / "out" / folder / f"{listed['name']}.json").read_text())
         assert record["licence"] == "CC0" and record["people"] and record["view"] and record["koutu"]
         assert (tmp_path / "out" / record["path"]).exists() and record["group"] == listed["name"][:6]
-    assert not list((tmp_path / "out/.part").iterdir())
+    assert not [path for path in (tmp_path / "out/.part").rglob("*") if path.is_file()]
 
 
 def test_a_rerun_does_what_is_missing_and_mends_halves(studio, tmp_path):
@@ -141,14 +142,15 @@ def test_a_rerun_does_what_is_missing_and_mends_halves(studio, tmp_path):
     clip_frame = next(clip.with_suffix("").glob("*.png"))
     clip_frame.unlink()
     still.with_suffix(".png").unlink()
-    (out / ".part/000009-0.png").write_bytes(b"half")
+    (out / ".part/1").mkdir()
+    (out / ".part/1/000009-0.png").write_bytes(b"half")
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
     again = render_people(order(studio, 8, **only), out)
     assert len(again.made) == 4 and len(again.found) == 4 and set(again.mended) == {still.stem, clip.stem}
     assert again.mended[clip.stem] == "23 of its 24 frames are there" and clip_frame.exists()
     kept = [path for path in before if path.exists() and path.parent.name != clip.stem]
     assert kept and all(path.stat().st_mtime_ns == before[path] for path in kept)
-    assert not (out / ".part/000009-0.png").exists() and len(first.made) == 6
+    assert not (out / ".part/1").exists() and len(first.made) == 6
 
 
 def test_a_sample_that_fails_is_told_and_left_out(studio, tmp_path):
@@ -175,6 +177,8 @@ def test_what_ends_a_run(studio, tmp_path):
     render_people(order(studio, 1, seed=9), tmp_path / "other")
     with pytest.raises(InputError, match="expected seed 8 as asked, got renders begun with 9"):
         render_people(order(studio, 1, seed=8), tmp_path / "other")
+    with Shelf(tmp_path / "other").locked(), pytest.raises(OutputError, match="got another run at work"):
+        render_people(order(studio, 1, seed=9), tmp_path / "other")
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="expected a folder"):
         render_people(order(studio, 1), tmp_path / "file")

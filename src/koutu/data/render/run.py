@@ -12,13 +12,13 @@ from koutu.data.render.assets import LICENCE, SOURCES, check_assets
 from koutu.data.render.blender import Blender, Died, interpreter, version
 from koutu.data.render.plan import FRAMES, Sample, samples
 from koutu.data.render.shelf import LOG, Shelf
-from koutu.data.sets.tree import PICTURES
 from koutu.types import InputError, ModelError, OutputError
 
 FORMAT = 1
 _RENEWED = 30  # casts after which Blender begins anew: what it leaks is freed
 _IN_A_ROW = 5  # failures after which something is wrong with all
 _SECONDS, _SECONDS_A_FRAME = 1800.0, 300.0  # that a sample may take
+_PHOTOGRAPHS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 _INDEXED = 60.0  # seconds between indexes
 
 Progress = Callable[[int, int, str], None]  # samples done, samples in all, the one now
@@ -62,24 +62,27 @@ def render_people(order: Order, out: Path, *, progress: Progress = lambda done, 
     photographs = _photographs(order.backgrounds)
     wanted = list(samples(order.seed, order.count, order.kinds, order.size))
     shelf, report = Shelf(out), Report()
-    shelf.open(_about(order, version(python), photographs))
-    todo = []
-    for sample in wanted:
-        lacking, reason = shelf.missing(sample), shelf.failed(sample)
-        if not lacking:
-            report.found.append(sample.name)
-        elif reason and not order.retry:
-            report.failed[sample.name] = reason
-        else:
-            todo.append(sample)
-            if lacking != "absent":
-                report.mended[sample.name] = lacking
     words = [str(assets.resolve()), str(order.samples), str(order.alpha_samples), str(order.threads)]
-    try:
-        _Studio(python, words, shelf, order, photographs, report, progress).work(todo, len(report.found))
-    finally:
-        shelf.write_index()
+    with shelf.locked():
+        shelf.open(_about(order, version(python), photographs))
+        todo = [sample for sample in wanted if _to_do(sample, shelf, report, retry=order.retry)]
+        try:
+            _Studio(python, words, shelf, order, photographs, report, progress).work(todo, len(report.found))
+        finally:
+            shelf.write_index()
     return report
+
+
+def _to_do(sample: Sample, shelf: Shelf, report: Report, *, retry: bool) -> bool:
+    """Whether it is to be rendered; noted if it is there, half there or failed before."""
+    lacking, reason = shelf.missing(sample), shelf.failed(sample)
+    if not lacking:
+        report.found.append(sample.name)
+    elif reason and not retry:
+        report.failed[sample.name] = reason
+    elif lacking != "absent":
+        report.mended[sample.name] = lacking
+    return bool(lacking) and (retry or not reason)
 
 
 @dataclass
@@ -158,7 +161,7 @@ def _photographs(backgrounds: Path | None) -> list[Path]:
         return []
     if not backgrounds.is_dir():
         raise InputError(f"{backgrounds}: expected a folder of photographs, got none; check the path")
-    found = sorted(path.resolve() for path in backgrounds.rglob("*") if path.suffix.lower() in PICTURES)
+    found = sorted(path.resolve() for path in backgrounds.rglob("*") if path.suffix.lower() in _PHOTOGRAPHS)
     if not found:
         raise InputError(f"{backgrounds}: expected photographs to light people with, got none; name their folder")
     return found

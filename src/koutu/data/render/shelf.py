@@ -1,6 +1,7 @@
 """The folder of renders: which samples are whole, which failed, and an index of both."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,15 @@ from koutu.data.render.plan import Sample
 from koutu.files import folder, whole_file
 from koutu.types import InputError, OutputError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 ABOUT = "render.json"  # what the folder was begun with
 INDEX = "index.json"
 LOG = "render.log"
-_PARTS = ".part"
+_PARTS, _LOCK = ".part", ".lock"
 _FOLDERS = ("stills", "clips", "failed", _PARTS)
 
 
@@ -41,16 +47,38 @@ class Shelf:
                 )
         else:
             self._write(path, about)
-        self.clear_parts()
+        self._clear_parts()
 
-    def clear_parts(self) -> None:
-        """Remove what a run that was killed had not finished."""
+    def _clear_parts(self) -> None:
+        """Remove what killed runs had not finished; their Blender may be at work still, each in a folder of its own."""
         shutil.rmtree(self.root / _PARTS, ignore_errors=True)
         folder(self.root / _PARTS)
+        folder(self._own)
+
+    @property
+    def _own(self) -> Path:
+        return self.root / _PARTS / str(os.getpid())
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else renders into the folder meanwhile; OutputError if somebody does. The system lets go of a lock."""
+        if fcntl is None:
+            yield
+            return
+        folder(self.root)
+        with open(self.root / _LOCK, "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as e:
+                raise OutputError(
+                    f"{self.root}: expected nobody else to render into it, got another run at work; wait for it, or "
+                    "name another folder"
+                ) from e
+            yield
 
     def part(self, sample: Sample) -> Path:
         """Where a sample is rendered to before it is whole."""
-        return self.root / _PARTS / Path(sample.path).name
+        return self._own / Path(sample.path).name
 
     def missing(self, sample: Sample) -> str:
         """ "" if the sample is whole; "absent", or what is wrong with it."""
