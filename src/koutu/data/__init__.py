@@ -1,1 +1,1 @@
-"""A sample's way up: data sets (`sets`), rendered people (`render`), soft mattes (`mattes`), `packs`, composed `scenes`."""
+"""A training sample's way up: data sets (`sets`) and rendered people (`render`), `mattes`, `packs`, composed `scenes`."""
