@@ -22,6 +22,7 @@ from things import chair, held_thing
 
 _DELAYS = (0.0, 0.07, 0.14)  # seconds: where hair that trails is looked up between
 _CARRIED = 0.85  # of the whole person's way that trailing hair goes along with at once
+_BLURRED = 0.015  # defocus in heads from which alpha is soft
 _SHAKE = 4.0  # degrees that limbs move within a blurred still
 
 Matrices = Callable[[float], Floats]  # bones (all, 4, 4) at a second
@@ -126,7 +127,8 @@ class _Stage:
     def picture(self, seed: int) -> Floats:
         """Render what is there; all frames of a clip are exposed as the first."""
         renderer = self.cast.renderer
-        colour, alpha = renderer.colour(seed % 2**31), renderer.alpha((seed + 7) % 2**31)
+        soft = bool(self.view["shutter"]) or bool(self.view["defocus"] and self.view["defocus"][0] > _BLURRED)
+        colour, alpha = renderer.colour(seed % 2**31), renderer.alpha((seed + 7) % 2**31, soft=soft)
         if not self.gain:
             faces = [(*face, person.albedo) for face, person in zip(self.seen.heads, self.cast.people, strict=False)]
             self.gain = exposure(colour, self._turned_here(faces), self.rng)

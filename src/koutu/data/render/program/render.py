@@ -9,6 +9,7 @@ import numpy as np
 from arrays import Floats
 
 _FPS = 24
+_SOFT = 3  # times as many samples of alpha
 
 
 class Renderer:
@@ -45,10 +46,14 @@ class Renderer:
         cycles.samples, cycles.use_denoising, cycles.max_bounces, cycles.seed = self.samples, True, 5, seed
         return self._rendered()
 
-    def alpha(self, seed: int) -> Floats:
-        """(H, W): the same scene, all of it glowing evenly, which takes many samples in little time."""
+    def alpha(self, seed: int, *, soft: bool) -> Floats:
+        """(H, W): the same scene, all of it glowing evenly, which takes many samples in little time.
+
+        soft: much of it is half covered, by blur or defocus, and takes more of them.
+        """
         scene, layer = bpy.context.scene, bpy.context.view_layer
-        scene.cycles.samples, scene.cycles.use_denoising = self.alpha_samples, False
+        scene.cycles.samples = self.alpha_samples * (_SOFT if soft else 1)
+        scene.cycles.use_denoising = False
         scene.cycles.max_bounces, scene.cycles.seed = 0, seed
         layer.material_override = _glowing()
         try:
