@@ -19,7 +19,7 @@ _OVER = 0.006  # metres that a top lies over what is worn below
 _TUCKED = -0.05  # hem of a top that goes under a skirt
 _COLLAR = 0.02  # metres above the neck's joint that a top reaches on the shoulders
 _CLOSE = 0.05  # metres: skin farther from a garment is not under it
-_BARE = 0.035  # metres: skin nearer to a garment's edge stays
+_BARE = 0.045  # metres: skin nearer to a garment's edge stays
 
 
 @dataclass

@@ -1,29 +1,17 @@
 """Hair grown as strands: some hundred guides feel gravity, comb and skin; thousands follow them in clumps and curls."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from arrays import Floats, Ints, Rng, unit
 from scipy.spatial import cKDTree
 from styles import Style
 from surface import Surface, scattered, wavering
+from ties import SIZE, HeadForm, Tie
 
 _GUIDES = 420
 _POINTS = 24  # of a strand
-_SIZE = 0.23  # of the head that styles are measured on
 _DOWN = np.array([0.0, 0.0, -1.0])
-
-
-@dataclass(frozen=True)
-class HeadForm:
-    """centre, and size from chin to crown; knots: where hair may be tied; width of half the head; brow: its height."""
-
-    centre: Floats
-    size: float
-    width: float
-    brow: float
-    chin: float
-    knot: Floats
 
 
 @dataclass
@@ -37,10 +25,14 @@ class Groom:
     vertices: Floats
     corners: Ints
     weights: Floats
+    length: float = field(init=False, default=0.0)  # of this head's hair, metres
+    points: int = field(init=False, default=_POINTS)
+    side: float = field(init=False, default=1.0)  # to which it is combed
+    parting: float = field(init=False, default=0.0)  # x
 
     def grown(self, count: int, wild: float) -> Floats:
         """(count, points, 3) strands at rest; wild: how many stray, times the style's own."""
-        self.length = self.style.length * self.head.size / _SIZE * self.rng.uniform(0.85, 1.15)
+        self.length = self.style.length * self.head.size / SIZE * self.rng.uniform(0.85, 1.15)
         self.points = 10 if self.length < 0.05 else _POINTS
         self.side = float(np.sign(self.rng.normal()) or 1.0)
         reach = 1.0 if self.style.part else 0.6
@@ -111,50 +103,10 @@ class Groom:
         return guides
 
     def _tied(self, roots: Floats) -> Floats:
-        """Guides drawn over the skin to a knot, and from there a bun or a tail."""
-        count, points = len(roots), self.points
-        knots = self._knots(roots)
-        radius = 0.033 * self.head.size / _SIZE * self.rng.uniform(0.8, 1.2)
-        towards = unit(roots - knots)
-        guides = np.empty((count, points, 3))
-        guides[:, 0] = roots
-        gap = 0.0025 + 0.004 * self.rng.random(count)
-        for i in range(1, points):
-            t = i / (points - 1)
-            drawn = min(t / 0.55, 1.0)
-            at = roots * (1 - drawn) + (knots + towards * radius * 0.4) * drawn
-            if t <= 0.55:
-                guides[:, i] = self.surface.outside(at, gap + 0.004 * np.sin(np.pi * drawn))
-            elif self.style.tied == "bun":
-                guides[:, i] = knots + self._coil(towards, radius, (t - 0.55) / 0.45)
-            else:
-                guides[:, i] = knots + self._tail(roots, (t - 0.55) / 0.45)
-        return guides
-
-    def _knots(self, roots: Floats) -> Floats:
-        knot = np.tile(self.head.knot, (len(roots), 1))
-        if self.style.tied == "tails":
-            knot[:, 0] = np.where(roots[:, 0] < self.parting, -1, 1) * 1.02 * self.head.width
-            knot[:, 1] = self.head.centre[1] + 0.12 * self.head.size
-            knot[:, 2] = min(self.head.knot[2], self.head.centre[2])
-        return knot
-
-    def _coil(self, towards: Floats, radius: float, t: float) -> Floats:
-        spread = radius * (0.55 + 0.45 * np.abs(np.sin(np.arange(len(towards)) * 1.7)))[:, None]
-        back, angle = np.array([[0, 1.0, 0.35]]), 4.6 * t
-        return towards * spread * np.cos(angle) + back * spread * np.sin(angle) * 0.9
-
-    def _tail(self, roots: Floats, t: float) -> Floats:
-        numbers = np.arange(len(roots))
-        width = (0.006 + 0.012 * t) * np.sqrt((numbers % 37) / 37)
-        out = np.array([0, 0.05, 0.015]) * min(3 * t, 1)
-        if self.style.tied == "tails":
-            out = np.stack([np.where(roots[:, 0] < self.parting, -0.03, 0.03), 0 * width, 0.01 + 0 * width], 1) * min(
-                3 * t, 1
-            )
-        fall = t**1.15 * self.length * 0.62
-        around = [np.cos(numbers * 2.4) * width, np.sin(numbers * 2.4) * width * 0.8 + 0.01 * t, -fall + 0 * width]
-        return out + np.stack(around, 1)
+        radius = 0.033 * self.head.size / SIZE * self.rng.uniform(0.8, 1.2)
+        gap = 0.0025 + 0.004 * self.rng.random(len(roots))
+        tie = Tie(self.style.tied, self.head, radius, self.length, self.parting)
+        return tie.guides(roots, self.points, gap, self.surface)
 
     def _followers(self, guide_roots: Floats, guides: Floats, count: int, wild: float) -> Floats:
         """Strands between the guides, drawn into clumps, curled, frizzed, some astray."""

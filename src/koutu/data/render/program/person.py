@@ -9,7 +9,7 @@ from face_hair import beard, brows, lashes
 from fitting import fit
 from garments import dress
 from glasses import glasses
-from hair import Groom, HeadForm
+from hair import Groom
 from hats import Hat
 from headset import headset
 from materials import any_colour, eye_material, hair_material, skin_material, skin_tone, teeth_material
@@ -20,6 +20,7 @@ from scarf import headscarf
 from skeleton import Skeleton
 from styles import STYLES
 from surface import Surface
+from ties import HeadForm
 
 _EYES = "makehuman/makehuman/data/eyes/low-poly/low-poly.mhclo"
 _TEETH = "makehuman-assets/base/teeth/teeth_base/teeth_base.mhclo"
