@@ -69,6 +69,7 @@ def render_people(order: Order, out: Path, *, progress: Progress = lambda done, 
         try:
             _Studio(python, words, shelf, order, photographs, report, progress).work(todo, len(report.found))
         finally:
+            shelf.clear_parts()
             shelf.write_index()
     return report
 

@@ -22,7 +22,7 @@ ABOUT = "render.json"  # what the folder was begun with
 INDEX = "index.json"
 LOG = "render.log"
 _PARTS, _LOCK = ".part", ".lock"
-_FOLDERS = ("stills", "clips", "failed", _PARTS)
+_FOLDERS = ("stills", "clips", "failed")
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,12 @@ class Shelf:
                 )
         else:
             self._write(path, about)
-        self._clear_parts()
-
-    def _clear_parts(self) -> None:
-        """Remove what killed runs had not finished; their Blender may be at work still, each in a folder of its own."""
-        shutil.rmtree(self.root / _PARTS, ignore_errors=True)
-        folder(self.root / _PARTS)
+        self.clear_parts()
         folder(self._own)
+
+    def clear_parts(self) -> None:
+        """Remove what is not finished, of runs that were killed too; each has a folder of its own."""
+        shutil.rmtree(self.root / _PARTS, ignore_errors=True)
 
     @property
     def _own(self) -> Path:
