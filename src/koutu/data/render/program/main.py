@@ -38,6 +38,7 @@ def main(assets: str, samples: str, alpha_samples: str, threads: str) -> None:
             answer = {"cpu": round(time.process_time() - begun, 2), "build": round(built - begun, 2)}
         except Exception as error:  # one sample's failure is told, not everybody's end
             traceback.print_exc()
+            cast = None  # whatever it left in the scene
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
             answer = {"error": f"{type(error).__name__}: {error}", "disk": full}
         print(json.dumps(answer), file=answers, flush=True)

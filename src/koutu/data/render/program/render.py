@@ -49,7 +49,7 @@ class Renderer:
     def alpha(self, seed: int, *, soft: bool) -> Floats:
         """(H, W): the same scene, all of it glowing evenly, which takes many samples in little time.
 
-        soft: much of it is half covered, by blur or defocus, and takes more of them.
+        soft: much of it is half covered, out of focus, and takes more of them.
         """
         scene, layer = bpy.context.scene, bpy.context.view_layer
         scene.cycles.samples = self.alpha_samples * (_SOFT if soft else 1)
