@@ -19,7 +19,7 @@ _RENEWED = 30  # casts after which Blender begins anew: what it leaks is freed
 _IN_A_ROW = 5  # failures after which something is wrong with all
 _SECONDS, _SECONDS_A_FRAME = 1800.0, 300.0  # that a sample may take
 _PHOTOGRAPHS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
-_INDEXED = 60.0  # seconds between indexes
+_INDEXED = 60.0  # seconds between indexes, and more where one takes long
 
 Progress = Callable[[int, int, str], None]  # samples done, samples in all, the one now
 
@@ -103,22 +103,21 @@ class _Studio:
 
     def work(self, todo: Sequence[Sample], found: int) -> None:
         """Render each; the index follows now and then."""
-        indexed = monotonic()
+        indexed, pause = monotonic(), _INDEXED
         with ExitStack() as stack:
             for number, sample in enumerate(todo):
                 self.progress(found + number, found + len(todo), sample.name)
                 self._one(sample, stack)
-                if monotonic() - indexed > _INDEXED:
+                if (begun := monotonic()) - indexed > pause:
                     self.shelf.write_index()
                     indexed = monotonic()
+                    pause = max(_INDEXED, 20 * (indexed - begun))
 
     def _one(self, sample: Sample, stack: ExitStack) -> None:
         if self.blender is None or len(self.casts | {sample.cast}) > _RENEWED:
             stack.close()
-            self.blender, self.casts = (
-                stack.enter_context(Blender(self.python, self.words, self.shelf.root / LOG)),
-                set(),
-            )
+            self.blender = stack.enter_context(Blender(self.python, self.words, self.shelf.root / LOG))
+            self.casts = set()
         self.casts.add(sample.cast)
         photograph = self._photograph(sample)
         frames = FRAMES if sample.kind == "clip" else 1
