@@ -10,7 +10,7 @@ _LUMA = np.array([0.21, 0.72, 0.07])
 _SOLID = 0.9  # alpha from which a pixel's own colour is believed
 _FAINT = 0.05  # alpha below which colours come from farther away
 _WHITE = 1.1  # what a white turned to the light is exposed to, linear
-_ELSE = 0.10  # luminance that people have on the whole, where no face is seen
+_ELSE = 0.2  # luminance that people have on the whole, where no face is seen
 _SHOULDER = 0.6  # from which highlights are rolled off
 
 
