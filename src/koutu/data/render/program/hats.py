@@ -1,5 +1,6 @@
 """Caps, beanies and fedoras, and what they do to the hair under them."""
 
+import bpy
 import numpy as np
 from arrays import Floats, Rng
 from body import Body
@@ -78,7 +79,7 @@ class Hat:
         if kind == "cap":
             self.shapes.append(self._piece("brim", *self._brim(float(rng.uniform(-1, 1))), bone, material))
 
-    def _piece(self, name: str, vertices: Floats, faces: Faces, bone: int, material: object) -> Shape:
+    def _piece(self, name: str, vertices: Floats, faces: Faces, bone: int, material: "bpy.types.Material") -> Shape:
         weights = np.ones((len(vertices), 1))
         uvs = np.stack([np.arctan2(vertices[:, 0], -vertices[:, 1]) / (2 * np.pi) + 0.5, vertices[:, 2] * 3], 1)
         return mesh_shape(name, vertices, faces, weights, [material], bones=[bone], uvs=(uvs, faces))

@@ -1,5 +1,6 @@
 """A headscarf: cloth around head and neck that leaves the face free."""
 
+import bpy
 import numpy as np
 from arrays import Floats, Rng
 from body import Body
@@ -33,34 +34,26 @@ def headscarf(body: Body, skeleton: Skeleton, rng: Rng) -> list[Shape]:
         rings.append(ring)
     vertices = np.concatenate(rings)
     faces = net(rows, sides)
-    return [_soft(skeleton, "scarf", vertices, faces, cloth_material(rng)), _collar(skeleton, rng)]
+    material = cloth_material(rng)
+    return [_soft(skeleton, "scarf", vertices, faces, material), _collar(skeleton, material)]
 
 
-def _collar(skeleton: Skeleton, rng: Rng) -> Shape:
+def _collar(skeleton: Skeleton, material: "bpy.types.Material") -> Shape:
     """The scarf's lower part around neck and shoulders."""
     neck, sides, rows = skeleton.heads["neck_01"], 40, 9
     angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
     rings = []
     for step in np.linspace(0, 1, rows):
-        radius = (0.38 + 0.34 * step**1.5) * skeleton.size
-        height = neck[2] + (0.36 - 0.62 * step) * skeleton.size
-        wave = 1 + 0.05 * np.sin(5 * angle + 2 * step)
-        rings.append(
-            np.stack(
-                [
-                    np.sin(angle) * radius * wave,
-                    neck[1] - 0.1 * skeleton.size - np.cos(angle) * radius * 0.8 * wave,
-                    np.full(sides, height),
-                ],
-                1,
-            )
-        )
+        radius = (0.38 + 0.36 * step**1.5) * skeleton.size * (1 + 0.05 * np.sin(5 * angle + 2 * step))
+        height = neck[2] + (0.42 - 0.68 * step) * skeleton.size
+        middle = neck[1] + 0.04 * skeleton.size
+        rings.append(np.stack([np.sin(angle) * radius, middle - np.cos(angle) * radius, np.full(sides, height)], 1))
     vertices = np.concatenate(rings)
     faces = net(rows, sides)
-    return _soft(skeleton, "collar", vertices, faces, cloth_material(rng))
+    return _soft(skeleton, "collar", vertices, faces, material)
 
 
-def _soft(skeleton: Skeleton, name: str, vertices: Floats, faces: Faces, material: object) -> Shape:
+def _soft(skeleton: Skeleton, name: str, vertices: Floats, faces: Faces, material: "bpy.types.Material") -> Shape:
     """Follows the head above the chin and the chest below."""
     share = np.clip((skeleton.chin + 0.03 - vertices[:, 2]) / 0.12, 0, 1)[:, None]
     weights = np.concatenate([1 - share, share], 1)
