@@ -11,6 +11,7 @@ _SOLID = 0.9  # alpha from which a pixel's own colour is believed
 _FAINT = 0.05  # alpha below which colours come from farther away
 _WHITE = 1.1  # what a white turned to the light is exposed to, linear
 _ELSE = 0.2  # luminance that people have on the whole, where no face is seen
+_BRIGHTEST = 1.2  # linear, that all but the brightest pixels stay below
 _SHOULDER = 0.6  # from which highlights are rolled off
 
 
@@ -29,7 +30,9 @@ def exposure(colour: Floats, faces: Sequence[tuple[float, float, float, float]],
     if not found and everywhere.any():
         found.append(np.median(luminance[everywhere]) / _ELSE)
     lit = float(np.mean(found)) if found else 1.0
-    return _WHITE * float(np.exp(rng.normal(0, 0.28))) / max(lit, 1e-3)
+    gain = _WHITE * float(np.exp(rng.normal(0, 0.28))) / max(lit, 1e-3)
+    bright = float(np.quantile(luminance[everywhere], 0.97)) if everywhere.any() else 0.0
+    return min(gain, _BRIGHTEST / bright) if bright > 0 else gain
 
 
 def straight(colour: Floats, alpha: Floats) -> Floats:
