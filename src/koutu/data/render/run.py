@@ -1,5 +1,6 @@
 """`koutu data render`: what is missing of the first so many samples of a seed is rendered, one after another."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -169,6 +170,7 @@ def _photographs(backgrounds: Path | None) -> list[Path]:
 
 def _about(order: Order, blender: str, photographs: list[Path]) -> dict[str, Any]:
     """What makes a folder's samples the same."""
+    names = "/".join(path.name for path in photographs)
     return {
         "format": FORMAT,
         "seed": order.seed,
@@ -176,7 +178,7 @@ def _about(order: Order, blender: str, photographs: list[Path]) -> dict[str, Any
         "size": list(order.size),
         "colour_samples": order.samples,
         "alpha_samples": order.alpha_samples,
-        "photographs": [path.name for path in photographs],
+        "photographs": f"{len(photographs)} ({zlib.crc32(names.encode()):08x})",
         "blender": blender,
         "licence": LICENCE,
     }
