@@ -22,7 +22,7 @@ LADDER = (
     (                                                         "data.scenes",                     ),
     ("api", "progress",                                       "data.packs",                      ),
     ("pipeline",                                              "data.mattes",                     ),
-    ("matting",                                               "data.sets",                       ),
+    ("matting",                                               "data.sets", "data.render",        ),
     ("media", "zoo",                                                                             ),
     ("engines",                                                                                  ),
     ("foreground",                                                                               ),
@@ -32,7 +32,7 @@ LADDER = (
 )  # fmt: skip
 HEIGHT = {room: len(LADDER) - rung for rung, rooms in enumerate(LADDER) for room in rooms}
 ENTRANCES = ("koutu", "koutu.__main__")  # which name the rest for users
-ELSEWHERE = ("export/hilens/skill", "hilens_simulator/site")  # programs of their own, run on a device
+ELSEWHERE = ("export/hilens/skill", "hilens_simulator/site", "data/render/program")  # programs of their own
 
 
 def modules() -> dict[str, Path]:

@@ -20,6 +20,7 @@ from koutu.cli.live import live
 from koutu.cli.matte import matte
 from koutu.cli.pack import pack
 from koutu.cli.quantise import quantise
+from koutu.cli.render import render
 from koutu.cli.review import review
 from koutu.cli.search import search
 from koutu.cli.serve import serve
@@ -82,6 +83,7 @@ app.command("eval")(evaluate)
 data.command()(compose)
 data.command()(matte)
 data.command()(pack)
+data.command()(render)
 app.add_typer(data, name="data")
 
 

@@ -32,7 +32,9 @@ def pack(
     long_side: Annotated[
         int, typer.Option(min=0, help="Most pixels of the long side; 0 is 448 of people, 640 of backgrounds.")
     ] = PackPlan.long_side,
-    frames: Annotated[int, typer.Option(min=1, help="Most frames of each clip, evenly spread.")] = PackPlan.frames,
+    frames: Annotated[
+        int, typer.Option(min=0, help="Most frames of each clip, evenly spread; 0 is 8, and all of rendered clips.")
+    ] = PackPlan.frames,
     group: Annotated[
         list[str],
         typer.Option(metavar="[NAME=]REGEX", help="Finds, in an image's name, the group that it belongs to."),

@@ -1,1 +1,1 @@
-"""A training sample's way up: data sets (`sets`), soft mattes (`mattes`), packs (`packs`), composed `scenes`."""
+"""A training sample's way up: data sets (`sets`), rendered people (`render`), `mattes`, `packs`, composed `scenes`."""

@@ -150,7 +150,7 @@ def test_each_layout_is_found_and_read(tmp_path, layout, files, split, clips, cu
 
 
 def test_every_layout_has_a_test():
-    assert {*LAYOUTS, "videomatting108", "coco", "youtube-vis", "video"} == set(layout_names())
+    assert {*LAYOUTS, "rendered", "videomatting108", "coco", "youtube-vis", "video"} == set(layout_names())
 
 
 def test_splits_are_chosen_by_name_and_by_how_they_begin(tmp_path):

@@ -9,13 +9,13 @@ class PackPlan:
     """backgrounds: RGB of any images and videos, not RGBA of people. emptied: of the sets of backgrounds, those that
     are sets of people, whose places are wanted. long_side: pixels, 0 for 448 and 640.
 
-    frames: of a clip, at most, evenly spread. exclude: names, or text files of names, as `pack_sources.without`.
-    threads: that read, 0 for as many as the processor runs.
+    frames: of a clip, at most, evenly spread; 0 for 8, or for all if the clip is made to be kept whole.
+    exclude: names, or text files of names, as `sources.without`. threads: that read, 0 for as many as the processor runs.
     """
 
     backgrounds: bool = False
     long_side: int = 0
-    frames: int = 8
+    frames: int = 0
     exclude: Sequence[str] = ()
     threads: int = 0
     emptied: Sequence[str] = ()

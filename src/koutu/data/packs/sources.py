@@ -152,7 +152,7 @@ def _has_truth(clip: Clip) -> bool:
 
 def _opened(source: Source, clips: Sequence[Clip], broken: Sequence[Broken]) -> Opened:
     if not source.group:
-        return Opened(source, clips, {clip.name: clip.name for clip in clips}, broken)
+        return Opened(source, clips, {clip.name: clip.group or clip.name for clip in clips}, broken)
     try:
         pattern = re.compile(source.group)
     except re.error as e:

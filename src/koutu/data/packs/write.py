@@ -23,6 +23,7 @@ from koutu.files import folder
 from koutu.types import InputError, OutputError, Rgb
 
 PEOPLE_SIDE, BACKGROUND_SIDE = 448, 640
+_FRAMES = 8  # of a clip, unless said otherwise
 _NOBODY = 2  # levels of alpha that say nothing
 _AHEAD = 16  # clips read before they are written
 
@@ -107,8 +108,9 @@ def _all(opened: Sequence[Opened], plan: PackPlan, report: PackReport, progress:
 def _clip(item: Opened, clip: Clip, plan: PackPlan) -> list[Packed | Broken | str]:
     """The clip's packed frames; a reason for each that is broken; the name of each that shows nobody."""
     found: list[Packed | Broken | str] = []
-    moving = not clip.still and len(clip) <= plan.frames and not plan.backgrounds
-    for number, example in enumerate(_sampled(clip, plan.frames)):
+    most = plan.frames or (len(clip) if clip.whole else _FRAMES)
+    moving = not clip.still and len(clip) <= most and not plan.backgrounds
+    for number, example in enumerate(_sampled(clip, most)):
         name = f"{item.source.name}/{example.name}"
         if example.name in item.exclude:
             continue
@@ -130,7 +132,7 @@ def _clip(item: Opened, clip: Clip, plan: PackPlan) -> list[Packed | Broken | st
             found.append((
                 Entry(
                     example.name, item.source.name, item.group(clip), soft, height, width, channels, alone=alone,
-                    licence=item.source.licence, frame=number if moving else -1,
+                    licence=item.source.licence or clip.licence, frame=number if moving else -1,
                 ),
                 packed,
             ))  # fmt: skip

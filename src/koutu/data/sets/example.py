@@ -55,11 +55,17 @@ class Frames(ABC):
 
 @dataclass(frozen=True)
 class Clip:
-    """Frames that follow each other, or a single image (`still`): no memory is carried then."""
+    """Frames that follow each other, or a single image (`still`): no memory is carried then.
+
+    group: whom it shows, where the set says so; licence: likewise. whole: made to be kept with all its frames.
+    """
 
     name: str
     still: bool
     frames: Frames
+    group: str = ""
+    licence: str = ""
+    whole: bool = False
 
     def __len__(self) -> int:
         return len(self.frames)

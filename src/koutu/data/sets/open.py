@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from koutu.data.sets import video_folder, videomatting108
+from koutu.data.sets import rendered, video_folder, videomatting108
 from koutu.data.sets.annotated import COCO_FILES, YOUTUBE_VIS_FILES, coco_splits, youtube_vis_splits
 from koutu.data.sets.example import Broken, Clip, DataSet, Example, Frames
 from koutu.data.sets.layouts import GENERAL, LAYOUTS, Form
@@ -137,6 +137,7 @@ def _short(template: str) -> str:
 
 # Layouts that no table describes: what they look for, and how.
 _SPECIAL: dict[str, tuple[str, Callable[[Tree], Splits]]] = {
+    "rendered": (rendered.LOOKED_FOR, rendered.splits),
     "videomatting108": (videomatting108.LOOKED_FOR, videomatting108.splits),
     "coco": (COCO_FILES, coco_splits),
     "youtube-vis": (YOUTUBE_VIS_FILES, youtube_vis_splits),

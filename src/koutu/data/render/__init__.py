@@ -1,0 +1,1 @@
+"""People rendered with exact mattes: drawn from a seed here, built and rendered by Blender's own Python."""

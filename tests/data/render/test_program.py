@@ -1,0 +1,98 @@
+"""What Blender's Python runs, as far as it needs no Blender: words it must know, fits, hands, motion, finishing."""
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from koutu.data.render.blender import PROGRAM
+from koutu.data.render.people import STYLES_MEN, STYLES_OLD_MEN, STYLES_WOMEN
+from koutu.data.render.views import HANDS, MOTIONS, SEATED
+
+pytest.importorskip("scipy")
+
+
+@pytest.fixture
+def program(monkeypatch):
+    """Imports a module of the program; its modules are gone afterwards."""
+    monkeypatch.syspath_prepend(str(PROGRAM.parent))
+    before = set(sys.modules)
+
+    def load(name: str) -> ModuleType:
+        return importlib.import_module(name)
+
+    yield load
+    for name in set(sys.modules) - before:
+        if str(PROGRAM.parent) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def test_the_program_knows_every_word_that_is_drawn(program):
+    words = {word for pair in (*HANDS, *SEATED) for word in pair.split()} - {"gesture"}
+    assert words <= program("arms").REACHES.keys()
+    assert program("motion")._KINDS.keys() == MOTIONS.keys()
+    assert {*STYLES_MEN, *STYLES_WOMEN, *STYLES_OLD_MEN} - {"bald"} == program("styles").STYLES.keys()
+
+
+def test_a_fit_reads_lines_of_one_vertex_and_words_between_them(program, tmp_path: Path):
+    text = "obj_file brow.obj\nx_scale 1 2 0.5\nverts 0\ntag young\n7\n1 2 3 0.5 0.25 0.25 0.1 0 0\n"
+    text += "delete_verts\n3 - 5 9\n"
+    (tmp_path / "brow.mhclo").write_text(text)
+    recipe = program("fitting")._read(tmp_path / "brow.mhclo")
+    assert recipe.rows == [[7.0, 7.0, 7.0, 1.0, 0, 0, 0, 0, 0], [1, 2, 3, 0.5, 0.25, 0.25, 0.1, 0, 0]]
+    assert recipe.hidden == {3, 4, 5, 9} and recipe.scales == {0: (1, 2, 0.5)} and recipe.obj == "brow.obj"
+
+
+@pytest.mark.parametrize("kind", MOTIONS)
+def test_motion_is_smooth(program, kind: str):
+    pose = program("pose").Pose()
+    motion = program("motion").motion_of(kind, pose, 1.0, np.random.default_rng(3))
+    names = ("yaw", "pitch", "turn", "lean", "x", "y")
+    values = np.array([[getattr(motion.pose(t), name) for name in names] for t in np.linspace(0, 1, 193)])
+    steps = np.abs(np.diff(values, axis=0)).max(0)  # of an eighth of a frame
+    assert (steps[:4] < 6).all() and (steps[4:] < 0.02).all()
+    assert all(0 <= motion.mouth(t) <= 0.2 and 0 <= motion.lids(t) <= 1 for t in np.linspace(0, 1, 50))
+
+
+def test_turns_and_frames(program):
+    arrays = program("arrays")
+    a, b = arrays.unit(np.array([1.0, 2, 3])), arrays.unit(np.array([-2.0, 0.5, 1]))
+    assert np.allclose(arrays.turning(a, b) @ a, b) and np.allclose(arrays.turning(a, a), np.eye(3))
+    axes = arrays.frame(a, b)
+    assert np.allclose(axes.T @ axes, np.eye(3)) and np.allclose(axes[:, 0], a)
+    assert np.allclose(arrays.rotation("z", 90) @ np.array([1, 0, 0]), [0, 1, 0])
+
+
+def test_strands_are_lifted_out_of_a_surface(program):
+    surface = program("surface")
+    square = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], float)
+    made = surface.Surface(np.random.default_rng(0), [(square, np.array([[0, 1, 2], [0, 2, 3]]), 4000)])
+    points = np.array([[[0, 0, -0.02], [0.1, 0.2, 0.001], [0, 0, 0.3]]])
+    lifted = made.outside(points, 0.005)
+    assert np.allclose(lifted[0, :2, 2], 0.005) and np.allclose(lifted[0, 2], points[0, 2])
+
+
+def test_half_covered_pixels_keep_the_colour_of_the_person(program):
+    finish = program("finish")
+    alpha = np.clip(np.linspace(1.5, -0.5, 64), 0, 1)[None].repeat(32, 0)
+    colour = np.array([0.4, 0.2, 0.1])
+    noisy = np.dstack([alpha[..., None] * colour, alpha])
+    found = finish.straight(noisy, alpha)
+    assert np.abs(found - colour)[alpha > 0.02].max() < 0.01
+    picture = finish.rgba(finish.developed(found, 1.0, (1, 1, 1)), alpha)
+    assert picture.dtype == np.uint8 and (picture[alpha == 0] == 0).all() and (picture[alpha == 1, 3] == 255).all()
+
+
+def test_a_face_is_exposed_alike_in_any_light(program):
+    finish = program("finish")
+    rows, columns = np.mgrid[:60, :80] / 60
+    face = ((columns - 0.6) ** 2 + (rows - 0.4) ** 2 < 0.04).astype(float)
+    gains = []
+    for light in (0.1, 2.0):
+        colour = np.dstack([np.full((60, 80, 3), 0.3 * light) * face[..., None], face])
+        gains.append(light * finish.exposure(colour, [(0.6, 0.4, 0.2, 0.3)], np.random.default_rng(1)))
+    assert gains[0] == pytest.approx(gains[1])
+    assert finish.exposure(np.zeros((8, 8, 4)), [], np.random.default_rng(1)) > 0
