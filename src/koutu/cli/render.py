@@ -5,34 +5,50 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from koutu.cli import options
 from koutu.cli.data import BROKEN, tell_broken
 from koutu.types import InputError
 
 if TYPE_CHECKING:
-    from koutu.data.render.run import Report
+    from koutu.data.render.run import RenderReport
 
 _KINDS = "still,still,still,group,clip"
 
 
 def render(
-    output: Annotated[Path, typer.Option("--output", "-o", readable=False, help="A folder; it is gone on with.")],
-    count: Annotated[int, typer.Option(min=1, help="Samples in all, those there already among them.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Decides every sample.")] = 0,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", readable=False, help="Folder to fill; what is there already is kept.")
+    ],
+    count: Annotated[int, typer.Option(min=1, help="Samples in all, with those that are there already.")] = 100,
+    seed: options.Seed = 0,
     kinds: Annotated[
-        str, typer.Option(metavar="KIND,…", help="Of still, group (two to five people) and clip; one may come twice.")
+        str,
+        typer.Option(
+            metavar="KIND,…", help="What takes turns: still, group (two to five people), clip; one may come twice."
+        ),
     ] = _KINDS,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Pixels.")] = "512x288",
-    samples: Annotated[int, typer.Option(min=1, help="A pixel's, of colour.")] = 12,
-    alpha_samples: Annotated[int, typer.Option(min=1, help="A pixel's, of alpha.")] = 48,
-    threads: Annotated[int, typer.Option(min=1, help="Of the processor.")] = 1,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Pixels of every sample.")] = "512x288",
+    samples: Annotated[int, typer.Option(min=1, help="Rays a pixel for its colour.")] = 12,
+    alpha_samples: Annotated[int, typer.Option(min=1, help="Rays a pixel for its alpha.")] = 48,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the renderer.")] = 1,
     assets: Annotated[
-        Path | None, typer.Option(metavar="DIR", readable=False, help="Where MakeHuman's files lie; docs/render.md.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            readable=False,
+            help="Folder of MakeHuman's files, that docs/render.md names.",
+        ),
     ] = None,
     backgrounds: Annotated[
-        Path | None, typer.Option(metavar="DIR", readable=False, help="Photographs to take light from.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            readable=False,
+            help="Folder of photographs that light is taken from; studio lamps if not given.",
+        ),
     ] = None,
     blender_python: Annotated[
-        str, typer.Option(metavar="PATH", help="A Python that has bpy; else what KOUTU_BLENDER_PYTHON names.")
+        str, typer.Option(metavar="PATH", help="Python that has bpy; what KOUTU_BLENDER_PYTHON names if not given.")
     ] = "",
     retry: Annotated[bool, typer.Option("--retry", help="Try once more what failed before.")] = False,
 ) -> None:
@@ -45,16 +61,16 @@ def render(
     koutu data render -o renders/ --count 1000 --assets makehuman/ --backgrounds scenery/
     koutu data pack renders/ -o packs/rendered
     """
-    from koutu.data.render.run import Order, render_people
+    from koutu.data.render.run import RenderOrder, render_people
     from koutu.progress import Steps
 
-    order = Order(
+    order = RenderOrder(
         count, seed, [kind.strip() for kind in kinds.split(",") if kind.strip()], _size(size), samples, alpha_samples,
         threads, assets, backgrounds, blender_python, retry,
     )  # fmt: skip
     with Steps(output.name) as progress:
         report = render_people(order, output, progress=progress)
-    print("\n".join(_told(report)))
+    print("\n".join(_lines(report)))
     tell_broken([f"{name}: {reason}" for name, reason in report.failed.items()])
     print(f"wrote {output / 'index.json'}")
     if report.failed:
@@ -68,7 +84,7 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _told(report: "Report") -> list[str]:
+def _lines(report: "RenderReport") -> list[str]:
     lines = [f"{len(report.made)} samples rendered, {len(report.found)} were there, {len(report.failed)} failed"]
     if report.made:
         lines.append(f"  {report.cpu / len(report.made):.1f} seconds of processor each")

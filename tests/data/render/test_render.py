@@ -17,7 +17,7 @@ from koutu.data.packs.pack import Pack, sources
 from koutu.data.render.assets import SOURCES, check_assets
 from koutu.data.render.blender import PROGRAM, PYTHON, interpreter, version
 from koutu.data.render.plan import KINDS, samples
-from koutu.data.render.run import Order, render_people
+from koutu.data.render.run import RenderOrder, render_people
 from koutu.data.render.shelf import Shelf
 from koutu.data.sets.open import open_dataset
 from koutu.types import InputError, ModelError, OutputError
@@ -66,8 +66,8 @@ def studio(tmp_path):
     return python
 
 
-def order(studio: Path, count: int, **changed) -> Order:
-    return Order(count, size=SIZE, assets=studio.parent / "assets", python=str(studio), **changed)
+def order(studio: Path, count: int, **changed) -> RenderOrder:
+    return RenderOrder(count, size=SIZE, assets=studio.parent / "assets", python=str(studio), **changed)
 
 
 def wrong(studio: Path, **names: str) -> None:
@@ -264,7 +264,7 @@ def test_blender_renders_a_person(tmp_path):
     python, assets = os.environ.get(PYTHON, ""), os.environ.get("KOUTU_RENDER_ASSETS", "")
     if not python or not assets:
         pytest.skip(f"{PYTHON} and KOUTU_RENDER_ASSETS name no Blender and no files of MakeHuman")
-    asked = Order(2, kinds=("still",), size=(96, 96), samples=2, alpha_samples=8, assets=Path(assets))
+    asked = RenderOrder(2, kinds=("still",), size=(96, 96), samples=2, alpha_samples=8, assets=Path(assets))
     report = render_people(asked, tmp_path / "out")
     assert len(report.made) == 2 and not report.failed
     for path in (tmp_path / "out/stills").glob("*.png"):

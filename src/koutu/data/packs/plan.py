@@ -10,7 +10,7 @@ class PackPlan:
     are sets of people, whose places are wanted. long_side: pixels, 0 for 448 and 640.
 
     frames: of a clip, at most, evenly spread; 0 for 8, or for all if the clip is made to be kept whole.
-    exclude: names, or text files of names, as `sources.without`. threads: that read, 0 for as many as the processor runs.
+    exclude: names, or text files of names, as `sources.without`. threads: that read, 0 for as many as the CPU runs.
     """
 
     backgrounds: bool = False

@@ -26,7 +26,7 @@ Progress = Callable[[int, int, str], None]  # samples done, samples in all, the 
 
 
 @dataclass(frozen=True)
-class Order:
+class RenderOrder:
     """What is asked for. size: width, height in pixels. samples: a pixel's of colour; alpha_samples: of alpha.
 
     retry: what failed before is tried once more.
@@ -46,7 +46,7 @@ class Order:
 
 
 @dataclass
-class Report:
+class RenderReport:
     """Names of samples rendered now, found whole, and redone because they were half; reasons of those that failed."""
 
     made: list[str] = field(default_factory=list)
@@ -56,13 +56,15 @@ class Report:
     cpu: float = 0.0
 
 
-def render_people(order: Order, out: Path, *, progress: Progress = lambda done, total, name: None) -> Report:
-    """Fill the folder; InputError, ModelError and OutputError end the run, a sample that fails is told and left out."""
+def render_people(
+    order: RenderOrder, out: Path, *, progress: Progress = lambda done, total, name: None
+) -> RenderReport:
+    """Fill the folder; InputError, ModelError and OutputError end the run; a sample that fails is left out and reported."""
     python = interpreter(order.python)
     assets = check_assets(order.assets)
     photographs = _photographs(order.backgrounds)
     wanted = list(samples(order.seed, order.count, order.kinds, order.size))
-    shelf, report = Shelf(out), Report()
+    shelf, report = Shelf(out), RenderReport()
     words = [str(assets.resolve()), str(order.samples), str(order.alpha_samples), str(order.threads)]
     with shelf.locked():
         shelf.open(_about(order, version(python), photographs))
@@ -75,7 +77,7 @@ def render_people(order: Order, out: Path, *, progress: Progress = lambda done, 
     return report
 
 
-def _to_do(sample: Sample, shelf: Shelf, report: Report, *, retry: bool) -> bool:
+def _to_do(sample: Sample, shelf: Shelf, report: RenderReport, *, retry: bool) -> bool:
     """Whether it is to be rendered; noted if it is there, half there or failed before."""
     lacking, reason = shelf.missing(sample), shelf.failed(sample)
     if not lacking:
@@ -94,9 +96,9 @@ class _Studio:
     python: str
     words: list[str]
     shelf: Shelf
-    order: Order
+    order: RenderOrder
     photographs: list[Path]
-    report: Report
+    report: RenderReport
     progress: Progress
     blender: Blender | None = None
     casts: set[str] = field(default_factory=set)
@@ -168,7 +170,7 @@ def _photographs(backgrounds: Path | None) -> list[Path]:
     return found
 
 
-def _about(order: Order, blender: str, photographs: list[Path]) -> dict[str, Any]:
+def _about(order: RenderOrder, blender: str, photographs: list[Path]) -> dict[str, Any]:
     """What makes a folder's samples the same."""
     names = "/".join(path.name for path in photographs)
     return {
@@ -185,7 +187,7 @@ def _about(order: Order, blender: str, photographs: list[Path]) -> dict[str, Any
 
 
 def _record(
-    order: Order, sample: Sample, frames: int, photograph: Path | None, answer: dict[str, Any]
+    order: RenderOrder, sample: Sample, frames: int, photograph: Path | None, answer: dict[str, Any]
 ) -> dict[str, Any]:
     """All that a sample is made of."""
     return {
