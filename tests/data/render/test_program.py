@@ -10,7 +10,7 @@ import pytest
 
 from koutu.data.render.blender import PROGRAM
 from koutu.data.render.people import STYLES_MEN, STYLES_OLD_MEN, STYLES_WOMEN
-from koutu.data.render.views import HANDS, MOTIONS, SEATED
+from koutu.data.render.views import HANDS, HELD, LIGHTS, MOTIONS, SEATED
 
 pytest.importorskip("scipy")
 
@@ -34,6 +34,9 @@ def test_the_program_knows_every_word_that_is_drawn(program):
     words = {word for pair in (*HANDS, *SEATED) for word in pair.split()} - {"gesture"}
     assert words <= program("arms").REACHES.keys()
     assert program("motion")._KINDS.keys() == MOTIONS.keys()
+    for words, path in ((LIGHTS, "light.py"), ({w for held in HELD.values() for w in held}, "things.py")):
+        text = (PROGRAM.parent / path).read_text()
+        assert all(f'"{word}"' in text for word in set(words) - {"room"})
     assert {*STYLES_MEN, *STYLES_WOMEN, *STYLES_OLD_MEN} - {"bald"} == program("styles").STYLES.keys()
 
 

@@ -108,6 +108,7 @@ def test_a_seed_draws_every_kind_of_person_and_view():
     assert min(p["darkness"] for p in people) < 0.1 and max(p["darkness"] for p in people) > 0.85
     assert len({p["style"] for p in people}) > 20
     assert {s["stance"] for s in stances} == {"stand", "sit", "walk"} and any(s["chair"] for s in stances)
+    assert all(abs(s["turn"]) < 90 for s in stances if s["chair"])  # a back would hide them
     assert len({word for s in stances for word in s["hands"]}) > 15
     assert len({thing for s in stances for thing in s["held"].values()}) > 5
     assert any(abs(abs(s["turn"]) - 180) < 20 for s in stances) and any(60 < abs(s["turn"]) < 110 for s in stances)

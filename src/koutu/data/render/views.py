@@ -10,6 +10,7 @@ View = dict[str, Any]
 
 FRAMINGS = {"head": 35, "half": 42, "full": 23}
 LIGHTS = {"window": 4, "ring": 1.5, "back": 2, "top": 1.5, "mixed": 3, "room": 3, "flat": 2, "screen": 1}
+_BEFORE = 60  # degrees turned away at most, for a chair not to hide who sits in it
 # What both hands do: the first is of either side.
 HANDS = {
     "hang hang": 5, "gesture gesture": 4, "gesture hang": 4, "hip hang": 1.5, "hip hip": 1, "fold fold": 2,
@@ -108,7 +109,7 @@ def _stance(rng: Random, framing: str, motion: str, turn: float) -> View:
     return {
         "seed": rng.getrandbits(32),
         "stance": "sit" if seated else rng.choices(["stand", "walk"], [8, 1 if framing == "full" else 0.2])[0],
-        "chair": seated and rng.random() < (0.5 if framing == "full" else 0.3),
+        "chair": seated and abs(turn) < _BEFORE and rng.random() < (0.4 if framing == "full" else 0.2),
         "hands": hands,
         "held": held,
         "turn": turn,

@@ -9,7 +9,6 @@ from arrays import Floats, Rng
 from materials import any_colour
 from mathutils import Vector
 
-STUDIO = ("window", "ring", "back", "top", "mixed", "room", "flat", "screen")
 _WIDE, _HIGH = 256, 128  # pixels of the surroundings
 _BRIGHTEST = 14.0  # times white that a photograph's brightest pixels are taken to be
 

@@ -6,7 +6,6 @@ from arrays import Rng
 from pose import Leg, Pose
 
 _ANGLES = ("lean", "sway", "twist", "yaw", "pitch", "roll", "turn", "x", "y")
-SEAT = 0.02  # metres that a seated pelvis lies above the height of the knees
 
 
 def pose_of(stance: dict) -> Pose:

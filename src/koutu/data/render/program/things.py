@@ -7,8 +7,6 @@ from objects import Shape, rigid_shape
 from skeleton import Skeleton
 from solids import Solid, box, joined, tube, turned
 
-HELD = ("mug", "bottle", "phone", "book", "tablet", "microphone", "paper", "ball")
-
 
 def held_thing(kind: str, skeleton: Skeleton, side: str, rng: Rng) -> list[Shape]:
     """In the palm of a hand at rest; the hand carries it."""
