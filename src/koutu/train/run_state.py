@@ -101,7 +101,7 @@ class RunState:
             "weights": self.average.weights(self.network),
         })  # fmt: skip
 
-    def wishes(self, due: bool) -> tuple[bool, bool, int]:
+    def agreed(self, due: bool) -> tuple[bool, bool, int]:
         """Whether time is up, whether a checkpoint is `due`, and the signal that asked to stop, 0 without one.
 
         The greatest of every process's, so that all of them save and stop at the same step.

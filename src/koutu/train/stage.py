@@ -124,7 +124,7 @@ class StageRun:
 
     def _keep(self, done: int, stop_at: int | None, figures: dict[str, float]) -> bool:
         """Log and save what is due after `done` steps; whether to stop here."""
-        late, due, self.stopped_by = self.run.wishes(monotonic() - self.saved > self.run.recipe.save_minutes * 60)
+        late, due, self.stopped_by = self.run.agreed(monotonic() - self.saved > self.run.recipe.save_minutes * 60)
         stop, over = done == stop_at or late or bool(self.stopped_by), done == self.given.steps
         if done % LOGGED == 0 or over or stop:
             self.run.log(self.given.name, done, figures)
