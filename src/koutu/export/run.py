@@ -67,7 +67,7 @@ class Exported:
 def export(request: Request, subject: Subject, watch: Watch = lambda *_: None) -> Exported:
     """Write `subject` for a target, with its card; nothing is written unless it passes the parity check.
 
-    Raises InputError for a wish that the target or the network cannot fulfil, ModelError for a missing tool or an
+    Raises InputError for what the target or the network cannot do, ModelError for a missing tool or an
     operator that the target lacks, ParityError for a file that differs too much, OutputError if it cannot be written.
     """
     target = target_of(request.target)

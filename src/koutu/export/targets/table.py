@@ -1,4 +1,4 @@
-"""What can be exported for, with what each takes: one table, so that a wish is refused before any work is done."""
+"""What can be exported for, with what each takes: one table, so that what cannot be is refused at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
