@@ -35,7 +35,7 @@ TINY: dict[str, tuple[dict[str, Any], float | tuple[float, ...], tuple[int, ...]
     "dim": ({"width": 0.15, "neck_kernel": 3, "neck_channels": 256}, (1.5e-3, 1.5e-3, 1.5e-4), (40, 40, 40), 30),
     "bgmv1": ({"channels": 8, "shared_blocks": 1, "head_blocks": 1}, 3e-3, (45, 8), 45),
     "bgmv2": ({"variant": "mobilenetv2", "backbone_scale": 0.5, "refine_sample_pixels": 320}, 1e-3, (28, 20), 55),
-    "igf": ({"channels": (8, 16, 32, 48)}, 2e-3, (300,), 40),
+    "igf": ({"channels": (8, 16, 32, 48)}, 2e-3, (150,), 40),
     "mgmatting": ({"width": 8}, 3e-3, (40,), 40),
     "shm": ({"layout": "light"}, 2e-3, (8, 16, 28), 30),
     "sim": ({"variant": "colours", "width": 8, **SMALL}, 4e-3, (40,), 30),
