@@ -10,7 +10,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
-
 # Files that take longest, first: the last one that begins should not keep the other process waiting.
 LONG = ("models/test_networks.py", "train/", "export/", "server/test_page.py", "server/", "models/", "bench/")
 
