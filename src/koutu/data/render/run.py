@@ -59,7 +59,7 @@ class RenderReport:
 def render_people(
     order: RenderOrder, out: Path, *, progress: Progress = lambda done, total, name: None
 ) -> RenderReport:
-    """Fill the folder. InputError, ModelError and OutputError end the run; a sample that fails is left out, reported."""
+    """Fill the folder. InputError, ModelError and OutputError end the run; a sample that fails is only reported."""
     python = interpreter(order.python)
     assets = check_assets(order.assets)
     photographs = _photographs(order.backgrounds)
