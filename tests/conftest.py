@@ -10,20 +10,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
-# Files that take longest, first: the last one that begins should not keep the other process waiting.
-LONG = ("models/test_networks.py", "train/", "export/", "server/test_page.py", "server/", "models/", "bench/")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files before short ones, otherwise as they were found."""
-
-    def rank(item: pytest.Item) -> int:
-        inside = item.path.relative_to(Path(__file__).parent).as_posix()
-        return next((i for i, start in enumerate(LONG) if inside.startswith(start)), len(LONG))
-
-    items.sort(key=rank)
-
-
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     """The same random weights and pictures in every run and order."""
