@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
+
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     """The same random weights and pictures in every run and order."""
