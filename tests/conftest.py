@@ -7,8 +7,17 @@ from pathlib import Path
 # For tensors this small, threads cost more than they give; their number would change how sums are rounded; and tests
 # that run side by side would fight over the cores. It has to be said before NumPy and PyTorch are loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # it would give its number to PyTorch
 
 import pytest
+
+# Where several processes share the files, one that begins a long file last keeps the others waiting: these come first.
+LONG = ("models/test_networks", "train/test_objectives", "export/test_export", "server/test_page", "train/test_engine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {Path(__file__).parent / f"{name}.py": at for at, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
 @pytest.fixture(autouse=True)

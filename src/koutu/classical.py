@@ -4,6 +4,7 @@ Closed-form: Levin et al., "A Closed-Form Solution to Natural Image Matting", TP
 Matting", TPAMI 2013. Colours: Germer et al., "Fast Multi-Level Foreground Estimation", ICPR 2020.
 """
 
+import sys
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -29,19 +30,25 @@ def solve_alpha(rgb: Rgb, trimap: NDArray[Any], method: Method = "closed-form") 
         raise ModelError(
             f"{method} expects a trimap with sure foreground (255) and sure background (0), got one without; mark both"
         )
-    library = _pymatting()
-    solve = library.estimate_alpha_cf if method == "closed-form" else library.estimate_alpha_knn
+    solver = library()
+    solve = solver.estimate_alpha_cf if method == "closed-form" else solver.estimate_alpha_knn
     alpha = solve(rgb.astype(np.float64) / 255, np.where(unknown, 0.5, known))
     return np.clip(alpha, 0, 1).astype(np.float32)
 
 
 def solve_foreground(rgb: Rgb, alpha: Alpha) -> Rgb:
     """F of I = αF + (1 − α)B for a picture (H, W, 3) and its alpha (H, W), both uint8, by the multi-level method."""
-    colours = _pymatting().estimate_foreground_ml(rgb / 255, alpha / 255)
+    colours = library().estimate_foreground_ml(rgb / 255, alpha / 255)
     return np.rint(np.clip(colours, 0, 1) * 255).astype(np.uint8)
 
 
-def _pymatting() -> Any:
+def library() -> Any:
+    """The module `pymatting`; ModelError without it. PyTorch keeps the number of threads that it was told.
+
+    Numba starts its own threads on import, and where both use one OpenMP that number becomes PyTorch's as well.
+    """
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else 0
     try:
         import pymatting  # compiles for a minute when first imported
     except ImportError as e:
@@ -49,4 +56,6 @@ def _pymatting() -> Any:
             "closed-form and KNN matting need the library pymatting, which is not installed; "
             "install it with `pip install 'koutu[classical]'`"
         ) from e
+    if torch:
+        torch.set_num_threads(threads)
     return pymatting

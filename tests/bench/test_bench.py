@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from koutu.bench import cost, energy, memory, rounds, run, text
-from koutu.bench.cases import Case, cases, parse_size
+from koutu.bench.cases import Case, cases
 from koutu.bench.plan import BenchPlan
 from koutu.bench.rounds import Result, SampleClip, Turn
 from koutu.cli.bench import bench as command
@@ -170,7 +170,6 @@ def test_engines_that_a_model_lacks(fakes):
     assert found == {
         ("a", "onnxruntime", False), ("rvm", "torch", False), ("b", "openvino", False), ("knn", "", True)
     }  # fmt: skip
-    assert parse_size("1280x720") == (720, 1280)
 
 
 def test_the_sample_goes_back_and_forth_and_brings_hints():

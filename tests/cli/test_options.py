@@ -12,6 +12,7 @@ import typer
 from koutu import api, zoo
 from koutu.bench.plan import BenchPlan
 from koutu.cli import app
+from koutu.cli.options import parse_size
 from koutu.data.mattes.plan import MattePlan
 from koutu.data.packs.plan import PackPlan
 from koutu.evaluation.settings import MeasureSettings, SetRecipe
@@ -22,6 +23,7 @@ from koutu.pipeline.look import Look
 from koutu.search.plan import SearchPlan
 from koutu.server.settings import Limits, ServerSettings
 from koutu.train.adapt_options import AdaptOptions
+from koutu.types import InputError
 
 
 def commands(group: Any = None, name: str = "") -> dict[str, Any]:
@@ -130,3 +132,10 @@ def test_telling_the_options_loads_nothing_heavy():
     code = "import sys, typer, koutu.cli; typer.main.get_command(koutu.cli.app); print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(out.stdout.split()) & set(heavy)
+
+
+def test_a_size_is_width_by_height():
+    assert parse_size("1280x720") == parse_size("1280×720") == (720, 1280)
+    for text, least in (("1280", 1), ("0x720", 1), ("axb", 1), ("512x16", 32)):
+        with pytest.raises(InputError, match="WIDTHxHEIGHT"):
+            parse_size(text, least)

@@ -8,7 +8,8 @@ from threading import Event
 import av
 import numpy as np
 import pytest
-from support.live_parts import numbered_clip, wait_for
+from support.live_parts import numbered_clip
+from support.waiting import came_true
 
 from koutu.live.flow import SAMPLE_RATE, Sound
 from koutu.live.microphone import ALSA, Microphone, microphone_of
@@ -48,7 +49,7 @@ def listened(
         return (clock.now if isinstance(clock, Steps) else clock()) - epoch
 
     microphone.start(epoch)
-    assert wait_for(lambda: enough(heard, told)), told
+    assert came_true(lambda: enough(heard, told)), told
     stop.set()
     microphone.join()
     return heard, told

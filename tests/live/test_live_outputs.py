@@ -20,8 +20,9 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-from support.live_parts import SIZE, Elastic, desk_of, live_of, numbered_clip, shot, wait_for
+from support.live_parts import SIZE, Elastic, desk_of, live_of, numbered_clip, shot
 from support.ports import free_port
+from support.waiting import until
 
 from koutu import cli
 from koutu.live import virtual_camera, window
@@ -173,7 +174,7 @@ def test_rtmp_to_a_listener():
         "    for _ in f.decode(video=0): n += 1\nexcept av.error.FFmpegError: pass\nprint(n)"
     )
     listener = subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True)
-    assert wait_for(lambda: listens(port) or listener.poll() is not None)
+    until(lambda: listens(port) or listener.poll() is not None)
     sink = StreamSink(url, Encoding(rate=25.0))
     for i in range(60):
         sink.show(shown(i), [])

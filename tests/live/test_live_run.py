@@ -24,9 +24,9 @@ from support.live_parts import (
     number_in,
     numbered_clip,
     shot,
-    wait_for,
 )
 from support.ports import free_port
+from support.waiting import came_true, until
 
 from koutu.live.flow import Shown
 from koutu.live.options import Patience, Reading
@@ -43,8 +43,7 @@ QUICK = Reading(patience=2, wait=0.01)
 @pytest.fixture(autouse=True)
 def no_thread_outlives_a_run():
     yield
-    wait_for(lambda: not alive())
-    assert not alive()
+    until(lambda: not alive())
 
 
 def alive() -> list[str]:
@@ -145,7 +144,7 @@ def test_a_slow_output_holds_up_nobody(clip):
     live = live_of(clip, [slow, quick], reading=Reading(loop=True))
     runner = Thread(target=live.run)
     runner.start()
-    came = wait_for(lambda: len(quick.shown) > 3)
+    came = came_true(lambda: len(quick.shown) > 3)
     waiting = len(slow.shown)
     live.quit()
     hold.set()
@@ -342,11 +341,11 @@ def test_settings_change_while_it_runs(clip):
     live.desk.offer("#ffffff")
 
     def hands() -> None:
-        assert wait_for(lambda: len(keep.shown) > 2)
+        until(lambda: len(keep.shown) > 2)
         live.press("b")
-        assert wait_for(lambda: keep.shown[-1].picture.y.mean() > 150)
+        until(lambda: keep.shown[-1].picture.y.mean() > 150)
         live.press(" ")
-        assert wait_for(lambda: keep.shown[-1].picture is keep.shown[-2].picture)
+        until(lambda: keep.shown[-1].picture is keep.shown[-2].picture)
         live.press("q")
 
     thread = Thread(target=hands)
@@ -361,7 +360,7 @@ def test_signals_leave_whole_files(number, clip, tmp_path):
     outputs = "-o", tmp_path / "out.mp4", "-o", tmp_path / "out.mkv"
     words = ["live", clip, "--loop", "-m", "koutu-small", "-b", "green", *outputs]
     run = subprocess.Popen([sys.executable, "-m", "koutu", *map(str, words)], stderr=subprocess.PIPE, text=True)
-    assert wait_for(lambda: len(list(tmp_path.glob(".*.part"))) == 2 or run.poll() is not None)  # both have begun
+    until(lambda: len(list(tmp_path.glob(".*.part"))) == 2 or run.poll() is not None)  # both have begun
     run.send_signal(number)
     _, told = run.communicate(timeout=100)
     assert run.returncode == 0, told

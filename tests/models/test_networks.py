@@ -194,7 +194,8 @@ def test_weights_load_strictly(name, tmp_path):
     file = {"config": dataclasses.asdict(model.cfg), "state_dict": state}
     torch.save(file, tmp_path / "whole.pth")
     loaded = load_checkpoint(tmp_path / "whole.pth", TINY[name][0])
-    assert loaded.cfg == model.cfg and all(torch.equal(loaded.state_dict()[k[7:]], v) for k, v in state.items())
+    read = loaded.state_dict()
+    assert loaded.cfg == model.cfg and all(torch.equal(read[k[7:]], v) for k, v in state.items())
     gone = next(key for key in reversed(state) if key.endswith("weight"))
     del state[gone]
     torch.save(file, tmp_path / "broken.pth")

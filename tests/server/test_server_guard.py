@@ -8,7 +8,8 @@ import zlib
 import httpx2 as httpx
 import numpy as np
 import pytest
-from support.serving import client, encoded, file_of, running, service_of, until
+from support.serving import client, encoded, file_of, running, service_of
+from support.waiting import until
 
 from koutu.server.errors import Refused
 from koutu.server.guard import require_token

@@ -10,7 +10,8 @@ import time
 import cv2
 import numpy as np
 import pytest
-from support.serving import client, encoded, file_of, opened, person, running, service_of, until
+from support.serving import client, encoded, file_of, opened, person, running, service_of
+from support.waiting import until
 
 import koutu
 from koutu.server.settings import Limits

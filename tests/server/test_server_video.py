@@ -12,7 +12,8 @@ import httpx2 as httpx
 import numpy as np
 import pytest
 from support.media import make_clip
-from support.serving import client, encoded, file_of, running, service_of, until
+from support.serving import client, encoded, file_of, running, service_of
+from support.waiting import until
 
 from koutu.color import to_rgb
 from koutu.media.reader import open_video

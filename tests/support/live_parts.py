@@ -1,6 +1,5 @@
 """Parts of live runs for the tests: clips whose pictures say which they are, backends that read it, sinks that keep."""
 
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -148,13 +147,3 @@ def live_of(source: str | Path | SourceAddress, outputs: list[Any], backend: Any
     place = source if isinstance(source, SourceAddress) else parse_source(str(source))
     quality = Quality(refine=False, decontaminate=False)
     return Live(place, outputs, desk, options=LiveOptions(quality=quality, **options), tell=told.append)
-
-
-def wait_for(true: Callable[[], Any], seconds: float = 120.0) -> bool:
-    """Whether it came true; `seconds` is for machines that have much else to do."""
-    until = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.01)
-    return True

@@ -108,11 +108,3 @@ def running(**settings: Any) -> Iterator[Running]:
         server.should_exit = True
         thread.join(60)
         assert not thread.is_alive()
-
-
-def until(condition: Any, seconds: float = 60) -> None:
-    """Wait until it holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.02)

@@ -21,7 +21,7 @@ from koutu.engines.exported.graphs import ENGINES as EXPORTED
 from koutu.engines.table import ENGINES
 from koutu.engines.wrapped import unwrapped
 from koutu.models import MODELS as NETWORKS
-from koutu.types import InputError, ModelError
+from koutu.types import ModelError
 from koutu.zoo import DEFAULT_ENGINE, MODELS, WEIGHTS, load_named
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -101,14 +101,6 @@ def engines_of(spec: str) -> tuple[str, ...]:
     if card := _card(name):
         return EXPORTED.get(card.target, (DEFAULT_ENGINE,))  # packages for chips are simulated
     return (DEFAULT_ENGINE, *(engine for engine in ENGINES if engine != DEFAULT_ENGINE))
-
-
-def parse_size(text: str) -> Size:
-    """ "1280x720" → (720, 1280); raises InputError."""
-    width, _, height = text.lower().replace("×", "x").partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise InputError(f"expected a size WIDTHxHEIGHT, got {text!r}; for example 1280x720")
-    return int(height), int(width)
 
 
 def _of(spec: str, names: dict[str, str], plan: BenchPlan) -> Iterator[Case]:

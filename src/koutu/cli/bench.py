@@ -69,7 +69,6 @@ def bench(
     koutu bench koutu-small modnet=random --size 512x512 --target ascend310
     """
     from koutu.bench import run, text
-    from koutu.bench.cases import parse_size
     from koutu.types import InputError, ModelError, OutputError
 
     numbers = _several(threads)
@@ -81,7 +80,7 @@ def bench(
         _predicted(models or [against], target, _several(size), _several(precision) or ["fp16"], json)
         return
     plan = BenchPlan(
-        sizes=[parse_size(word) for word in _several(size)], threads=[int(number) for number in numbers],
+        sizes=[options.parse_size(word) for word in _several(size)], threads=[int(number) for number in numbers],
         engines=_several(engine), precisions=_several(precision), against=against, rounds=rounds,
         seconds=seconds, device=device, memory=memory,
     )  # fmt: skip
@@ -96,14 +95,13 @@ def bench(
 
 def _predicted(models: list[str], target: str, sizes: list[str], precisions: list[str], json: Path | None) -> None:
     from koutu.bench import target_text
-    from koutu.bench.cases import parse_size
     from koutu.bench.run import save
     from koutu.bench.target import predict
     from koutu.cli.gate import require
 
     require("a prediction", "onnx", "onnxslim", "torch")
     content = [
-        predict(model, target, parse_size(size), precision)
+        predict(model, target, options.parse_size(size), precision)
         for model in models for size in sizes for precision in precisions
     ]  # fmt: skip
     if json:

@@ -91,7 +91,12 @@ def evaluate(
     backends = {name: load_named(spec, device=device, threads=threads, steady=steady) for name, spec in models.items()}
     guess = Matter(load()) if mask == "auto" else None
     settings = MeasureSettings(perceptual=perceptual, trimap_radius=trimap_radius, recovery=recovery)
-    recipe = SetRecipe(seed=seed, frames=max(frames, LENGTH) if recovery else frames, cause=cause, size=_size(size))
+    recipe = SetRecipe(
+        seed=seed,
+        frames=max(frames, LENGTH) if recovery else frames,
+        cause=cause,
+        size=options.parse_size(size) if size else None,
+    )
     for data in _sets(Path(things[-1]), layout, split, backgrounds, recipe, limit):
         where = folder(output / (data.name if cause == "all" else "."))
         with Steps(data.name) as progress:
@@ -179,9 +184,4 @@ def _names(specs: list[str]) -> dict[str, str]:
 
 
 def _size(text: str) -> tuple[int, int] | None:
-    if not text:
-        return None
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise InputError(f"expected a size WIDTHxHEIGHT, got {text!r}; for example 1280x720")
-    return int(height), int(width)
+    return options.parse_size(text) if text else None

@@ -138,10 +138,9 @@ def export(
 
 
 def _size(text: str) -> tuple[int, int] | str | None:
-    from koutu.bench.cases import parse_size
     from koutu.engines.exported.card import ANY
 
-    return ANY if text == ANY else parse_size(text) if text else None
+    return ANY if text == ANY else options.parse_size(text) if text else None
 
 
 def _bounds(text: str) -> "Bounds | None":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from koutu.pipeline.look import Look
+from koutu.types import InputError
 
 if TYPE_CHECKING:
     from koutu.engines.backend import Backend
@@ -180,6 +181,15 @@ def parse_options(words: list[str]) -> dict[str, Any]:
         except (ValueError, SyntaxError):
             options[name] = value
     return options
+
+
+def parse_size(text: str, least: int = 1) -> tuple[int, int]:
+    """(H, W) of "1280x720", each side `least` pixels or more; raises InputError."""
+    width, _, height = text.lower().replace("×", "x").partition("x")
+    if not (width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= least):
+        room = f" of {least} pixels a side or more" if least > 1 else ""
+        raise InputError(f"expected a size WIDTHxHEIGHT{room}, got {text!r}; for example 1280x720")
+    return int(height), int(width)
 
 
 def make_hints(

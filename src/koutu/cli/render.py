@@ -7,7 +7,6 @@ import typer
 
 from koutu.cli import options
 from koutu.cli.data import BROKEN, tell_broken
-from koutu.types import InputError
 
 if TYPE_CHECKING:
     from koutu.data.render.run import RenderReport
@@ -65,8 +64,8 @@ def render(
     from koutu.progress import Steps
 
     order = RenderOrder(
-        count, seed, [kind.strip() for kind in kinds.split(",") if kind.strip()], _size(size), samples, alpha_samples,
-        threads, assets, backgrounds, blender_python, retry,
+        count, seed, [kind.strip() for kind in kinds.split(",") if kind.strip()], options.parse_size(size, 32)[::-1], samples,
+        alpha_samples, threads, assets, backgrounds, blender_python, retry,
     )  # fmt: skip
     with Steps(output.name) as progress:
         report = render_people(order, output, progress=progress)
@@ -75,13 +74,6 @@ def render(
     print(f"wrote {output / 'index.json'}")
     if report.failed:
         raise typer.Exit(BROKEN)
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().replace("×", "x").partition("x")
-    if not (width.isdigit() and height.isdigit() and min(int(width), int(height)) >= 32):
-        raise InputError(f"expected a size such as 512x288, 32 pixels at least, got {text!r}; give --size WxH")
-    return int(width), int(height)
 
 
 def _lines(report: "RenderReport") -> list[str]:

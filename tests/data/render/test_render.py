@@ -252,7 +252,7 @@ def test_the_command_tells_what_it_did(studio, tmp_path):
     done = CliRunner().invoke(app, [*words, "--count", "5"])
     assert done.exit_code == 3 and "4 were there, 1 failed" in done.output and "000001-0: ValueError" in done.stderr
     refused = CliRunner().invoke(app, [*words, "--size", "big"])
-    assert isinstance(refused.exception, InputError) and "such as 512x288" in str(refused.exception)
+    assert isinstance(refused.exception, InputError) and "of 32 pixels a side" in str(refused.exception)
 
 
 def test_the_program_uses_nothing_of_koutu():

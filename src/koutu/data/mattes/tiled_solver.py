@@ -5,15 +5,14 @@ library `pymatting`.
 """
 
 from itertools import pairwise
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.classical import Method
+from koutu.classical import Method, library
 from koutu.trimap import BACKGROUND, FOREGROUND, UNKNOWN
-from koutu.types import ModelError, Rgb
+from koutu.types import Rgb
 
 Floats = NDArray[np.float32]
 
@@ -64,20 +63,20 @@ def _solved(rgb: Rgb, trimap: NDArray[np.uint8], guess: Floats, keep: float, met
     if not unknown.any() or min(trimap.shape) < 3:
         out[unknown] = guess.ravel()[unknown]
         return out.reshape(trimap.shape).astype(np.float32)
-    library = _pymatting()
+    solver = library()
     picture = np.ascontiguousarray(rgb, dtype=np.float64) / 255
     if method == "closed-form":
-        laplacian = library.cf_laplacian(picture, is_known=~unknown.reshape(trimap.shape))
+        laplacian = solver.cf_laplacian(picture, is_known=~unknown.reshape(trimap.shape))
     else:
-        laplacian = library.knn_laplacian(picture)
+        laplacian = solver.knn_laplacian(picture)
     rows = laplacian[unknown]
     pull = keep + 1e-6  # a little: a band without an end has no solution
     start = guess.ravel()[unknown].astype(np.float64)
     matrix = rows[:, unknown]
     matrix.setdiag(matrix.diagonal() + pull)
     right = pull * start - rows[:, ~unknown].dot(out[~unknown])
-    rough = library.ichol(matrix, shifts=_SHIFTS) if method == "closed-form" else library.jacobi(matrix)
-    out[unknown] = library.cg(matrix, right, x0=start, M=rough, rtol=1e-5, maxiter=5000)
+    rough = solver.ichol(matrix, shifts=_SHIFTS) if method == "closed-form" else solver.jacobi(matrix)
+    out[unknown] = solver.cg(matrix, right, x0=start, M=rough, rtol=1e-5, maxiter=5000)
     return np.clip(out, 0, 1).reshape(trimap.shape).astype(np.float32)
 
 
@@ -89,14 +88,3 @@ def _spans(start: int, stop: int) -> list[tuple[int, int]]:
 
 def _window(span: tuple[int, int], limit: int) -> slice:
     return slice(max(0, span[0] - _MARGIN), min(limit, span[1] + _MARGIN))
-
-
-def _pymatting() -> Any:
-    try:
-        import pymatting  # compiles for a minute when first imported
-    except ImportError as e:
-        raise ModelError(
-            "solving mattes needs the library pymatting, which is not installed; "
-            "install it with `pip install 'koutu[classical]'`"
-        ) from e
-    return pymatting
