@@ -64,8 +64,8 @@ def render(
     from koutu.progress import Steps
 
     order = RenderOrder(
-        count, seed, [kind.strip() for kind in kinds.split(",") if kind.strip()], options.parse_size(size, 32)[::-1], samples,
-        alpha_samples, threads, assets, backgrounds, blender_python, retry,
+        count, seed, [kind.strip() for kind in kinds.split(",") if kind.strip()],
+        options.parse_size(size, 32)[::-1], samples, alpha_samples, threads, assets, backgrounds, blender_python, retry,
     )  # fmt: skip
     with Steps(output.name) as progress:
         report = render_people(order, output, progress=progress)
