@@ -63,9 +63,10 @@ def render(
     from koutu.data.render.run import RenderOrder, render_people
     from koutu.progress import Steps
 
+    height, width = options.parse_size(size, 32)
     order = RenderOrder(
         count, seed, [kind.strip() for kind in kinds.split(",") if kind.strip()],
-        options.parse_size(size, 32)[::-1], samples, alpha_samples, threads, assets, backgrounds, blender_python, retry,
+        (width, height), samples, alpha_samples, threads, assets, backgrounds, blender_python, retry,
     )  # fmt: skip
     with Steps(output.name) as progress:
         report = render_people(order, output, progress=progress)
