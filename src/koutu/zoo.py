@@ -26,6 +26,7 @@ from koutu.types import ModelError
 WEIGHTS = Path(__file__).parent / "weights"
 SAMPLE = Path(__file__).parent / "sample"  # talk.mp4 and lake.jpg, made by tools/make_sample.py from CC0 pictures
 DEFAULT, DEFAULT_ENGINE = MODEL, ENGINE
+BLAZEPOSE = "blazepose"
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,8 @@ def load(
         return _network(str(model), device, threads, weights, dict(options or {}))
     if str(model).endswith((".yaml", ".yml")) or str(model) in third_party.names():
         return _described(str(model), engine, device, threads, weights, options or {})
+    if str(model) == BLAZEPOSE:
+        return _blazepose(engine, device, threads, weights)
     if weights is not None or options:
         raise ModelError(
             f"expected weights and options with a network of the field, got them with {model}; leave them out"
@@ -240,11 +243,23 @@ def _described(
     return DescribedBackend(description, Path(weights), device=device, threads=threads, constants=options)
 
 
+def _blazepose(engine: str | None, device: str, threads: int, weights: str | Path | None) -> Backend:
+    from koutu.engines.blazepose import BlazePoseBackend
+
+    _require_engine(engine, ("litert",))
+    if weights is None:
+        raise ModelError(
+            "the files of blazepose are not distributed with koutu; give the folder of the npm package "
+            "@mediapipe/pose with --weights"
+        )
+    return BlazePoseBackend(Path(weights), device=device, threads=threads)
+
+
 def packaged(name: str) -> Path:
     """Where the weights of a packaged network lie, checked against the table."""
     card = MODELS.get(name)
     if card is None:
-        known = ", ".join([*MODELS, *NETWORKS, *METHODS, *third_party.names()])
+        known = ", ".join([*MODELS, *NETWORKS, *METHODS, *third_party.names(), BLAZEPOSE])
         raise ModelError(
             f"expected a model out of {known} or an .onnx or .yaml file's path, got {name!r}; see `koutu models`"
         )

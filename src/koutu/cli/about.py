@@ -32,7 +32,7 @@ def models() -> None:
     from koutu import third_party
     from koutu.engines.described.description import read_description
     from koutu.models import MODELS as NETWORKS
-    from koutu.zoo import DEFAULT, MODELS, WEIGHTS
+    from koutu.zoo import BLAZEPOSE, DEFAULT, MODELS, WEIGHTS
 
     print("Packaged, ready to run:")
     size = {name: f"{(WEIGHTS / card.file).stat().st_size / 1e6:.1f} MB" for name, card in MODELS.items()}
@@ -55,6 +55,7 @@ def models() -> None:
     for name in third_party.names():
         peer = read_description(third_party.path(name))
         print(f"  {name}  {peer.title}; licence: {peer.licence}\n    file: {' or '.join(peer.files)}")
+    print(f"  {BLAZEPOSE}  BlazePose's mask of one body; licence: Apache-2.0\n    folder: npm package @mediapipe/pose")
     print("\nWithout a network, by pymatting:")
     print("  closed-form  Levin et al., TPAMI 2008; inputs: picture + trimap\n  knn  Chen et al., TPAMI 2013; same")
 
