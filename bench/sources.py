@@ -1,4 +1,4 @@
-"""What every set of a pack brings: python bench/sources.py RECIPE --base A,B --add C D -o RUNS --json F --test NAME=DIR.
+"""What each set of a pack brings: python bench/sources.py RECIPE --base A,B --add C D -o RUNS --json F --test NAME=DIR.
 
 The recipe's stage is trained in short: once on the sets of --base, and once more for each of --add, with that set
 beside them at --share of the people drawn; the same seed, steps and places. Each is measured on held-out photographs

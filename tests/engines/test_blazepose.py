@@ -1,6 +1,7 @@
 """BlazePose's two networks put together: where bodies are found, turned upright, and brought back onto the frame."""
 
 from pathlib import Path
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -27,8 +28,11 @@ class Detector:
     """Says that the body's middle and top are where they are, by the cell that the middle lies in."""
 
     engine = "nothing"
-    inputs = {"x": Port("x", (1, 224, 224, 3), np.float32)}
-    outputs = {"a": Port("a", (1, 2254, 12), np.float32), "b": Port("b", (1, 2254, 1), np.float32)}
+    inputs: ClassVar[dict[str, Any]] = {"x": Port("x", (1, 224, 224, 3), np.float32)}
+    outputs: ClassVar[dict[str, Any]] = {
+        "a": Port("a", (1, 2254, 12), np.float32),
+        "b": Port("b", (1, 2254, 1), np.float32),
+    }
     score = 3.0
 
     def run(self, feeds, wanted):
@@ -49,8 +53,8 @@ class Landmarks:
     """Takes what is bright for the body, which must stand upright before it."""
 
     engine = "nothing"
-    inputs = {"x": Port("x", (1, 256, 256, 3), np.float32)}
-    outputs = {
+    inputs: ClassVar[dict[str, Any]] = {"x": Port("x", (1, 256, 256, 3), np.float32)}
+    outputs: ClassVar[dict[str, Any]] = {
         "l": Port("l", (1, 195), np.float32), "p": Port("p", (1, 1), np.float32),
         "m": Port("m", (1, 256, 256, 1), np.float32),
     }  # fmt: skip
