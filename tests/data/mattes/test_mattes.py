@@ -130,6 +130,16 @@ def test_only_a_plain_backdrop_is_one_and_it_is_known_behind_the_person():
     assert np.abs(own[rim].astype(int) - rgb[rim]).mean() < 20
 
 
+@pytest.mark.parametrize("level", [255, 0])
+def test_before_white_or_black_paper_nothing_stays_around_the_person(level):
+    rgb, alpha = person()
+    picture = composed(np.clip(rgb, 30, 200), alpha, np.full_like(rgb, level))
+    solved = solved_matte(picture, (coarse(alpha) / 255).astype(np.float32))
+    assert solved.noise is not None
+    assert solved.alpha[cv2.dilate(alpha, np.ones((3, 3), np.uint8)) == 0].max() < 10
+    assert mse(solved.alpha, alpha) < mse(coarse(alpha), alpha) / 4
+
+
 def test_the_band_is_wider_at_hair_than_at_a_shoulder():
     rgb, alpha = person()
     mask = (coarse(alpha) / 255).astype(np.float32)

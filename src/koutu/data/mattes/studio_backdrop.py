@@ -70,8 +70,8 @@ def off_backdrop(rgb: Rgb, backdrop: Backdrop) -> Floats:
 
 def least_alpha(rgb: Rgb, backdrop: Backdrop) -> Floats:
     """The least alpha (H, W) with which a colour between black and white can be mixed with the backdrop to this."""
-    back = np.clip(backdrop.colours, 0.02, 0.98)
-    off = rgb.astype(np.float32) / 255 - back
+    back = np.clip(backdrop.colours, 0.02, 0.98)  # to divide by
+    off = rgb.astype(np.float32) / 255 - backdrop.colours
     slack = 2 * max(backdrop.noise, _NOISE)
     least = np.maximum((-off - slack) / back, (off - slack) / (1 - back)).max(axis=2)
     return np.clip(least, 0, 1)
