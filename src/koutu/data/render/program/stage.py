@@ -108,7 +108,7 @@ def _held(person: Person, stance: dict) -> list[Shape]:
 
 
 def _seats(person: Person, stance: dict, pose: Pose) -> list[Shape]:
-    """A chair where they sit, if they do; it stays there."""
+    """A chair where they sit, if they do; it stays there, and shows only in what it hides of them: it is nobody."""
     if not stance["chair"]:
         return []
     skeleton, bones = person.skeleton, bones_of(person.skeleton, pose)
@@ -116,6 +116,7 @@ def _seats(person: Person, stance: dict, pose: Pose) -> list[Shape]:
     shapes = chair(skeleton, float(sunk), np.random.default_rng(stance["seed"]))
     for shape in shapes:
         shape.move(shape.at(skeleton.stacked(bones)))
+        shape.object.is_holdout = True
     return shapes
 
 
