@@ -130,8 +130,8 @@ def _by_set(option: str, texts: list[str], names: list[str]) -> dict[str, str]:
     plain = [text for text in texts if text.partition("=")[0] not in names or "=" not in text]
     if len(plain) > 1:
         raise InputError(
-            f"expected one --{option.rstrip('_')} for all sets, got {' and '.join(plain[:2])}; give NAME=TEXT with NAME "
-            f"out of {', '.join(names)}"
+            f"expected one --{option.rstrip('_')} for all sets, got {' and '.join(plain[:2])}; give NAME=TEXT with "
+            f"NAME out of {', '.join(names)}"
         )
     return {**({name: plain[0] for name in names} if plain else {}), **own}
 

@@ -1,4 +1,4 @@
-"""How sets are packed if nothing else is said."""
+"""How sets are packed, and packs looked into, if nothing else is said."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,3 +22,11 @@ class PackPlan:
     emptied: Sequence[str] = ()
     shard_mb: int = 0
     clean: bool = False
+
+
+@dataclass(frozen=True)
+class AuditPlan:
+    """count: images looked at of every set. seed: what is drawn follows from it."""
+
+    count: int = 60
+    seed: int = 0
