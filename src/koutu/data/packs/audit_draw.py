@@ -51,11 +51,11 @@ def _drawn(groups: dict[str, list[int]], count: int, rng: np.random.Generator) -
 
 
 def _spread(indices: Sequence[int], rng: np.random.Generator) -> list[int]:
-    """In an order whose every beginning is spread over the whole: as the bits of their places read backwards."""
+    """In an order of which every beginning is spread evenly: halves, quarters, eighths … (van der Corput)."""
     count = len(indices)
     bits, start = max(1, (count - 1).bit_length()), int(rng.integers(count))
-    places = sorted(range(count), key=lambda place: int(f"{place:0{bits}b}"[::-1], 2))
-    return [indices[(place + start) % count] for place in places]
+    shares = (int(f"{k:0{bits}b}"[::-1], 2) / 2**bits for k in range(2**bits))
+    return [indices[(place + start) % count] for place in dict.fromkeys(int(share * count) for share in shares)]
 
 
 def _sample(pack: Pack, number: int, index: int) -> Sample:
