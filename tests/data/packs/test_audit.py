@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from koutu.cli import app
-from koutu.data.packs.audit_draw import draw_samples
+from koutu.data.packs.audit_draw import draw_images
 from koutu.data.packs.audit_picture import TALL, WIDE, hardest, strip
 from koutu.data.packs.grades import Tally
 from koutu.data.packs.pack import Entry, Pack, write_pack
@@ -59,16 +59,16 @@ def fill(path, grade) -> None:
 
 
 def test_samples_are_spread_over_groups_and_frames(pack):
-    drawn = draw_samples(Pack(pack), 10, 0)
+    drawn = draw_images(Pack(pack), 10, 0)
     stills, clips = ([s for s in drawn if s.source == source] for source in ("stills", "a/b"))
     assert [s.number for s in stills] == list(range(1, 11)) and len({s.group for s in stills}) == 10
     frames = {clip: sorted(int(s.name[2:]) for s in clips if s.name[0] == clip) for clip in "xy"}
     for held in frames.values():
         gaps = np.diff([*held, held[0] + 50])
         assert len(held) == 5 and gaps.max() <= 25 and gaps.min() >= 5
-    assert draw_samples(Pack(pack), 6, 0)[:6] == stills[:6]
-    assert draw_samples(Pack(pack), 10, 0) == drawn != draw_samples(Pack(pack), 10, 1)
-    assert len({s.name for s in draw_samples(Pack(pack), 1000, 0)}) == 130
+    assert draw_images(Pack(pack), 6, 0)[:6] == stills[:6]
+    assert draw_images(Pack(pack), 10, 0) == drawn != draw_images(Pack(pack), 10, 1)
+    assert len({s.name for s in draw_images(Pack(pack), 1000, 0)}) == 130
 
 
 def test_sheets_page_and_table_are_drawn(pack, tmp_path):
@@ -80,7 +80,7 @@ def test_sheets_page_and_table_are_drawn(pack, tmp_path):
     assert first.shape[1] == 1600 and first.shape[0] > 6 * TALL > last.shape[0] > TALL
     page = (tmp_path / "look/audit.html").read_text()
     match = re.search(r'id="draw">(.*?)</script>', page)
-    assert match and [s["name"] for s in json.loads(match[1])["samples"]] == [
+    assert match and [s["name"] for s in json.loads(match[1])["drawn"]] == [
         row["name"] for row in rows(tmp_path / "look/grades.csv")
     ]
     assert len(re.findall(r"^/9j/", page, re.MULTILINE)) == 28 and "http" not in page
@@ -122,7 +122,7 @@ def test_grades_say_how_much_of_each_set_is_usable(pack, tmp_path):
     [
         (lambda text: text, r"line 2: expected the grade good, usable, wrong, got '', and so in 9 more lines"),
         (lambda text: text.replace(",,", ",fine,", 1), r"line 2: expected the grade .* got 'fine'"),
-        (lambda text: text.rsplit("\n", 2)[0] + "\n", r"expected 10 rows, a sample each, got 9"),
+        (lambda text: text.rsplit("\n", 2)[0] + "\n", r"expected 10 rows, an image each, got 9"),
         (lambda text: text.replace("\n3,", "\n4,", 1), r"line 4: expected number 3 of stills"),
         (lambda text: text.replace(",", ";"), r"expected a table with the columns number,name,.* got number;name"),
         (lambda text: text.replace(",,", ",", 1), r"line 2: expected 6 cells, got 5"),

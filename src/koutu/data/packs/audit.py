@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from koutu.data.packs.audit_draw import Sample, draw_samples
+from koutu.data.packs.audit_draw import Drawn, draw_images
 from koutu.data.packs.audit_page import page
 from koutu.data.packs.audit_picture import PER_SHEET, sheet, strip
 from koutu.data.packs.grades import Tally, grades_text, read_grades, tallied
@@ -36,15 +36,15 @@ def draw_audit(
     another draw; OutputError.
     """
     plan = plan or AuditPlan()
-    images = Pack(pack)
-    samples = draw_samples(images, plan.count, plan.seed)
-    grades = _earlier(out / GRADES_FILE, samples)
+    held = Pack(pack)
+    drawn = draw_images(held, plan.count, plan.seed)
+    grades = _earlier(out / GRADES_FILE, drawn)
     folder(out)
     try:
         with part_folder(out) as aside:
-            files, pictures = _sheets(images, samples, aside, progress)
-            (aside / PAGE_FILE).write_text(page(pack.name, samples, grades, pictures), "utf-8")
-            (aside / GRADES_FILE).write_text(grades_text(samples, grades), "utf-8")
+            files, pictures = _sheets(held, drawn, aside, progress)
+            (aside / PAGE_FILE).write_text(page(pack.name, drawn, grades, pictures), "utf-8")
+            (aside / GRADES_FILE).write_text(grades_text(drawn, grades), "utf-8")
             files += [PAGE_FILE, GRADES_FILE]
             for name in files:
                 os.replace(aside / name, out / name)
@@ -58,33 +58,33 @@ def draw_audit(
 def graded(pack: Path, grades: Path, plan: AuditPlan | None = None) -> list[Tally]:
     """What the grades say of every set of a pack; raises InputError, naming the line that cannot be used."""
     plan = plan or AuditPlan()
-    samples = draw_samples(Pack(pack), plan.count, plan.seed)
-    return tallied(samples, read_grades(grades, samples))
+    drawn = draw_images(Pack(pack), plan.count, plan.seed)
+    return tallied(drawn, read_grades(grades, drawn))
 
 
-def _earlier(path: Path, samples: Sequence[Sample]) -> list[str]:
+def _earlier(path: Path, drawn: Sequence[Drawn]) -> list[str]:
     """Grades that were given before, of the same draw; none where there is no file."""
     if not path.exists():
-        return [""] * len(samples)
+        return [""] * len(drawn)
     try:
-        return read_grades(path, samples, partly=True)
+        return read_grades(path, drawn, partly=True)
     except InputError as e:
         raise InputError(f"expected a folder that is empty or of the same draw, so that no grade is lost; {e}") from e
 
 
-def _sheets(images: Pack, samples: Sequence[Sample], into: Path, progress: Progress) -> tuple[list[str], list[bytes]]:
-    """Names of the sheets that were written, and each sample's strip as a JPEG."""
+def _sheets(held: Pack, drawn: Sequence[Drawn], into: Path, progress: Progress) -> tuple[list[str], list[bytes]]:
+    """Names of the sheets that were written, and the strip of each image as a JPEG."""
     files: list[str] = []
     pictures: list[bytes] = []
-    names = _file_names(dict.fromkeys(sample.source for sample in samples))
+    names = _file_names(dict.fromkeys(one.source for one in drawn))
     for source, name in names.items():
-        own = [sample for sample in samples if sample.source == source]
+        own = [one for one in drawn if one.source == source]
         for number, first in enumerate(range(0, len(own), PER_SHEET), 1):
             part = own[first : first + PER_SHEET]
             strips: list[Rgb] = []
-            for sample in part:
-                progress(len(pictures) + len(strips), len(samples), sample.name)
-                strips.append(strip(images[sample.index], images.entries[sample.index].alone))
+            for one in part:
+                progress(len(pictures) + len(strips), len(drawn), one.name)
+                strips.append(strip(held[one.index], held.entries[one.index].alone))
             pictures += [_jpeg(picture) for picture in strips]
             files.append(f"{name}-{number}.jpg")
             (into / files[-1]).write_bytes(_jpeg(sheet(part, strips)))

@@ -13,7 +13,7 @@ _RGBA = 4
 
 
 @dataclass(frozen=True)
-class Sample:
+class Drawn:
     """One drawn image of a set: its number there, from 1; index: its place in the pack; pixels: a checksum."""
 
     number: int
@@ -24,7 +24,7 @@ class Sample:
     pixels: str
 
 
-def draw_samples(pack: Pack, count: int, seed: int) -> list[Sample]:
+def draw_images(pack: Pack, count: int, seed: int) -> list[Drawn]:
     """`count` images of every set of people, or all it has; the first of many are what a smaller count draws.
 
     Sets do not depend on each other. Raises InputError for a pack without people.
@@ -36,13 +36,13 @@ def draw_samples(pack: Pack, count: int, seed: int) -> list[Sample]:
     if not by_source:
         raise InputError("expected a pack of people (RGBA), got backgrounds; name the pack that recipes call people")
     return [
-        _sample(pack, number, index)
+        _made(pack, number, index)
         for source, groups in by_source.items()
-        for number, index in enumerate(_drawn(groups, count, np.random.default_rng([seed, _sum(source)])), 1)
+        for number, index in enumerate(_chosen(groups, count, np.random.default_rng([seed, _sum(source)])), 1)
     ]
 
 
-def _drawn(groups: dict[str, list[int]], count: int, rng: np.random.Generator) -> list[int]:
+def _chosen(groups: dict[str, list[int]], count: int, rng: np.random.Generator) -> list[int]:
     """One of each group in turn, in a random order, until there are enough."""
     names = list(groups)
     turns = [_spread(groups[names[at]], rng) for at in rng.permutation(len(names))]
@@ -58,9 +58,9 @@ def _spread(indices: Sequence[int], rng: np.random.Generator) -> list[int]:
     return [indices[(place + start) % count] for place in dict.fromkeys(int(share * count) for share in shares)]
 
 
-def _sample(pack: Pack, number: int, index: int) -> Sample:
+def _made(pack: Pack, number: int, index: int) -> Drawn:
     entry = pack.entries[index]
-    return Sample(number, entry.source, index, entry.name, entry.group, f"{zlib.crc32(pack[index].tobytes()):08x}")
+    return Drawn(number, entry.source, index, entry.name, entry.group, f"{zlib.crc32(pack[index].tobytes()):08x}")
 
 
 def _sum(text: str) -> int:

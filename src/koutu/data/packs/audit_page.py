@@ -1,11 +1,11 @@
-"""An audit as one HTML file that needs nothing else: a sample at a time, graded with keys, saved as grades.csv."""
+"""An audit as one HTML file that needs nothing else: an image at a time, graded with keys, saved as grades.csv."""
 
 import base64
 import json
 from collections.abc import Sequence
 from html import escape
 
-from koutu.data.packs.audit_draw import Sample
+from koutu.data.packs.audit_draw import Drawn
 from koutu.data.packs.grades import COLUMNS, GRADES
 
 _STYLE = """
@@ -20,34 +20,34 @@ button[aria-pressed=true] { border-color: #7fd08a; background: #24532c; }
 #about { overflow-wrap: anywhere; } p { margin: .4rem 0; }
 """
 _SCRIPT = """
-const { samples, columns, grades } = JSON.parse(document.getElementById("draw").textContent);
+const { drawn, columns, grades } = JSON.parse(document.getElementById("draw").textContent);
 const images = document.getElementById("pictures").textContent.trim().split("\\n");
 const at = (id) => document.getElementById(id);
-const memory = "koutu audit " + samples.map((s) => s.pixels).join("");
+const memory = "koutu audit " + drawn.map((s) => s.pixels).join("");
 let now = 0, kept = true;
 try {
   const held = JSON.parse(localStorage.getItem(memory) || "[]");
-  samples.forEach((s, i) => { s.grade = s.grade || held[i] || ""; });
+  drawn.forEach((s, i) => { s.grade = s.grade || held[i] || ""; });
 } catch { kept = false; }
-now = Math.max(0, samples.findIndex((s) => !s.grade));
+now = Math.max(0, drawn.findIndex((s) => !s.grade));
 
 function show() {
-  const s = samples[now], left = samples.filter((s) => !s.grade).length;
+  const s = drawn[now], left = drawn.filter((s) => !s.grade).length;
   at("picture").src = "data:image/jpeg;base64," + images[now];
   at("picture").alt = s.name;
   at("about").textContent = `${s.source}, number ${s.number}: ${s.name}`;
-  at("left").textContent = left ? `${left} of ${samples.length} to grade` : "All are graded: save them";
+  at("left").textContent = left ? `${left} of ${drawn.length} to grade` : "All are graded: save them";
   for (const grade of grades) at(grade).setAttribute("aria-pressed", String(s.grade === grade));
 }
-function go(step) { now = Math.min(samples.length - 1, Math.max(0, now + step)); show(); }
+function go(step) { now = Math.min(drawn.length - 1, Math.max(0, now + step)); show(); }
 function give(grade) {
-  samples[now].grade = grade;
-  try { if (kept) localStorage.setItem(memory, JSON.stringify(samples.map((s) => s.grade))); } catch { kept = false; }
+  drawn[now].grade = grade;
+  try { if (kept) localStorage.setItem(memory, JSON.stringify(drawn.map((s) => s.grade))); } catch { kept = false; }
   go(1);
 }
 function save() {
   const cell = (text) => /[",\\r\\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  const rows = [columns, ...samples.map((s) => columns.map((column) => String(s[column])))];
+  const rows = [columns, ...drawn.map((s) => columns.map((column) => String(s[column])))];
   const text = rows.map((row) => row.map(cell).join(",") + "\\n").join("");
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
@@ -70,13 +70,13 @@ show();
 """
 
 
-def page(title: str, samples: Sequence[Sample], given: Sequence[str], pictures: Sequence[bytes]) -> str:
-    """The whole file's text; given: the grade of each sample, "" for none; pictures: JPEGs."""
+def page(title: str, drawn: Sequence[Drawn], given: Sequence[str], pictures: Sequence[bytes]) -> str:
+    """The whole file's text; given: the grade of each, "" for none; pictures: JPEGs."""
     rows = [
         {"number": s.number, "name": s.name, "source": s.source, "group": s.group, "grade": g, "pixels": s.pixels}
-        for s, g in zip(samples, given, strict=True)
+        for s, g in zip(drawn, given, strict=True)
     ]
-    held = json.dumps({"samples": rows, "columns": COLUMNS, "grades": GRADES}).replace("<", "\\u003c")
+    held = json.dumps({"drawn": rows, "columns": COLUMNS, "grades": GRADES}).replace("<", "\\u003c")
     buttons = "".join(f'<button id="{grade}">{key} {grade}</button>' for key, grade in enumerate(GRADES, 1))
     return "\n".join([
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Audit of {escape(title)}</title>',

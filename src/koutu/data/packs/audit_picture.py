@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from koutu.composite import blend
 from koutu.data.mattes.pull_push import extended
-from koutu.data.packs.audit_draw import Sample
+from koutu.data.packs.audit_draw import Drawn
 from koutu.foreground import decontaminate
 from koutu.types import Alpha, Rgb
 
@@ -51,16 +51,16 @@ def strip(rgba: NDArray[np.uint8], alone: bool) -> Rgb:
     return page
 
 
-def sheet(samples: Sequence[Sample], strips: Sequence[Rgb]) -> Rgb:
-    """(H, W, 3): strips with the numbers and names of their samples, two beside each other."""
+def sheet(drawn: Sequence[Drawn], strips: Sequence[Rgb]) -> Rgb:
+    """(H, W, 3): strips under the numbers and names of their images, two beside each other."""
     rows = -(-len(strips) // _COLUMNS)
     height = TALL + _LINE + _GAP
     page = Image.new("RGB", (_COLUMNS * (WIDE + _GAP) + _GAP, rows * height + _GAP), (_PAPER,) * 3)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(13)
-    for at, (sample, picture) in enumerate(zip(samples, strips, strict=True)):
+    for at, (one, picture) in enumerate(zip(drawn, strips, strict=True)):
         left, top = _GAP + at % _COLUMNS * (WIDE + _GAP), _GAP + at // _COLUMNS * height
-        plain = sample.name.encode("ascii", "replace").decode()
-        draw.text((left, top - 2), f"{sample.number}   {plain}"[:_LETTERS], (_INK,) * 3, font)
+        plain = one.name.encode("ascii", "replace").decode()
+        draw.text((left, top - 2), f"{one.number}   {plain}"[:_LETTERS], (_INK,) * 3, font)
         page.paste(Image.fromarray(picture), (left, top + _LINE))
     return np.array(page)
 

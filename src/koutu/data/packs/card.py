@@ -50,7 +50,7 @@ def card(
 ) -> str:
     """Markdown."""
     entries = [entry for part in parts for entry in part.entries]
-    what = "places to put people on (RGB)" if plan.backgrounds else "people with alpha (RGBA)"
+    what = "backgrounds (RGB)" if plan.backgrounds else "people with alpha (RGBA)"
     files = "in one file" if not plan.shard_mb else f"in {len(parts)} shards of at most {plan.shard_mb} MB"
     size = sum(part.size for part in parts) / 1e6
     lines = [

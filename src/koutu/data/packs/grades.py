@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from koutu.data.packs.audit_draw import Sample
+from koutu.data.packs.audit_draw import Drawn
 from koutu.types import InputError
 
 GOOD, USABLE, WRONG = GRADES = ("good", "usable", "wrong")
@@ -18,7 +18,7 @@ _Z = 1.959964  # of a 95 % interval
 
 @dataclass
 class Tally:
-    """How many of a set's samples got which grade."""
+    """How many of a set's drawn images got which grade."""
 
     source: str
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(GRADES, 0))
@@ -41,29 +41,29 @@ class Tally:
         return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
-def grades_text(samples: Sequence[Sample], grades: Sequence[str]) -> str:
-    """The table as CSV: a row a sample."""
+def grades_text(drawn: Sequence[Drawn], grades: Sequence[str]) -> str:
+    """The table as CSV: a row an image."""
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(COLUMNS)
-    rows.writerows((s.number, s.name, s.source, s.group, g, s.pixels) for s, g in zip(samples, grades, strict=True))
+    rows.writerows((s.number, s.name, s.source, s.group, g, s.pixels) for s, g in zip(drawn, grades, strict=True))
     return out.getvalue()
 
 
-def read_grades(path: Path, samples: Sequence[Sample], *, partly: bool = False) -> list[str]:
-    """The grade of each sample, "" for one that has none yet if `partly`; raises InputError naming the line."""
+def read_grades(path: Path, drawn: Sequence[Drawn], *, partly: bool = False) -> list[str]:
+    """The grade of each image, "" for one that has none yet if `partly`; raises InputError naming the line."""
     rows = _rows(path)
-    for (line, row), sample in zip(rows, samples, strict=False):
+    for (line, row), one in zip(rows, drawn, strict=False):
         came = row["number"], row["name"], row["source"], row["group"], row["pixels"]
-        if came != (str(sample.number), sample.name, sample.source, sample.group, sample.pixels):
+        if came != (str(one.number), one.name, one.source, one.group, one.pixels):
             raise InputError(
-                f"{path}, line {line}: expected number {sample.number} of {sample.source}, {sample.name} "
-                f"({sample.pixels}), got {row['number']} of {row['source']}, {row['name']} ({row['pixels']}): another "
+                f"{path}, line {line}: expected number {one.number} of {one.source}, {one.name} "
+                f"({one.pixels}), got {row['number']} of {row['source']}, {row['name']} ({row['pixels']}): another "
                 "draw, or another pack; give the --count and --seed that it was drawn with, or draw into another folder"
             )
-    if len(rows) != len(samples):
+    if len(rows) != len(drawn):
         raise InputError(
-            f"{path}: expected {len(samples)} rows, a sample each, got {len(rows)}; give the --count and --seed "
+            f"{path}: expected {len(drawn)} rows, an image each, got {len(rows)}; give the --count and --seed "
             "that it was drawn with, and all its rows"
         )
     allowed = (*GRADES, "") if partly else GRADES
@@ -75,11 +75,11 @@ def read_grades(path: Path, samples: Sequence[Sample], *, partly: bool = False) 
     return [row["grade"] for _, row in rows]
 
 
-def tallied(samples: Sequence[Sample], grades: Sequence[str]) -> list[Tally]:
-    """Of each set, in the order of the samples."""
+def tallied(drawn: Sequence[Drawn], grades: Sequence[str]) -> list[Tally]:
+    """Of each set, in the order in which they were drawn."""
     tallies: dict[str, Tally] = {}
-    for sample, grade in zip(samples, grades, strict=True):
-        tallies.setdefault(sample.source, Tally(sample.source)).counts[grade] += 1
+    for one, grade in zip(drawn, grades, strict=True):
+        tallies.setdefault(one.source, Tally(one.source)).counts[grade] += 1
     return list(tallies.values())
 
 
