@@ -72,7 +72,9 @@ def pack(
     ] = PackPlan.clean,
     shard_mb: Annotated[
         int,
-        typer.Option(min=0, help="Most megabytes of a file; more become OUT-000.bin, OUT-001.bin …; 0 is one file."),
+        typer.Option(
+            min=0, help="Write shards OUT-000.bin, OUT-001.bin … of at most so many megabytes; 0 is one file."
+        ),
     ] = PackPlan.shard_mb,
     threads: options.Readers = PackPlan.threads,
 ) -> None:

@@ -60,7 +60,7 @@ def _spread(indices: Sequence[int], rng: np.random.Generator) -> list[int]:
 
 def _made(pack: Pack, number: int, index: int) -> Drawn:
     entry = pack.entries[index]
-    return Drawn(number, entry.source, index, entry.name, entry.group, f"{zlib.crc32(pack[index].tobytes()):08x}")
+    return Drawn(number, entry.source, index, entry.name, entry.group, f"crc-{zlib.crc32(pack[index].tobytes()):08x}")
 
 
 def _sum(text: str) -> int:

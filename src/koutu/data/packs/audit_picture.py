@@ -72,8 +72,8 @@ def hardest(rgb: Rgb, alpha: Alpha, size: tuple[int, int], count: int = 3) -> li
     """
     score = cv2.blur(_doubt(rgb, alpha), size[::-1], borderType=cv2.BORDER_CONSTANT)
     head = np.zeros_like(score)
-    left, top, width, height = cv2.boundingRect((alpha > 127).astype(np.uint8))
-    head[top : top + max(1, height // 3), left : left + width] = 1
+    left, top, across, down = cv2.boundingRect((alpha > 127).astype(np.uint8))
+    head[top : top + max(1, down // 3), left : left + across] = 1
     corners: list[tuple[int, int]] = []
     for weight in (head, *[np.ones_like(score)] * count)[: count + 1]:
         _, most, _, (x, y) = cv2.minMaxLoc(score * weight)
@@ -84,11 +84,8 @@ def hardest(rgb: Rgb, alpha: Alpha, size: tuple[int, int], count: int = 3) -> li
             for c, n, whole in zip((y, x), size, alpha.shape, strict=True)
         )
         corners.append((y, x))
-        reach = round(0.6 * size[0]), round(0.6 * size[1])
-        middle = y + size[0] // 2, x + size[1] // 2
-        score[
-            max(0, middle[0] - reach[0]) : middle[0] + reach[0], max(0, middle[1] - reach[1]) : middle[1] + reach[1]
-        ] = 0
+        height, width = size
+        score[max(0, y - height // 3) : y + height * 4 // 3, max(0, x - width // 3) : x + width * 4 // 3] = 0
     return corners
 
 

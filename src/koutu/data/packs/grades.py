@@ -54,8 +54,7 @@ def read_grades(path: Path, drawn: Sequence[Drawn], *, partly: bool = False) -> 
     """The grade of each image, "" for one that has none yet if `partly`; raises InputError naming the line."""
     rows = _rows(path)
     for (line, row), one in zip(rows, drawn, strict=False):
-        came = row["number"], row["name"], row["source"], row["group"], row["pixels"]
-        if came != (str(one.number), one.name, one.source, one.group, one.pixels):
+        if (row["number"], row["source"], row["pixels"]) != (str(one.number), one.source, one.pixels):
             raise InputError(
                 f"{path}, line {line}: expected number {one.number} of {one.source}, {one.name} "
                 f"({one.pixels}), got {row['number']} of {row['source']}, {row['name']} ({row['pixels']}): another "
@@ -102,7 +101,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Line number and cells of each row; grades in small letters."""
     try:
         reader = csv.reader(io.StringIO(path.read_text("utf-8-sig")), strict=True)
-        held = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
+        held = [(reader.line_num, row) for row in reader if any(row)]
     except (OSError, UnicodeDecodeError, csv.Error) as e:
         raise InputError(f"{path}: expected the grades.csv that koutu data audit wrote, got {e}; name it") from e
     if not held or tuple(held[0][1]) != COLUMNS:
@@ -115,4 +114,4 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         if len(cells) != len(COLUMNS):
             raise InputError(f"{path}, line {line}: expected {len(COLUMNS)} cells, got {len(cells)}; mend the line")
     rows = [(line, dict(zip(COLUMNS, cells, strict=True))) for line, cells in held[1:]]
-    return [(line, row | {"grade": row["grade"].lower()}) for line, row in rows]
+    return [(line, row | {"grade": row["grade"].strip().lower()}) for line, row in rows]
