@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,17 @@ def whole_file(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def part_folder(parent: Path) -> Iterator[Path]:
+    """A hidden folder within another, for files that are to appear together; it is gone afterwards."""
+    part = parent / f".{secrets.token_hex(4)}.part"
+    try:
+        part.mkdir()
+        yield part
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def folder(path: Path) -> Path:

@@ -14,7 +14,7 @@ from koutu.bench.plan import BenchPlan
 from koutu.cli import app
 from koutu.cli.options import parse_size
 from koutu.data.mattes.plan import MattePlan
-from koutu.data.packs.plan import PackPlan
+from koutu.data.packs.plan import AuditPlan, PackPlan
 from koutu.evaluation.settings import MeasureSettings, SetRecipe
 from koutu.export.defaults import ALLOWED, FRAMES, TOLERANCE, SceneSources
 from koutu.live.options import Encoding, LiveOptions, Patience, Quality, Reading
@@ -83,7 +83,9 @@ FROM = {
              **of(MeasureSettings(), "perceptual", "recovery", "trimap_radius"), **LOADED},
     "data compose": of(SetRecipe(), "seed", "frames", "cause"),
     "data matte": of(MattePlan(), "network", "long_side", "method", keep_pictures="pictures"),
-    "data pack": of(PackPlan(), "backgrounds", "emptied", "long_side", "frames", "exclude", "threads"),
+    "data pack": of(PackPlan(), "backgrounds", "emptied", "long_side", "frames", "exclude", "threads", "clean",
+                    "shard_mb"),
+    "data audit": of(AuditPlan(), "count", "seed"),
     "adapt": of(AdaptOptions(), "frames", "minutes", "epochs", "lr", "seed", "pixels"),
     "search": of(SearchPlan(), "population", "generations", "clips", "engine", "threads", "seed", budget_ms="budget"),
     "bench": {**of(BenchPlan(), "against", "rounds", "seconds", "device", "memory", engine="engines",

@@ -17,7 +17,7 @@ pytest.importorskip("lightning_fabric")
 
 from support.people import make_packs  # noqa: E402
 
-from koutu.data.packs.pack import split  # noqa: E402
+from koutu.data.packs.pack import Pack, split, write_pack  # noqa: E402
 from koutu.data.scenes.sample import SceneConfig  # noqa: E402
 from koutu.models import build, load_checkpoint  # noqa: E402
 from koutu.train.engine import Interrupted, Run, TrainError, train  # noqa: E402
@@ -62,6 +62,21 @@ def same(a, b) -> bool:
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
     return a == b
+
+
+def test_packs_in_shards_train_the_same_network(recipe, tmp_path):
+    people = Pack(recipe.people)
+    large = [
+        (replace(e, height=3 * e.height, width=3 * e.width), people[i].repeat(3, axis=0).repeat(3, axis=1))
+        for i, e in enumerate(people.entries)
+    ]
+    for name, shard_mb, workers in (("whole", 0, 0), ("shards", 1, 1)):
+        write_pack(tmp_path / f"people_{name}", large, shard_mb=shard_mb)
+        changed = replace(recipe, people=str(tmp_path / f"people_{name}"), stages=recipe.stages[:1], workers=workers)
+        train(changed, tmp_path / name)
+    assert len(list(tmp_path.glob("people_*.bin"))) > 3
+    a, b = (torch.load(tmp_path / name / "weights.pt", weights_only=True) for name in ("whole", "shards"))
+    assert same(a, b)
 
 
 @pytest.mark.parametrize("stop_at", [2, 4, 5, 6])

@@ -10,6 +10,7 @@ import typer
 from koutu import __version__
 from koutu.cli.about import demo, doctor, models
 from koutu.cli.adapt import adapt
+from koutu.cli.audit import audit
 from koutu.cli.bench import bench
 from koutu.cli.data import app as data
 from koutu.cli.evaluation import compose, evaluate
@@ -80,6 +81,7 @@ for command in (
     app.command()(command)
 app.command()(serve)
 app.command("eval")(evaluate)
+data.command()(audit)
 data.command()(compose)
 data.command()(matte)
 data.command()(pack)

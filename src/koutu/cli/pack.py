@@ -1,5 +1,7 @@
 """`koutu data pack`."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +13,8 @@ from koutu.data.packs.plan import PackPlan
 from koutu.types import InputError
 
 if TYPE_CHECKING:
+    from koutu.data.packs.report import PackReport
     from koutu.data.packs.sources import Source
-    from koutu.data.packs.write import PackReport
 
 
 def pack(
@@ -20,7 +22,10 @@ def pack(
         list[str], typer.Argument(metavar="[NAME=]DIR…", help="Data sets, cut-outs, mattes; NAME= names the set.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", readable=False, help="OUT is written as OUT.bin and OUT.json.")
+        Path,
+        typer.Option(
+            "--output", "-o", readable=False, help="OUT is written as OUT.bin and OUT.json, with the card OUT.md."
+        ),
     ],
     backgrounds: Annotated[
         bool, typer.Option("--backgrounds", help="Pack images and videos to put people on, not people.")
@@ -54,30 +59,50 @@ def pack(
     split: Annotated[
         list[str], typer.Option(metavar="[NAME=]SPLIT", help="Split of the set; the one to train on if not given.")
     ] = [],  # noqa: B006
+    class_: Annotated[
+        list[str],
+        typer.Option(
+            "--class",
+            metavar="[NAME=]CLASS",
+            help="Class of the set, clean (what learns from it may be handed on) or research; the card tells it.",
+        ),
+    ] = [],  # noqa: B006
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Refuse sets that are not said to be clean, or whose licence is unknown.")
+    ] = PackPlan.clean,
+    shard_mb: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Write shards OUT-000.bin, OUT-001.bin … of at most so many megabytes; 0 is one file."
+        ),
+    ] = PackPlan.shard_mb,
     threads: options.Readers = PackPlan.threads,
 ) -> None:
     """Pack sets of people, or of backgrounds, into one file to train from: what recipes call people and backgrounds.
 
     People need a truth: mattes, masks (softened along the image's edges) or alpha channels; `koutu data matte` makes
     mattes for images alone. Training validates on groups: every image is one, and every clip; --group joins them.
-    What is broken is left out and reported; exit code 3 then.
+    What is broken is left out and reported; exit code 3 then. The card says what is in the pack, from where and under
+    which licence, and what was left out; a pack of clean and of research sets is research.
 
     \b
     koutu data pack -o packs/people london=mattes/ P3M-10k --group 'london=^(\\d+)_' --licence 'london=CC-BY 4.0'
     koutu data pack -o packs/backgrounds --backgrounds rooms/ scenery/ street.mp4 --exclude people-in-them.txt
     koutu data pack -o packs/backgrounds --backgrounds scenery/ plates=mattes/ --emptied plates
+    koutu data pack -o packs/clean london=mattes/ --clean --class clean --licence 'CC-BY 4.0' --shard-mb 60
     """
     from koutu.data.packs.write import pack_sets
     from koutu.progress import Steps
 
-    sources = _sources(sets, {"group": group, "licence": licence, "layout": layout, "split": split})
-    plan = PackPlan(backgrounds, long_side, frames, exclude, threads, emptied)
+    sources = _sources(sets, {"group": group, "licence": licence, "layout": layout, "split": split, "class_": class_})
+    plan = PackPlan(backgrounds, long_side, frames, exclude, threads, emptied, shard_mb, clean)
+    command = shlex.join(["koutu", *sys.argv[1:]])
     with Steps(output.name) as progress:
-        report = pack_sets(sources, output, plan, progress=progress)
+        report = pack_sets(sources, output, plan, command=command, progress=progress)
     for line in _told(report):
         print(line)
     tell_broken([f"{item.name}: {item.reason}" for item in report.broken])
-    print(f"wrote {output.with_suffix('.bin')} and {output.with_suffix('.json').name}")
+    print(f"wrote {_files(output, shard_mb > 0)}, card {output.with_suffix('.md')}")
     if report.broken:
         raise typer.Exit(BROKEN)
 
@@ -107,10 +132,19 @@ def _by_set(option: str, texts: list[str], names: list[str]) -> dict[str, str]:
     plain = [text for text in texts if text.partition("=")[0] not in names or "=" not in text]
     if len(plain) > 1:
         raise InputError(
-            f"expected one --{option} for all sets, got {' and '.join(plain[:2])}; give NAME=TEXT with NAME out of "
-            f"{', '.join(names)}"
+            f"expected one --{option.rstrip('_')} for all sets, got {' and '.join(plain[:2])}; give NAME=TEXT with "
+            f"NAME out of {', '.join(names)}"
         )
     return {**({name: plain[0] for name in names} if plain else {}), **own}
+
+
+def _files(output: Path, shards: bool) -> str:
+    if not shards:
+        return f"{output.with_suffix('.bin')} and {output.with_suffix('.json').name}"
+    from koutu.data.packs.index import open_parts
+
+    parts = open_parts(output)
+    return f"{len(parts)} shards, {parts[0].pixels} to {parts[-1].pixels.name}, each with its index"
 
 
 def _told(report: "PackReport") -> list[str]:

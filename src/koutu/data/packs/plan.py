@@ -1,4 +1,4 @@
-"""How sets are packed if nothing else is said."""
+"""How sets are packed, and packs looked into, if nothing else is said."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ class PackPlan:
 
     frames: of a clip, at most, evenly spread; 0 for 8, or for all if the clip is made to be kept whole.
     exclude: names, or text files of names, as `sources.without`. threads: that read, 0 for as many as the CPU runs.
+    shard_mb: pixels a file, in millions of bytes, 0 for one file of all. clean: every set must be said to be clean.
     """
 
     backgrounds: bool = False
@@ -19,3 +20,13 @@ class PackPlan:
     exclude: Sequence[str] = ()
     threads: int = 0
     emptied: Sequence[str] = ()
+    shard_mb: int = 0
+    clean: bool = False
+
+
+@dataclass(frozen=True)
+class AuditPlan:
+    """count: images looked at of every set. seed: what is drawn follows from it."""
+
+    count: int = 60
+    seed: int = 0

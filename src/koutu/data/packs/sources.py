@@ -21,7 +21,8 @@ _TRUTHS = {"pha", "mask", "truth", "rgba", "channel3"}  # roles of files
 class Source:
     """A set to pack. group: an expression that finds, in a clip's or an image's name, who or what it shows.
 
-    The groups it captures, joined, or else all it matches, name the group. licence: in your words.
+    The groups it captures, joined, or else all it matches, name the group. licence: in your words. class_: "clean",
+    "research", or "" if nobody said (docs/data.md).
     """
 
     name: str
@@ -30,14 +31,16 @@ class Source:
     split: str = AUTO
     group: str = ""
     licence: str = ""
+    class_: str = ""
 
 
 @dataclass(frozen=True)
 class Opened:
     """A source found on disk: its clips, the group of each by name, and what names alone show to be unusable.
 
-    split: layout and split in words, of a set of people. exclude: names of frames.
-    others: files of a folder of backgrounds that are neither images nor videos.
+    split: layout and split in words, of a set of people. exclude: names of frames. excluded: names of all clips,
+    images and frames that are left out because somebody said so. others: files of a folder of backgrounds that are
+    neither images nor videos.
     """
 
     source: Source
@@ -46,6 +49,7 @@ class Opened:
     broken: Sequence[Broken]
     split: str = ""
     exclude: frozenset[str] = frozenset()
+    excluded: Sequence[str] = ()
     others: int = 0
 
     def group(self, clip: Clip) -> str:
@@ -107,11 +111,14 @@ def without(opened: Sequence[Opened], names: Iterable[str]) -> list[Opened]:
         known = clips | set(item.groups.values()) | {broken.name for broken in item.broken}
         unknown -= frames | {name for name, short in own.items() if {name, short} & known}
         out = {*own, *own.values()}
+        gone = {c.name for c in item.clips if c.name in out or item.groups[c.name] in out}
+        exclude = frozenset(own[name] for name in frames)
         left[at] = replace(
             item,
-            clips=[c for c in item.clips if c.name not in out and item.groups[c.name] not in out],
+            clips=[c for c in item.clips if c.name not in gone],
             broken=[b for b in item.broken if b.name not in out],
-            exclude=frozenset(own[name] for name in frames),
+            exclude=exclude,
+            excluded=sorted({*gone, *exclude, *(b.name for b in item.broken if b.name in out)}, key=natural),
         )
     if unknown:
         raise InputError(

@@ -3,7 +3,6 @@
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,12 @@ from numpy.typing import NDArray
 
 from koutu.data.mattes.pull_push import extended
 from koutu.data.mattes.soft_matte import guided_matte
+from koutu.data.packs.card import card, require_classes
 from koutu.data.packs.fill_background import MOST, emptied
-from koutu.data.packs.pack import Entry, write_pack
+from koutu.data.packs.index import Entry
+from koutu.data.packs.pack_writer import Packed, write_pack
 from koutu.data.packs.plan import PackPlan
+from koutu.data.packs.report import PackReport
 from koutu.data.packs.sources import Opened, Source, names_in, open_backgrounds, open_people, without
 from koutu.data.sets.example import Broken, Clip, Example
 from koutu.data.sets.videos import VideoFrames
@@ -28,22 +30,6 @@ _NOBODY = 2  # levels of alpha that say nothing
 _AHEAD = 16  # clips read before they are written
 
 Progress = Callable[[int, int, str], None]  # clips done, clips in all, the clip now
-Packed = tuple[Entry, NDArray[np.uint8]]
-
-
-@dataclass
-class PackReport:
-    """What was packed, by set, with the layout and split it was read by; what could not be; whose alpha showed nobody.
-
-    others: files in a set of backgrounds that are neither images nor videos.
-    """
-
-    splits: dict[str, str] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
-    groups: dict[str, int] = field(default_factory=dict)
-    broken: list[Broken] = field(default_factory=list)
-    nobody: list[str] = field(default_factory=list)
-    others: dict[str, int] = field(default_factory=dict)
 
 
 def pack_sets(
@@ -51,12 +37,14 @@ def pack_sets(
     out: Path,
     plan: PackPlan | None = None,
     *,
+    command: str = "",
     progress: Progress = lambda done, total, clip: None,
 ) -> PackReport:
-    """Write sets as the pack OUT.bin and OUT.json; what is broken is left out and reported.
+    """Write sets as the pack OUT.bin and OUT.json, or shards, with its card OUT.md; what is broken is left out.
 
-    Raises InputError, before anything is written, for sets, groups and names that are not there, and if nothing could
-    be packed; OutputError.
+    In shards, what belongs to one group comes together, else everything is in the order of the sets. command: what the
+    card says that the pack is made with. Raises InputError, before anything is written, for sets, groups, classes and
+    names that are not there, and if nothing could be packed; OutputError.
     """
     plan = plan or PackPlan()
     if out.suffix not in ("", ".bin", ".json"):
@@ -69,17 +57,25 @@ def pack_sets(
     places = {source.name for source in sets if plan.backgrounds and source.name not in plan.emptied}
     opened = [(open_backgrounds if source.name in places else open_people)(source) for source in sets]
     opened = without(opened, names_in(plan.exclude))
+    require_classes(opened, plan.clean)
     report = PackReport({item.source.name: item.split for item in opened})
+    report.excluded.update({item.source.name: item.excluded for item in opened})
     report.others.update({item.source.name: item.others for item in opened if item.others})
     report.broken += [Broken(f"{i.source.name}/{b.name}", b.reason) for i in opened for b in i.broken]
     folder(out.parent)
-    write_pack(out, _all(opened, plan, report, progress))
+    write_pack(
+        out, _all(opened, plan, report, progress), shard_mb=plan.shard_mb,
+        card=lambda parts: card(out.stem, opened, plan, parts, report.left_out(), command),
+    )  # fmt: skip
     return report
 
 
 def _all(opened: Sequence[Opened], plan: PackPlan, report: PackReport, progress: Progress) -> Iterator[Packed]:
     """Every packed image in order, read by several threads a few clips ahead."""
     work = [(item, clip) for item in opened for clip in item.clips]
+    if plan.shard_mb:  # who belongs together lies together
+        order = {group: n for n, group in enumerate(dict.fromkeys(item.group(clip) for item, clip in work))}
+        work.sort(key=lambda pair: order[pair[0].group(pair[1])])
     groups: dict[str, set[str]] = {}
     pending: deque[Future[list[Packed | Broken | str]]] = deque()
     with ThreadPoolExecutor(plan.threads or None) as pool:

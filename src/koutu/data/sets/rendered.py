@@ -19,10 +19,15 @@ def splits(tree: Tree) -> dict[str, Callable[[], Content]]:
     return {"all": lambda: _content(tree)} if there else {}
 
 
+def about(root: Path) -> dict[str, object]:
+    """What a folder of renders says of all that is in it: seed, size, rays a pixel and so on; raises InputError."""
+    return _held(root / _ABOUT)
+
+
 def _content(tree: Tree) -> Content:
     """Stills and clips whose record is there; pictures without one, and clips without all frames, are broken."""
     clips, broken = [], []
-    licence = str(_held(tree.root / _ABOUT).get("licence", ""))
+    licence = str(about(tree.root).get("licence", ""))
     stills, records = _by_ending(tree.files(_STILLS) if _STILLS in tree.folders() else [])
     for name in sorted(stills | records, key=natural):
         if name in stills and name in records:
