@@ -93,12 +93,14 @@ def test_frames_are_spread_over_a_clip_and_share_its_group(tmp_path):
 
 def test_clips_that_are_packed_whole_stay_clips(tmp_path):
     entries = [Entry(f"a/{t}", "a", "a", True, 1, 1, 4, frame=t) for t in range(3)]
+    entries += [Entry(f"e/{t}", "a", "a", True, 1, 1, 4, frame=t) for t in (3, 4)]  # whose first showed nobody
     entries += [Entry("b/0", "b", "b", True, 1, 1, 4), Entry("c/0", "c", "c", True, 1, 1, 4, frame=0)]
     entries += [Entry("d/0", "c", "d", True, 1, 1, 4, frame=0), Entry("d/1", "c", "d", True, 1, 1, 4, frame=1)]
     write_pack(tmp_path / "pack", [(entry, np.zeros((1, 1, 4), np.uint8)) for entry in entries])
     pack = Pack(tmp_path / "pack")
     assert [pack.clip(i) for i in (0, 1, 2)] == [range(3)] * 3
-    assert [pack.clip(i) for i in (3, 4, 5, 6)] == [range(3, 4), range(4, 5), range(5, 7), range(5, 7)]
+    assert [pack.clip(i) for i in (3, 4)] == [range(3, 5)] * 2
+    assert [pack.clip(i) for i in (5, 6, 7, 8)] == [range(5, 6), range(6, 7), range(7, 9), range(7, 9)]
 
 
 def test_groups_by_an_expression(tmp_path):

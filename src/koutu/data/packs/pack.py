@@ -52,7 +52,8 @@ class Pack:
 
         def follow(first: int, second: int) -> bool:
             a, b = self.entries[first], self.entries[second]
-            return a.source == b.source and 0 <= a.frame == b.frame - 1
+            same = (a.source, a.group, _clip_of(a)) == (b.source, b.group, _clip_of(b))
+            return same and 0 <= a.frame == b.frame - 1
 
         first, last = i, i
         while first > 0 and follow(first - 1, first):
@@ -65,6 +66,11 @@ class Pack:
         e = self.entries[i]
         pixels = self._pixels[bisect_right(self._starts, i % len(self)) - 1]
         return pixels[e.offset : e.offset + e.size].reshape(e.height, e.width, e.channels)
+
+
+def _clip_of(entry: Entry) -> str:
+    """The clip that a frame "CLIP/FRAME" is of."""
+    return entry.name.rpartition("/")[0]
 
 
 def sources(pack: Pack) -> list[Origin]:
