@@ -29,7 +29,7 @@ from koutu.data.scenes.sample import SceneConfig, Scenes
 
 CALM = SceneConfig(
     as_is=0, empty=0, second=0, dye=0, decoy=0, props=0, occluder=0, bokeh=0, harmonise=0, shadow=0, lamps=0, tone=0,
-    drift=0, blur=0, noise=0, codec=0, enter=0,
+    drift=0, blur=0, noise=0, codec=0, enter=0, crowd=0,
 )  # fmt: skip
 BUSY = SceneConfig(
     second=0.5, decoy=0.5, props=0.5, occluder=0.5, shadow=0.5, lamps=0.5, enter=0.5, blur=1, noise=0.6, codec=0.6
@@ -207,6 +207,16 @@ def test_two_people_are_one_foreground():
     bgr = layers(2).bgr
     expected = mixed(Layers(front[..., :3], front[..., 3], mixed(Layers(back[..., :3], back[..., 3], bgr))))
     assert np.abs(mixed(Layers(both[..., :3], both[..., 3], bgr)) - expected).max() < 3
+
+
+def test_a_crowd_is_several_people_of_like_height(plain):
+    made = scenes_of(plain, replace(CALM, crowd=1.0, motion=0, sway=0, bend=0))
+    columns = []
+    for i in range(12):
+        alpha = made(np.random.default_rng(i), (96, 400)).pha[0] > 127
+        columns.append(np.count_nonzero(np.diff(alpha[-4].astype(int)) > 0) + int(alpha[-4, 0]))
+        assert alpha[:4].mean() < 0.5
+    assert max(columns) >= 3 and np.mean(columns) > 1.5  # some stand before others
 
 
 def test_things_held_belong_to_the_person_and_tones_come_from_the_place():

@@ -62,11 +62,12 @@ class Casting:
         return self._bodies[index]
 
     def __call__(
-        self, rng: np.random.Generator, size: tuple[int, int], view: Track, *, moves: bool, side: int = 0
-    ) -> Actor | None:
+        self, rng: np.random.Generator, size: tuple[int, int], view: Track, *, moves: bool, side: float = 0.0,
+        share: float = 0.0,
+    ) -> Actor | None:  # fmt: skip
         """Somebody on (H, W), seen by a camera that moves by `view`; None if nobody was found who can be there.
 
-        side: -1 for the left, 1 for the right, 0 for anywhere.
+        side: from -1, left, to 1, right; 0 for anywhere. share: of the sample's height that they take; 0 for any.
         """
         for _ in range(_TRIES):
             index = self.draw(rng)
@@ -74,7 +75,7 @@ class Casting:
             body = self.body(index) if not frames else self._reached(frames)
             if body is None:
                 continue
-            stand = placed(body, size, rng, side)
+            stand = placed(body, size, rng, side, share)
             path, bend = self._path(rng, stand, size, view) if moves else (view, None)
             track = grounded(chained(stand.base, path), stand.outside, size)
             if _scale(track) > _GROWN * max(_scale(stand.base[None]), size[0] / body.size[0]):

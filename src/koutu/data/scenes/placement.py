@@ -21,9 +21,10 @@ class Stand:
     foot: tuple[float, float]
 
 
-def placed(body: Body, size: tuple[int, int], rng: np.random.Generator, side: int = 0) -> Stand:
+def placed(body: Body, size: tuple[int, int], rng: np.random.Generator, side: float = 0.0, share: float = 0.0) -> Stand:
     """Somewhere sensible: a body cut by its image's border will be cut by the sample's.
 
+    side: from -1, left, to 1; 0 for anywhere. share: of the sample's height that the body takes; 0 for any.
     Where a side of the image cuts only the lower body, what lies below that may go under the sample's lower edge.
     """
     width, (left, top, right, bottom) = body.size[1], body.box
@@ -35,7 +36,7 @@ def placed(body: Body, size: tuple[int, int], rng: np.random.Generator, side: in
         outside = {side: points for side, points in outside.items() if side == "top"}
         outside["bottom"] = np.array([[0, bottom], [width, bottom]], np.float64)
     cut, beheaded = "bottom" in outside, "top" in outside
-    share = rng.uniform(0.35, 1.2)  # of the sample's height that the body takes
+    share = share or rng.uniform(0.35, 1.2)
     if cut and beheaded:
         share = max(share, 1.02)
     scale = min(share * size[0] / max(1, bottom - top), _LARGEST)

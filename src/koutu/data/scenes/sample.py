@@ -95,13 +95,22 @@ class Scenes:
         if rng.random() < cfg.decoy:
             outline = self.casting.people[self.casting.draw(rng)][..., 3]
             place = self.places.with_decoy(place, rng, np.ascontiguousarray(outline))
-        sides = () if empty else (-1, 1) if rng.random() < cfg.second else (0,)
-        cast = [self.casting(rng, size, view, moves=moves, side=side) for side in sides]
+        spots = [] if empty else self._spots(rng)
+        cast = [self.casting(rng, size, view, moves=moves, side=side, share=share) for side, share in spots]
         cast = [self._adapted(rng, actor, place) for actor in cast if actor is not None]
         cast.sort(key=lambda actor: -actor.nearness)
         shadow = self._shadow(rng, size) if rng.random() < cfg.shadow else None
         thing = self._thing(rng, size, view) if rng.random() < cfg.occluder else None
         return Staged(place, cast, shadow, thing)
+
+    def _spots(self, rng: np.random.Generator) -> list[tuple[float, float]]:
+        """For everybody the side and the share of the height, as `placed` has them."""
+        kind = rng.random()
+        if kind < 1 - self.cfg.crowd:
+            return [(-1, 0), (1, 0)] if kind < self.cfg.second else [(0, 0)]
+        count, tall = int(rng.integers(3, 6)), rng.uniform(0.35, 0.85)
+        places = np.linspace(-1.2, 1.2, count) + rng.normal(0, 0.12, count)
+        return [(float(place), float(tall * rng.uniform(0.8, 1.2))) for place in places]
 
     def _adapted(self, rng: np.random.Generator, actor: Actor, place: SceneBackground) -> Actor:
         texture = self.places.texture(rng, (64, 64)) if rng.random() < self.cfg.props else None
