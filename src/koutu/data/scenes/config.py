@@ -15,6 +15,8 @@ class SceneConfig:
     as_is: float = 0.36  # the image with its own background; studio portraits nearly always get another
     empty: float = 0.04  # nobody in it
     second: float = 0.12  # another person behind
+    strands: float = 0.5  # hair strands drawn on a real cut-out, where its hair is sure
+    whole_hair: tuple[str, ...] = ("rendered",)  # sets that show every strand as they are
     dye: float = 0.5  # white clothes of studio portraits recoloured
     decoy: float = 0.15  # somebody's outline filled by another place: shape alone is nobody
     props: float = 0.08  # something held, that belongs to the person

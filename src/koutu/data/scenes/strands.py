@@ -1,0 +1,215 @@
+"""Hair strands on a cut-out that a solver or a mask gave none: colour and alpha of each are known to the bit.
+
+A strand is a curve from a root inside the hair, in the hair's colour there, thin and thinner to its tip. All are drawn
+as opaque or thin colour at several times the size and shrunk by means, so that what covers a part of a pixel counts as
+that part.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.data.scenes.hair import Hair
+from koutu.data.scenes.layers import over
+
+THINNEST, THICKEST = 0.3, 2.0  # pixels of a sample
+_FINER = 4  # times the size at which they are drawn
+_FIXED = 4  # bits of a coordinate's fraction
+_POINTS = 13  # of a curve
+_LEAST = 12  # pixels of the sample that the side of a face must have
+_REACH = 0.8  # of the face's side that strands may stand out beyond the picture
+
+
+@dataclass(frozen=True)
+class Habit:
+    """How somebody's hair behaves: of single strands, of locks that share a path, and of frizz near the outline.
+
+    curl: turns of a radian a length; length: of the longest, in sides of the face; thickness: of the common ones, in
+    pixels of the sample.
+    """
+
+    single: int
+    locks: int
+    frizz: int
+    fringe: int
+    curl: float
+    length: float
+    thickness: float
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, hair: Hair, size: float) -> "Habit":
+        """size: pixels of the sample that a side of the face will have; small heads show few strands."""
+        few = float(np.clip(size / 90, 0.25, 1.2))
+        much = float(rng.uniform(0.1, 1.0) ** 1.5)
+        longest = float(np.clip(1.8 * hair.depth, 0.2, 0.6)) if not hair.long else rng.uniform(0.6, 1.2)
+        frizzy = rng.random() < 0.4
+        return cls(
+            single=int(few * (50 + 400 * much)),
+            locks=int(few * rng.integers(0, 16 if hair.long else 8)),
+            frizz=int(few * (rng.integers(100, 350) if frizzy else rng.integers(0, 60))),
+            fringe=int(few * rng.integers(10, 40)) if rng.random() < 0.3 else 0,
+            curl=float(0.1 + rng.uniform(0, 1) ** 2),
+            length=longest * float(rng.uniform(0.6, 1)),
+            thickness=float(rng.uniform(0.35, 0.9)),
+        )
+
+
+@dataclass(frozen=True)
+class Strands:
+    """N curves (N, P, 2) of x, y; width (N,) in pixels at the root, opacity (N,), colour (N, 3), and where along each
+    the light falls (N,)."""
+
+    curves: NDArray[np.float32]
+    width: NDArray[np.float32]
+    opacity: NDArray[np.float32]
+    colour: NDArray[np.float32]
+    light: NDArray[np.float32]
+
+
+def with_strands(
+    rgba: NDArray[np.uint8], heads: Sequence[Hair], rng: np.random.Generator, pixel: float = 1.0
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """A cut-out (H, W, 4) with strands, grown where they leave it, and the (2, 3) map that it took.
+
+    heads: of this very picture. pixel: pixels of the sample that one of the cut-out's will be.
+    """
+    made = [x for hair in heads if (x := strands_of(rgba, hair, rng, pixel)) is not None]
+    if not made:
+        return rgba, np.eye(2, 3)
+    strands = Strands(*(np.concatenate([getattr(x, part.name) for x in made]) for part in fields(Strands)))
+    rgba, offset = _with_room(rgba, strands, int(_REACH * max(hair.side for hair in heads)) + 1)
+    box, layer = painted(strands, offset, rgba.shape[:2])
+    rgba[box] = over(_coloured(layer, rgba[box]), rgba[box])
+    return rgba, np.hstack([np.eye(2), offset[:, None]])
+
+
+def strands_of(
+    rgba: NDArray[np.uint8], hair: Hair, rng: np.random.Generator, pixel: float
+) -> Strands | None:
+    """Of one head, in pixels of the cut-out; None if it is too small for any."""
+    if hair.side * pixel < _LEAST:
+        return None
+    habit, size = Habit.drawn(rng, hair, hair.side * pixel), hair.mask.shape
+    soft = cv2.GaussianBlur(rgba[..., 3], (0, 0), 0.08 * hair.side).astype(np.float32)
+    slope = -np.stack([cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)], axis=-1)
+    rim, inner = hair.roots(rgba[..., 3])
+    parts = []
+    kinds = ((habit.single, 1, rim, 1.0), (habit.frizz, 1, rim, 0.35), (habit.locks, 9, rim, 1.2))
+    for count, together, places, reach in (*kinds, (habit.fringe, 1, inner, 0.6)):
+        if not count or not len(places):
+            continue
+        root = np.repeat(_clustered(rng, places, count), together, axis=0)
+        away = slope[root[:, 1], root[:, 0]]
+        length = reach * habit.length * hair.side * np.clip(0.1 + np.abs(rng.normal(0, 0.4, count)), 0.1, 1).repeat(together)
+        parts.append(_curves(rng, root, away, length, habit.curl, hair.side, together))
+    if not parts:
+        return None
+    curves = np.concatenate(parts).astype(np.float32)
+    total = len(curves)
+    root = np.clip(np.rint(curves[:, 0]).astype(int), 0, np.array(size[::-1]) - 1)
+    shade = rng.uniform(0.75, 1.25, total)[:, None] * (1 + rng.normal(0, 0.02, (total, 3)))
+    colour = hair.colour[None] * 0.3 + rgba[root[:, 1], root[:, 0], :3] * 0.7
+    width = np.clip(habit.thickness * np.exp(rng.normal(0, 0.45, total)), THINNEST, THICKEST) / pixel
+    opacity = np.clip(rng.normal(0.85, 0.2, total), 0.25, 1) * np.clip(hair.side * pixel / 50, 0.3, 1)
+    light = rng.uniform(-0.6, 1.6, total)
+    return Strands(curves, *(np.asarray(x, np.float32) for x in (width, opacity, colour * shade, light)))
+
+
+def _clustered(rng: np.random.Generator, places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """`count` of the places (N, 2), more of them in some parts of the head than in others."""
+    spread = np.ptp(places, axis=0).max() + 1.0
+    middles = places[rng.integers(len(places), size=5)]
+    near = np.exp(-(((places[:, None] - middles[None]) / (0.2 * spread)) ** 2).sum(axis=2)) @ rng.uniform(0, 1, 5)
+    likely = np.cumsum(0.15 + near)
+    return places[np.minimum(np.searchsorted(likely, rng.random(count) * likely[-1]), len(places) - 1)]
+
+
+def _curves(
+    rng: np.random.Generator, root: NDArray[np.int64], away: NDArray[np.float32], length: NDArray[np.float64],
+    curl: float, side: float, together: int,
+) -> NDArray[np.float64]:  # fmt: skip
+    """(N, P, 2): from each root along the outline downwards and off it, curling, and falling the more the longer.
+
+    together: so many that follow each other share a path but for a little.
+    """
+    total = len(root)
+    shared = total // together
+
+    def each(values: NDArray[np.float64], own: float) -> NDArray[np.float64]:
+        repeated = values.repeat(together)
+        return repeated + own * values.std() * rng.standard_normal(total) if together > 1 else repeated
+
+    outward = np.arctan2(away[:, 1], away[:, 0])
+    along = np.where(away[:, 0] >= 0, outward + np.pi / 2, outward - np.pi / 2)  # down, on either side of the head
+    lift = each(np.clip(rng.normal(0.6, 0.4, shared), 0.05, 1.5), 0.12)
+    turn = along + lift * _wrapped(outward - along)
+    bend = each(rng.normal(0, 1.3, shared), 0.2)
+    waves, phase = each(rng.uniform(1, 5, shared), 0.05), each(rng.uniform(0, 2 * np.pi, shared), 0.08)
+    step = length / (_POINTS - 1)
+    fall = np.minimum(length / side, 1.0) * rng.uniform(0.5, 1.5)
+    places = [root + rng.normal(0, 0.6 if together == 1 else 0.012 * side, (total, 2))]
+    for t in np.linspace(0, 1, _POINTS)[1:]:
+        turn = turn + (bend + 6 * curl * np.sin(2 * np.pi * waves * t + phase)) / _POINTS
+        turn = turn + fall / _POINTS * 3 * np.cos(turn)  # towards straight down
+        places.append(places[-1] + step[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1))
+    return np.stack(places, axis=1)
+
+
+def _wrapped(angle: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (angle + np.pi) % (2 * np.pi) - np.pi
+
+
+def _with_room(
+    rgba: NDArray[np.uint8], strands: Strands, most: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The cut-out with as much of nobody beside it as the strands need, and how far (x, y) it lies in that."""
+    height, width = rgba.shape[:2]
+    edge = 3
+    first = strands.curves.reshape(-1, 2).min(axis=0) - edge
+    last = strands.curves.reshape(-1, 2).max(axis=0) + edge - (width, height)
+    left, top, right, bottom = (int(np.clip(np.ceil(x), 0, most)) for x in (*-first, *last))
+    rgb = cv2.copyMakeBorder(
+        np.ascontiguousarray(rgba[..., :3]), top, bottom, left, right, cv2.BORDER_REPLICATE
+    )
+    alpha = cv2.copyMakeBorder(
+        np.ascontiguousarray(rgba[..., 3]), top, bottom, left, right, cv2.BORDER_CONSTANT, value=(0,)
+    )
+    return cv2.merge([rgb, alpha]), np.array([left, top], np.float64)
+
+
+def painted(
+    strands: Strands, offset: NDArray[np.float64], size: tuple[int, int]
+) -> tuple[tuple[slice, slice], NDArray[np.uint8]]:
+    """The strands as RGBA (h, w, 4), colours times alpha, and the part of the (H, W) picture that it covers."""
+    curves = strands.curves + offset
+    low = np.clip(np.floor(curves.reshape(-1, 2).min(axis=0)) - 2, 1, None).astype(int)
+    high = np.minimum(np.ceil(curves.reshape(-1, 2).max(axis=0)) + 3, np.array(size[::-1]) - 1).astype(int)
+    high = np.maximum(high, low + 1)
+    fine = np.zeros(((high[1] - low[1]) * _FINER, (high[0] - low[0]) * _FINER, 4), np.uint8)
+    points = np.rint(((curves - low + 0.5) * _FINER - 0.5) * 2**_FIXED).astype(np.int32)
+    parts = 4
+    step = (_POINTS - 1) // parts
+    at = (np.arange(parts) + 0.5) / parts
+    lines = strands.width[:, None] * (1 - 0.8 * at) * _FINER
+    thick = np.maximum(1, np.rint(lines)).astype(int)
+    cover = strands.opacity[:, None] * np.minimum(lines / thick, 1)
+    glow = 1 + 0.4 * np.exp(-(((at - strands.light[:, None]) / 0.25) ** 2))
+    colour = np.clip(strands.colour[:, None] * glow[..., None], 0, 255) * cover[..., None]
+    paint = np.concatenate([colour, 255 * cover[..., None]], axis=2).round().astype(int).tolist()
+    for i, widths in enumerate(thick.tolist()):
+        for part in range(parts - 1, -1, -1):
+            curve = points[i, part * step : (part + 1) * step + 1]
+            cv2.polylines(fine, [curve], False, paint[i][part], widths[part], cv2.LINE_8, _FIXED)
+    mean = cv2.resize(fine, (int(high[0] - low[0]), int(high[1] - low[1])), interpolation=cv2.INTER_AREA)
+    return (slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))), mean
+
+
+def _coloured(layer: NDArray[np.uint8], rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Colours times alpha (h, w, 4) as straight colours; beside strands, where nobody is, their neighbours'."""
+    near = cv2.blur(layer.astype(np.float32), (5, 5))
+    share = np.where(layer[..., 3:] > 0, layer, near)
+    rgb = np.where(share[..., 3:] > 0, share[..., :3] * (255 / np.maximum(share[..., 3:], 1e-3)), rgba[..., :3])
+    return np.dstack([np.clip(np.rint(rgb), 0, 255).astype(np.uint8), layer[..., 3]])
