@@ -4,9 +4,10 @@ After Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,10 +17,10 @@ from koutu.types import Alpha, Rgb
 
 CELL, CELLS, DIRECTIONS = 4, 10, 9  # pixels; a side of the filter in cells; directions in half a turn
 SIDE = CELL * CELLS
-SMALLEST, LARGEST = 20, 0.7  # pixels, share of the picture's shorter side
-_STEP = 2**0.25  # from size to size
+SMALLEST, LARGEST = 24, 0.7  # pixels, share of the picture's shorter side
+_STEP = 2 ** (1 / 3)  # from size to size
 _WEIGHTS = Path(__file__).with_name("faces.npz")
-SURE = 0.0  # score of what is taken for a face
+SURE = 1.0  # score of what is taken for a face
 _APART = 0.2  # of their union that two faces may share
 
 
@@ -47,8 +48,13 @@ class Face:
 
 def find_faces(rgb: Rgb, alpha: Alpha, sure: float = SURE) -> list[Face]:
     """The faces of a cut-out (H, W, 3) and its alpha (H, W) that score over `sure`, the surest first."""
-    grey, inside = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)), cv2.integral(alpha.astype(np.float64) / 255)
-    return [face for face in detections(grey, *_filter(), sure) if _covered(inside, face) > 0.97]
+    left, top, width, height = cv2.boundingRect(cv2.inRange(alpha, 128, 255))
+    part = np.s_[top : top + height, left : left + width]
+    if min(width, height) < SMALLEST:
+        return []
+    grey, inside = cv2.cvtColor(np.ascontiguousarray(rgb[part]), cv2.COLOR_RGB2GRAY), cv2.integral(alpha[part])
+    seen = [face for face in detections(np.asarray(grey), *_filter(), sure) if _covered(inside, face) > 0.97]
+    return [replace(face, x=face.x + left, y=face.y + top) for face in seen]
 
 
 def detections(
@@ -73,13 +79,15 @@ def histograms(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     light = grey.astype(np.float32)
     step = np.array([[-1, 0, 1]], np.float32)
     length, angle = cv2.cartToPolar(cv2.filter2D(light, -1, step), cv2.filter2D(light, -1, step.T))
-    bins = angle * np.float32(DIRECTIONS / np.pi)
     height, width = grey.shape[0] // CELL, grey.shape[1] // CELL
-    cells = np.empty((height, width, DIRECTIONS), np.float32)
-    for i in range(DIRECTIONS):
-        off = np.abs((bins - i + DIRECTIONS / 2) % DIRECTIONS - DIRECTIONS / 2)
-        part = (length * np.maximum(0, 1 - off))[: height * CELL, : width * CELL]
-        cells[..., i] = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+    part = np.s_[: height * CELL, : width * CELL]
+    length, bins = length[part], angle[part] * np.float32(DIRECTIONS / np.pi)
+    low = bins.astype(np.int32)
+    share = length * (bins - low)
+    cell = (np.arange(height * CELL)[:, None] // CELL * width + np.arange(width * CELL) // CELL) * DIRECTIONS
+    sums = np.bincount((cell + low % DIRECTIONS).ravel(), (length - share).ravel(), height * width * DIRECTIONS)
+    sums += np.bincount((cell + (low + 1) % DIRECTIONS).ravel(), share.ravel(), height * width * DIRECTIONS)
+    cells = (sums / CELL**2).reshape(height, width, DIRECTIONS).astype(np.float32)
     energy = cv2.blur((cells**2).sum(axis=2), (3, 3))
     return np.minimum(cells / (np.sqrt(energy) + 2)[..., None], 0.6)
 
@@ -109,12 +117,12 @@ def _sizes(grey: NDArray[np.uint8], least: float) -> Iterator[tuple[float, NDArr
         scale /= _STEP
 
 
-def _covered(inside: NDArray[np.float64], face: Face) -> float:
+def _covered(inside: NDArray[Any], face: Face) -> float:
     """How much of a face is somebody, by the sums of alpha."""
     left, top = max(0, int(face.x)), max(0, int(face.y))
     right, bottom = min(inside.shape[1] - 1, int(face.x + face.side)), min(inside.shape[0] - 1, int(face.y + face.side))
     whole = inside[bottom, right] - inside[top, right] - inside[bottom, left] + inside[top, left]
-    return float(whole) / max(1, (right - left) * (bottom - top))
+    return float(whole) / 255 / max(1, (right - left) * (bottom - top))
 
 
 @cache

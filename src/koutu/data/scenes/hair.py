@@ -46,25 +46,34 @@ class Hair:
     def side(self) -> float:
         return self.face.side
 
+    @property
+    def part(self) -> tuple[slice, slice]:
+        """Rows and columns of the picture that the mask is of."""
+        (x, y), (height, width) = self.corner, self.mask.shape
+        return slice(y, y + height), slice(x, x + width)
+
     def placed(self, matrix: NDArray[np.float64], size: tuple[int, int]) -> "Hair":
-        """On a picture (H, W) that a (2, 3) map without turns made of this one; the mask is as large as that."""
+        """On a picture (H, W) that a (2, 3) map without turns made of this one."""
+        ends = matrix[:, :2] @ np.array([self.corner, np.add(self.corner, self.mask.shape[::-1])]).T + matrix[:, 2:]
+        left, top = np.clip(np.floor(ends[:, 0]).astype(int), 0, np.array(size[::-1]) - 1)
+        right, bottom = np.clip(np.ceil(ends[:, 1]).astype(int), (left + 1, top + 1), size[::-1])
         shift = matrix.copy()
-        shift[:, 2] += matrix[:, :2] @ self.corner
-        mask = cv2.warpAffine(self.mask.astype(np.uint8) * 255, shift, size[::-1]) > 127
-        scale = float(matrix[1, 1])
+        shift[:, 2] += matrix[:, :2] @ self.corner - (left, top)
+        mask = cv2.warpAffine(self.mask.astype(np.uint8) * 255, shift, (int(right - left), int(bottom - top))) > 127
         x, y = matrix @ (self.face.x, self.face.y, 1)
-        return replace(self, mask=mask, corner=(0, 0), face=replace(self.face, x=x, y=y, side=self.face.side * scale))
+        face = replace(self.face, x=float(x), y=float(y), side=self.face.side * float(matrix[1, 1]))
+        return replace(self, mask=mask, corner=(int(left), int(top)), face=face)
 
     def roots(self, alpha: Alpha) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(N, 2) places x, y in the hair, near the outline of `alpha` (H, W), and near the forehead; mask placed."""
-        inside = cv2.distanceTransform((alpha > 127).astype(np.uint8), cv2.DIST_L2, 3)
+        """(N, 2) places x, y in the hair, near the outline of its picture's alpha (H, W), and near the forehead."""
+        inside = cv2.distanceTransform((alpha[self.part] > 127).astype(np.uint8), cv2.DIST_L2, 3)
         rim = self.mask & (inside > 1.2) & (inside < max(3.0, 0.08 * self.side))
-        x, y = self.face.middle
-        rows, columns = np.ogrid[: alpha.shape[0], : alpha.shape[1]]
+        x, y = np.subtract(self.face.middle, self.corner)
+        rows, columns = np.ogrid[: self.mask.shape[0], : self.mask.shape[1]]
         forehead = (rows < y - 0.35 * self.side) & (abs(columns - x) < 0.55 * self.side)
         line = self.mask & (cv2.erode(self.mask.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0)
         inner = line & forehead & (inside > max(3.0, 0.1 * self.side))
-        return np.argwhere(rim)[:, ::-1], np.argwhere(inner)[:, ::-1]
+        return np.argwhere(rim)[:, ::-1] + self.corner, np.argwhere(inner)[:, ::-1] + self.corner
 
 
 def find_hair(rgba: NDArray[np.uint8]) -> tuple[Hair, ...]:
@@ -88,7 +97,12 @@ def _hair_of(rgb: NDArray[np.uint8], alpha: Alpha, face: Face) -> Hair | None:
     if mask.sum() < 0.15 * face.side**2:
         return None
     beside = mask[head.part(0, 1, 0.75, 1.05)[0]].sum() > 0.1 * face.side**2
-    return Hair(mask, corner, face, rgb[mask].mean(axis=0).astype(np.float32), depth, bool(beside))
+    colours = rgb[mask].mean(axis=0).astype(np.float32)
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    margin = 2 + int(0.15 * face.side)  # as much beside it as shows where the outline runs
+    x, y = max(0, left - margin), max(0, top - margin)
+    mask = mask[y : top + height + margin, x : left + width + margin]
+    return Hair(mask, (corner[0] + x, corner[1] + y), face, colours, depth, bool(beside))
 
 
 def _around(rgb: NDArray[np.uint8], alpha: Alpha, face: Face) -> tuple[NDArray[np.uint8], Alpha, tuple[int, int]]:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.data.scenes.hair import Hair
-from koutu.data.scenes.layers import over
 
 THINNEST, THICKEST = 0.3, 2.0  # pixels of a sample
 _FINER = 4  # times the size at which they are drawn
@@ -82,7 +81,7 @@ def with_strands(
     strands = Strands(*(np.concatenate([getattr(x, part.name) for x in made]) for part in fields(Strands)))
     rgba, offset = _with_room(rgba, strands, int(_REACH * max(hair.side for hair in heads)) + 1)
     box, layer = painted(strands, offset, rgba.shape[:2])
-    rgba[box] = over(_coloured(layer, rgba[box]), rgba[box])
+    _lay(layer, rgba[box])
     return rgba, np.hstack([np.eye(2), offset[:, None]])
 
 
@@ -92,24 +91,25 @@ def strands_of(
     """Of one head, in pixels of the cut-out; None if it is too small for any."""
     if hair.side * pixel < _LEAST:
         return None
-    habit, size = Habit.drawn(rng, hair, hair.side * pixel), hair.mask.shape
-    soft = cv2.GaussianBlur(rgba[..., 3], (0, 0), 0.08 * hair.side).astype(np.float32)
+    habit = Habit.drawn(rng, hair, hair.side * pixel)
+    alpha = np.ascontiguousarray(rgba[..., 3])
+    soft = cv2.GaussianBlur(alpha[hair.part], (0, 0), 0.08 * hair.side).astype(np.float32)
     slope = -np.stack([cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)], axis=-1)
-    rim, inner = hair.roots(rgba[..., 3])
+    rim, inner = hair.roots(alpha)
     parts = []
     kinds = ((habit.single, 1, rim, 1.0), (habit.frizz, 1, rim, 0.35), (habit.locks, 9, rim, 1.2))
     for count, together, places, reach in (*kinds, (habit.fringe, 1, inner, 0.6)):
         if not count or not len(places):
             continue
         root = np.repeat(_clustered(rng, places, count), together, axis=0)
-        away = slope[root[:, 1], root[:, 0]]
+        away = slope[tuple((root - hair.corner).T[::-1])]
         length = reach * habit.length * hair.side * np.clip(0.1 + np.abs(rng.normal(0, 0.4, count)), 0.1, 1).repeat(together)
         parts.append(_curves(rng, root, away, length, habit.curl, hair.side, together))
     if not parts:
         return None
     curves = np.concatenate(parts).astype(np.float32)
     total = len(curves)
-    root = np.clip(np.rint(curves[:, 0]).astype(int), 0, np.array(size[::-1]) - 1)
+    root = np.clip(np.rint(curves[:, 0]).astype(int), 0, np.array(alpha.shape[::-1]) - 1)
     shade = rng.uniform(0.75, 1.25, total)[:, None] * (1 + rng.normal(0, 0.02, (total, 3)))
     colour = hair.colour[None] * 0.3 + rgba[root[:, 1], root[:, 0], :3] * 0.7
     width = np.clip(habit.thickness * np.exp(rng.normal(0, 0.45, total)), THINNEST, THICKEST) / pixel
@@ -120,6 +120,7 @@ def strands_of(
 
 def _clustered(rng: np.random.Generator, places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """`count` of the places (N, 2), more of them in some parts of the head than in others."""
+    places = places[:: 1 + len(places) // 2000]
     spread = np.ptp(places, axis=0).max() + 1.0
     middles = places[rng.integers(len(places), size=5)]
     near = np.exp(-(((places[:, None] - middles[None]) / (0.2 * spread)) ** 2).sum(axis=2)) @ rng.uniform(0, 1, 5)
@@ -207,9 +208,16 @@ def painted(
     return (slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))), mean
 
 
-def _coloured(layer: NDArray[np.uint8], rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Colours times alpha (h, w, 4) as straight colours; beside strands, where nobody is, their neighbours'."""
-    near = cv2.blur(layer.astype(np.float32), (5, 5))
-    share = np.where(layer[..., 3:] > 0, layer, near)
-    rgb = np.where(share[..., 3:] > 0, share[..., :3] * (255 / np.maximum(share[..., 3:], 1e-3)), rgba[..., :3])
-    return np.dstack([np.clip(np.rint(rgb), 0, 255).astype(np.uint8), layer[..., 3]])
+def _lay(layer: NDArray[np.uint8], rgba: NDArray[np.uint8]) -> None:
+    """Colours times alpha (h, w, 4) over a cut-out of this size, in place; beside strands, where nobody is, colours
+    are drawn out as everywhere around a cut-out."""
+    on = layer[..., 3] > 0
+    near, own = layer[on].astype(np.float32), rgba[on].astype(np.float32)
+    seen = own[:, 3:] * (1 - near[:, 3:] / 255)
+    union = near[:, 3:] + seen
+    colours = (255 * near[:, :3] + own[:, :3] * seen) / union
+    rgba[on] = np.rint(np.concatenate([np.minimum(colours, 255), union], axis=1)).astype(np.uint8)
+    around = cv2.boxFilter(layer, cv2.CV_32F, (5, 5), normalize=False)
+    beside = (around[..., 3] > 0) & (rgba[..., 3] == 0)
+    mean = around[beside]
+    rgba[beside, :3] = np.rint(np.minimum(mean[:, :3] * 255 / mean[:, 3:], 255)).astype(np.uint8)
