@@ -100,9 +100,7 @@ def learned(
         before = len(others)
         for known in (*portraits[turn::ROUNDS], *nobody):
             found = detections(known.grey, weights, bias, -1.0, LEAST)[:12]
-            others += [
-                window(known.grey, face) for face in found if all(overlap(face, x) < 0.3 for x in known.faces)
-            ]
+            others += [window(known.grey, face) for face in found if all(overlap(face, x) < 0.3 for x in known.faces)]
         weights, bias = fit(np.stack(faces), np.stack(others))
         print(f"{len(portraits)} portraits, {len(faces)} faces, {len(others) - before} more mistakes", flush=True)
     return weights, bias

@@ -1,6 +1,6 @@
 """Faces in a picture, upright and seen from the front: a linear filter over directions of gradients, at every size.
 
-After Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005. The filter is 1 kB of weights.
+After Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005; the filter is 1 kB long.
 """
 
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ SIDE = CELL * CELLS
 SMALLEST, LARGEST = 24, 0.7  # pixels, share of the picture's shorter side
 _STEP = 2 ** (1 / 3)  # from size to size
 _WEIGHTS = Path(__file__).with_name("faces.npz")
-SURE = 1.0  # score of what is taken for a face
-_APART = 0.2  # of their union that two faces may share
+SURE = 1.5  # score of what is taken for a face
+_APART = 0.2  # that two faces may share
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,11 @@ def find_faces(rgb: Rgb, alpha: Alpha, sure: float = SURE) -> list[Face]:
     if min(width, height) < SMALLEST:
         return []
     grey, inside = cv2.cvtColor(np.ascontiguousarray(rgb[part]), cv2.COLOR_RGB2GRAY), cv2.integral(alpha[part])
-    seen = [face for face in detections(np.asarray(grey), *_filter(), sure) if _covered(inside, face) > 0.97]
-    return [replace(face, x=face.x + left, y=face.y + top) for face in seen]
+    faces: list[Face] = []
+    for face in detections(np.asarray(grey), *_filter(), sure):
+        if _covered(inside, face) > 0.97 and all(overlap(face, other, smaller=True) < _APART for other in faces):
+            faces.append(face)
+    return [replace(face, x=face.x + left, y=face.y + top) for face in faces]
 
 
 def detections(
@@ -98,12 +101,12 @@ def response(cells: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArra
     return np.sum([cv2.matchTemplate(cell, weight, cv2.TM_CCORR) for cell, weight in planes], axis=0)
 
 
-def overlap(a: Face, b: Face) -> float:
-    """Of two squares, what they share of their union."""
+def overlap(a: Face, b: Face, *, smaller: bool = False) -> float:
+    """Of two squares, what they share of their union, or of the smaller one."""
     width = min(a.x + a.side, b.x + b.side) - max(a.x, b.x)
     height = min(a.y + a.side, b.y + b.side) - max(a.y, b.y)
     shared = max(0.0, width) * max(0.0, height)
-    return shared / (a.side**2 + b.side**2 - shared)
+    return shared / (min(a.side, b.side) ** 2 if smaller else a.side**2 + b.side**2 - shared)
 
 
 def _sizes(grey: NDArray[np.uint8], least: float) -> Iterator[tuple[float, NDArray[np.float32]]]:

@@ -19,12 +19,16 @@ _ANGLES, _RADII, _FAR = 96, 64, 3.2  # of the polar picture around a face, whose
 _PER_SIDE = _RADII / _FAR
 _POLAR = cv2.INTER_LINEAR | cv2.WARP_FILL_OUTLIERS
 _TOP = 55  # degrees to either side of straight up, where hair must be
+_UP = np.abs((np.arange(_ANGLES) * 360 / _ANGLES + 90) % 360 - 180) >= 180 - _TOP
 _LIGHTNESS = 0.45  # how much a difference in lightness counts beside one in colour
 _CONTRAST = 16.0  # that skin and hair differ by, in CIELAB so weighed
 _EVEN = 12.0  # by which hair may differ from its mean colour
 _SHARE = 0.85  # of the places, and of the directions, in which it must
 _DEPTH = (0.1, 0.8)  # from forehead to outline, in sides: what hair has nearly everywhere, and what only hats have
-_GREYEST, _MOST = (0.80, 1.85), 34.0  # sides to the outline of heads; chroma of natural hair
+_ROUND = 0.8, 1.85  # sides from the middle of the face to the outline of a head, with its hair
+_PALEST, _MOST = 76.0, 34.0  # lightness of white hair, beyond which it is cloth, and chroma of natural hair
+_LOW, _THICK = 0.76, 0.38  # sides: what begins so near the eyes and is so deep may be a hat, as may what is
+_PATTERN = 8.0  # so uneven from pixel to pixel
 _REACH = (1.7, 1.9, 2.0)  # sides from the middle of the face to either side, up and down, where hair is looked for
 
 
@@ -86,15 +90,15 @@ def find_hair(rgba: NDArray[np.uint8]) -> tuple[Hair, ...]:
 def _hair_of(rgb: NDArray[np.uint8], alpha: Alpha, face: Face) -> Hair | None:
     rgb, alpha, corner = _around(rgb, alpha, face)
     head = replace(face, x=face.x - corner[0], y=face.y - corner[1])
-    lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    lab = cv2.GaussianBlur(lab, (0, 0), max(0.5, 0.02 * face.side))
+    sharp = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = cv2.GaussianBlur(sharp, (0, 0), max(0.5, 0.02 * face.side))
     skin = np.median(lab[head.part(0.15, 0.85, 0.4, 0.72)].reshape(-1, 3), axis=0)
     seen = _seen(lab, alpha, head, skin)
     if seen is None:
         return None
     colour, spread, depth = seen
     mask = _grown(lab, alpha, head, (skin, colour), min(22.0, max(_EVEN, 2.5 * spread)))
-    if mask.sum() < 0.15 * face.side**2:
+    if mask.sum() < 0.15 * face.side**2 or not _all_around(mask, head) or _patterned(sharp[..., 0], mask, head):
         return None
     beside = mask[head.part(0, 1, 0.75, 1.05)[0]].sum() > 0.1 * face.side**2
     colours = rgb[mask].mean(axis=0).astype(np.float32)
@@ -118,25 +122,44 @@ def _seen(
 ) -> tuple[NDArray[Any], float, float] | None:
     """Colour, spread and depth of what is between forehead and outline in all directions upwards, if it is hair."""
     colours, covered = (_polar(x, face) for x in (lab, alpha))
-    up = np.abs((np.arange(_ANGLES) * 360 / _ANGLES + 90) % 360 - 180) >= 180 - _TOP
-    colours, covered = colours[up], covered[up] > 127
+    colours, covered = colours[_UP], covered[_UP] > 127
     start = int(0.5 * _PER_SIDE)
     covered[:, :start] = True
     ends = np.where(covered.all(axis=1), _RADII, covered.argmin(axis=1))
-    if not _GREYEST[0] < np.median(ends) / _PER_SIDE < _GREYEST[1] or ends.max() > 1.3 * _GREYEST[1] * _PER_SIDE:
+    if not _ROUND[0] < np.median(ends) / _PER_SIDE < _ROUND[1] or ends.max() > 1.3 * _ROUND[1] * _PER_SIDE:
         return None
     rays = [colours[i, max(start, end - int(0.22 * _PER_SIDE)) : end - 1] for i, end in enumerate(ends)]
     every = np.concatenate(rays)
     colour = np.median(every, axis=0)
     off = _difference(every, colour)
     even = [(off < _EVEN).mean(), np.mean([np.median(_difference(ray, colour)) < _EVEN for ray in rays if len(ray)])]
-    if min(even) < _SHARE or _difference(colour, skin) < _CONTRAST or np.hypot(*colour[1:]) > _MOST:
+    if (
+        min(even) < _SHARE
+        or _difference(colour, skin) < _CONTRAST
+        or np.hypot(*colour[1:]) > _MOST
+        or colour[0] > _PALEST
+    ):
         return None
     nearer = _difference(colours, colour) < _difference(colours, skin)
-    depths = [_run(nearer[i, : end - 1]) / _PER_SIDE for i, end in enumerate(ends)]
-    if np.percentile(depths, 20) < _DEPTH[0] or np.median(depths) > _DEPTH[1]:
+    depths = np.array([_run(nearer[i, : end - 1]) for i, end in enumerate(ends)]) / _PER_SIDE
+    depth, middle = float(np.median(depths)), len(ends) // 2
+    ahead = np.s_[middle - 5 : middle + 6]  # within 20 degrees
+    low = np.median(ends[ahead] / _PER_SIDE - depths[ahead]) <= _LOW
+    if np.percentile(depths, 20) < _DEPTH[0] or depth > _DEPTH[1] or (low and depth >= _THICK):
         return None
-    return colour, float(np.median(off)), float(np.median(depths))
+    return colour, float(np.median(off)), depth
+
+
+def _all_around(mask: NDArray[np.bool_], face: Face) -> bool:
+    """Whether there is hair in nearly all directions upwards."""
+    return bool((_polar(mask.astype(np.uint8) * 255, face)[_UP].max(axis=1) > 127).mean() >= _SHARE)
+
+
+def _patterned(light: NDArray[np.float32], mask: NDArray[np.bool_], face: Face) -> bool:
+    """Whether the lightness goes up and down as it does on printed cloth."""
+    inside = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    fine = np.abs(light - cv2.GaussianBlur(light, (0, 0), 0.04 * face.side))
+    return bool(inside.any()) and float(fine[inside].mean()) > _PATTERN
 
 
 def _polar(picture: NDArray[Any], face: Face) -> NDArray[Any]:

@@ -17,6 +17,7 @@ from koutu.data.scenes.hair import Hair
 THINNEST, THICKEST = 0.3, 2.0  # pixels of a sample
 _FINER = 4  # times the size at which they are drawn
 _FIXED = 4  # bits of a coordinate's fraction
+_HAIRLINE, _WIDER = 0.86, 0.8  # pixels that OpenCV's lines of 1 cover across, and even ones more than they say
 _POINTS = 13  # of a curve
 _LEAST = 12  # pixels of the sample that the side of a face must have
 _REACH = 0.8  # of the face's side that strands may stand out beyond the picture
@@ -85,9 +86,7 @@ def with_strands(
     return rgba, np.hstack([np.eye(2), offset[:, None]])
 
 
-def strands_of(
-    rgba: NDArray[np.uint8], hair: Hair, rng: np.random.Generator, pixel: float
-) -> Strands | None:
+def strands_of(rgba: NDArray[np.uint8], hair: Hair, rng: np.random.Generator, pixel: float) -> Strands | None:
     """Of one head, in pixels of the cut-out; None if it is too small for any."""
     if hair.side * pixel < _LEAST:
         return None
@@ -103,7 +102,9 @@ def strands_of(
             continue
         root = np.repeat(_clustered(rng, places, count), together, axis=0)
         away = slope[tuple((root - hair.corner).T[::-1])]
-        length = reach * habit.length * hair.side * np.clip(0.1 + np.abs(rng.normal(0, 0.4, count)), 0.1, 1).repeat(together)
+        length = (
+            reach * habit.length * hair.side * np.clip(0.1 + np.abs(rng.normal(0, 0.4, count)), 0.1, 1).repeat(together)
+        )
         parts.append(_curves(rng, root, away, length, habit.curl, hair.side, together))
     if not parts:
         return None
@@ -163,18 +164,14 @@ def _wrapped(angle: NDArray[np.float64]) -> NDArray[np.float64]:
     return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
-def _with_room(
-    rgba: NDArray[np.uint8], strands: Strands, most: int
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def _with_room(rgba: NDArray[np.uint8], strands: Strands, most: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """The cut-out with as much of nobody beside it as the strands need, and how far (x, y) it lies in that."""
     height, width = rgba.shape[:2]
     edge = 3
     first = strands.curves.reshape(-1, 2).min(axis=0) - edge
     last = strands.curves.reshape(-1, 2).max(axis=0) + edge - (width, height)
     left, top, right, bottom = (int(np.clip(np.ceil(x), 0, most)) for x in (*-first, *last))
-    rgb = cv2.copyMakeBorder(
-        np.ascontiguousarray(rgba[..., :3]), top, bottom, left, right, cv2.BORDER_REPLICATE
-    )
+    rgb = cv2.copyMakeBorder(np.ascontiguousarray(rgba[..., :3]), top, bottom, left, right, cv2.BORDER_REPLICATE)
     alpha = cv2.copyMakeBorder(
         np.ascontiguousarray(rgba[..., 3]), top, bottom, left, right, cv2.BORDER_CONSTANT, value=(0,)
     )
@@ -195,8 +192,9 @@ def painted(
     step = (_POINTS - 1) // parts
     at = (np.arange(parts) + 0.5) / parts
     lines = strands.width[:, None] * (1 - 0.8 * at) * _FINER
-    thick = np.maximum(1, np.rint(lines)).astype(int)
-    cover = strands.opacity[:, None] * np.minimum(lines / thick, 1)
+    thick = np.where(lines <= _HAIRLINE, 1, 2 * np.ceil(np.maximum(lines - _WIDER, 1) / 2)).astype(int)
+    drawn = np.where(thick == 1, _HAIRLINE, thick + _WIDER)
+    cover = strands.opacity[:, None] * np.minimum(lines / drawn, 1)
     glow = 1 + 0.4 * np.exp(-(((at - strands.light[:, None]) / 0.25) ** 2))
     colour = np.clip(strands.colour[:, None] * glow[..., None], 0, 255) * cover[..., None]
     paint = np.concatenate([colour, 255 * cover[..., None]], axis=2).round().astype(int).tolist()
