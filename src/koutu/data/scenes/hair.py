@@ -21,9 +21,9 @@ _POLAR = cv2.INTER_LINEAR | cv2.WARP_FILL_OUTLIERS
 _TOP = 55  # degrees to either side of straight up, where hair must be
 _UP = np.abs((np.arange(_ANGLES) * 360 / _ANGLES + 90) % 360 - 180) >= 180 - _TOP
 _LIGHTNESS = 0.45  # how much a difference in lightness counts beside one in colour
-_CONTRAST = 16.0  # that skin and hair differ by, in CIELAB so weighed
+_CONTRAST = 13.0  # that skin and hair differ by, in CIELAB so weighed
 _EVEN = 12.0  # by which hair may differ from its mean colour
-_SHARE = 0.85  # of the places, and of the directions, in which it must
+_SHARE = 0.75  # of the places, and of the directions, in which it must
 _DEPTH = (0.1, 0.8)  # from forehead to outline, in sides: what hair has nearly everywhere, and what only hats have
 _ROUND = 0.8, 1.85  # sides from the middle of the face to the outline of a head, with its hair
 _PALEST, _MOST = 76.0, 34.0  # lightness of white hair, beyond which it is cloth, and chroma of natural hair

@@ -44,7 +44,7 @@ class Habit:
         """size: pixels of the sample that a side of the face will have; small heads show few strands."""
         few = float(np.clip(size / 90, 0.25, 1.2))
         much = float(rng.uniform(0.1, 1.0) ** 1.5)
-        longest = float(np.clip(1.8 * hair.depth, 0.2, 0.6)) if not hair.long else rng.uniform(0.6, 1.2)
+        longest = float(np.clip(1.8 * hair.depth - 0.15, 0.1, 0.6)) if not hair.long else rng.uniform(0.6, 1.2)
         frizzy = rng.random() < 0.4
         return cls(
             single=int(few * (50 + 400 * much)),
