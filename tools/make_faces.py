@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from koutu.data.scenes.faces import CELL, CELLS, DIRECTIONS, SIDE, Face, detections, histograms, overlap
+from koutu.media.image import read_image
 
 LONG, LEAST = 448, 40  # pixels: of pictures, of the smallest face learned from
 PLACE = 0.385, 0.23  # of aligned portraits: where faces begin, across and down, and their side, in shares
@@ -33,9 +34,10 @@ class Known:
 def read(folders: Sequence[Path]) -> list[Known]:
     known = []
     for path in sorted(p for folder in folders for p in folder.iterdir() if p.suffix in (".webp", ".jpg", ".png")):
-        grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-        scale = LONG / max(grey.shape)
-        known.append(Known(np.asarray(cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))))
+        rgb = read_image(path)
+        scale = LONG / max(rgb.shape)
+        small = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        known.append(Known(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.uint8)))
     return known
 
 
@@ -43,9 +45,9 @@ def window(grey: NDArray[np.uint8], face: Face) -> NDArray[np.float32]:
     """What the filter sees of a face."""
     scale = SIDE / face.side
     matrix = np.array([[scale, 0, CELL - face.x * scale], [0, scale, CELL - face.y * scale]])
-    soft = cv2.GaussianBlur(grey, (0, 0), 0.4 / scale) if scale < 0.8 else grey
+    soft = np.asarray(cv2.GaussianBlur(grey, (0, 0), 0.4 / scale)) if scale < 0.8 else grey
     whole = cv2.warpAffine(soft, matrix, (SIDE + 2 * CELL, SIDE + 2 * CELL), borderMode=cv2.BORDER_REPLICATE)
-    return histograms(np.asarray(whole))[1:-1, 1:-1]
+    return histograms(whole.astype(np.uint8))[1:-1, 1:-1]
 
 
 def mirrored(weights: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -86,7 +88,7 @@ def fit(faces: NDArray[np.float32], others: NDArray[np.float32]) -> tuple[NDArra
 
     solver.step(loss)
     one = weights.detach().numpy().reshape(CELLS, CELLS, DIRECTIONS)
-    return (one + mirrored(one)) / 2, float(bias.detach())
+    return ((one + mirrored(one)) / 2).astype(np.float32), float(bias.detach())
 
 
 def learned(
@@ -115,7 +117,8 @@ def main() -> None:
     rng = np.random.default_rng(0)
     portraits, nobody, more = read(args.aligned), read(args.nobody), read(args.faces)
     for known in portraits:
-        known.faces = [Face(*(PLACE[0] * side for side in known.grey.shape[::-1]), PLACE[1] * known.grey.shape[1])]
+        height, width = known.grey.shape
+        known.faces = [Face(PLACE[0] * width, PLACE[0] * height, PLACE[1] * width)]
     others = [x for known in portraits for x in anywhere(rng, known, 10)]
     others += [x for known in nobody for x in anywhere(rng, known, 20)]
     weights, bias = learned(rng, portraits, nobody, others)

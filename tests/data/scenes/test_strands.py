@@ -147,7 +147,7 @@ def test_half_of_all_get_some_and_nothing_else_changes(packs):
 
     def made(share: float, seed: int) -> np.ndarray:
         scenes = Scenes(people, places, indices, replace(CALM, strands=share))
-        return scenes(np.random.default_rng(seed), 96).pha.astype(int)
+        return scenes(np.random.default_rng(seed), 192).pha.astype(int)
 
     none, half, every = ([made(share, seed) for seed in range(40)] for share in (0.0, 0.5, 1.0))
     assert 0.3 < np.mean([(a != b).any() for a, b in zip(none, half, strict=True)]) < 0.7

@@ -112,12 +112,12 @@ class Casting:
     def _stranded(
         self, rng: np.random.Generator, index: int, rgba: NDArray[Any], taken: NDArray[np.float64], scale: float
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        """With strands now and then, where hair is sure; nothing else of the scene depends on whether it is."""
-        wanted, seed = rng.random() < self.cfg.strands, rng.integers(2**63)
-        if not wanted or self.people.entries[index].source in self.cfg.whole_hair:
+        """With strands now and then, where hair is sure, out of a generator of their own: all else stays as it was."""
+        own = rng.spawn(1)[0]
+        if own.random() >= self.cfg.strands or self.people.entries[index].source in self.cfg.whole_hair:
             return rgba, taken
         heads = [hair.placed(taken, rgba.shape[:2]) for hair in self.hair(index)]
-        grown, moved_by = with_strands(rgba, heads, np.random.default_rng(seed), scale / float(taken[1, 1]))
+        grown, moved_by = with_strands(rgba, heads, own, scale / float(taken[1, 1]))
         return grown, chained(taken, moved_by)
 
     def _reached(self, frames: Sequence[int]) -> Body | None:
