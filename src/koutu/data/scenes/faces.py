@@ -54,14 +54,14 @@ def find_faces(rgb: Rgb, alpha: Alpha, sure: float = SURE) -> list[Face]:
         return []
     grey, inside = cv2.cvtColor(np.ascontiguousarray(rgb[part]), cv2.COLOR_RGB2GRAY), cv2.integral(alpha[part])
     faces: list[Face] = []
-    for face in detections(np.asarray(grey), *_filter(), sure):
+    for face in detections(grey, *_filter(), sure):
         if _covered(inside, face) > 0.97 and all(overlap(face, other, smaller=True) < _APART for other in faces):
             faces.append(face)
     return [replace(face, x=face.x + left, y=face.y + top) for face in faces]
 
 
 def detections(
-    grey: NDArray[np.uint8], weights: NDArray[np.float32], bias: float, sure: float, least: float = SMALLEST
+    grey: NDArray[Any], weights: NDArray[np.float32], bias: float, sure: float, least: float = SMALLEST
 ) -> list[Face]:
     """All squares of a picture (H, W) of at least so many pixels a side that score over `sure`, none on a surer one."""
     found: list[Face] = []
@@ -77,7 +77,7 @@ def detections(
     return kept
 
 
-def histograms(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+def histograms(grey: NDArray[Any]) -> NDArray[np.float32]:
     """(H, W) → (H / CELL, W / CELL, DIRECTIONS): how much of the gradients goes which way, whatever the contrast."""
     light = grey.astype(np.float32)
     step = np.array([[-1, 0, 1]], np.float32)
@@ -109,7 +109,7 @@ def overlap(a: Face, b: Face, *, smaller: bool = False) -> float:
     return shared / (min(a.side, b.side) ** 2 if smaller else a.side**2 + b.side**2 - shared)
 
 
-def _sizes(grey: NDArray[np.uint8], least: float) -> Iterator[tuple[float, NDArray[np.float32]]]:
+def _sizes(grey: NDArray[Any], least: float) -> Iterator[tuple[float, NDArray[np.float32]]]:
     """Histograms of the picture at every scale at which a face of sensible size fits the filter."""
     scale = SIDE / least
     while scale * LARGEST * min(grey.shape) >= SIDE:

@@ -117,9 +117,7 @@ def _around(rgb: NDArray[np.uint8], alpha: Alpha, face: Face) -> tuple[NDArray[n
     return rgb[part], alpha[part], (left, top)
 
 
-def _seen(
-    lab: NDArray[np.float32], alpha: Alpha, face: Face, skin: NDArray[Any]
-) -> tuple[NDArray[Any], float, float] | None:
+def _seen(lab: NDArray[Any], alpha: Alpha, face: Face, skin: NDArray[Any]) -> tuple[NDArray[Any], float, float] | None:
     """Colour, spread and depth of what is between forehead and outline in all directions upwards, if it is hair."""
     colours, covered = (_polar(x, face) for x in (lab, alpha))
     colours, covered = colours[_UP], covered[_UP] > 127
@@ -132,13 +130,9 @@ def _seen(
     every = np.concatenate(rays)
     colour = np.median(every, axis=0)
     off = _difference(every, colour)
-    even = [(off < _EVEN).mean(), np.mean([np.median(_difference(ray, colour)) < _EVEN for ray in rays if len(ray)])]
-    if (
-        min(even) < _SHARE
-        or _difference(colour, skin) < _CONTRAST
-        or np.hypot(*colour[1:]) > _MOST
-        or colour[0] > _PALEST
-    ):
+    even = min((off < _EVEN).mean(), np.mean([np.median(_difference(x, colour)) < _EVEN for x in rays if len(x)]))
+    natural = np.hypot(*colour[1:]) <= _MOST and colour[0] <= _PALEST
+    if even < _SHARE or not natural or _difference(colour, skin) < _CONTRAST:
         return None
     nearer = _difference(colours, colour) < _difference(colours, skin)
     depths = np.array([_run(nearer[i, : end - 1]) for i, end in enumerate(ends)]) / _PER_SIDE
@@ -155,7 +149,7 @@ def _all_around(mask: NDArray[np.bool_], face: Face) -> bool:
     return bool((_polar(mask.astype(np.uint8) * 255, face)[_UP].max(axis=1) > 127).mean() >= _SHARE)
 
 
-def _patterned(light: NDArray[np.float32], mask: NDArray[np.bool_], face: Face) -> bool:
+def _patterned(light: NDArray[Any], mask: NDArray[np.bool_], face: Face) -> bool:
     """Whether the lightness goes up and down as it does on printed cloth."""
     inside = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     fine = np.abs(light - cv2.GaussianBlur(light, (0, 0), 0.04 * face.side))
@@ -177,7 +171,7 @@ def _run(row: NDArray[np.bool_]) -> int:
 
 
 def _grown(
-    lab: NDArray[np.float32], alpha: Alpha, face: Face, colours: tuple[NDArray[Any], NDArray[Any]], within: float
+    lab: NDArray[Any], alpha: Alpha, face: Face, colours: tuple[NDArray[Any], NDArray[Any]], within: float
 ) -> NDArray[np.bool_]:
     """What has the hair's colour rather than the skin's, and hangs together from the top of the head.
 

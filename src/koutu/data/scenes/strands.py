@@ -7,6 +7,7 @@ that part.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,10 +26,10 @@ _REACH = 0.8  # of the face's side that strands may stand out beyond the picture
 
 @dataclass(frozen=True)
 class Habit:
-    """How somebody's hair behaves: of single strands, of locks that share a path, and of frizz near the outline.
+    """How many strands somebody has: single ones, locks that share a path, frizz near the outline, before the forehead.
 
-    curl: turns of a radian a length; length: of the longest, in sides of the face; thickness: of the common ones, in
-    pixels of the sample.
+    curl: how far they wind, in units of 6 radians; length: of the longest, in sides of the face; thickness: of common
+    ones, in pixels of the sample.
     """
 
     single: int
@@ -59,8 +60,10 @@ class Habit:
 
 @dataclass(frozen=True)
 class Strands:
-    """N curves (N, P, 2) of x, y; width (N,) in pixels at the root, opacity (N,), colour (N, 3), and where along each
-    the light falls (N,)."""
+    """N curves (N, P, 2) of x, y, from root to tip.
+
+    width (N,): pixels at the root; opacity (N,); colour (N, 3); light (N,): the share of each curve where it shines.
+    """
 
     curves: NDArray[np.float32]
     width: NDArray[np.float32]
@@ -70,8 +73,8 @@ class Strands:
 
 
 def with_strands(
-    rgba: NDArray[np.uint8], heads: Sequence[Hair], rng: np.random.Generator, pixel: float = 1.0
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    rgba: NDArray[Any], heads: Sequence[Hair], rng: np.random.Generator, pixel: float = 1.0
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """A cut-out (H, W, 4) with strands, grown where they leave it, and the (2, 3) map that it took.
 
     heads: of this very picture. pixel: pixels of the sample that one of the cut-out's will be.
@@ -86,7 +89,7 @@ def with_strands(
     return rgba, np.hstack([np.eye(2), offset[:, None]])
 
 
-def strands_of(rgba: NDArray[np.uint8], hair: Hair, rng: np.random.Generator, pixel: float) -> Strands | None:
+def strands_of(rgba: NDArray[Any], hair: Hair, rng: np.random.Generator, pixel: float) -> Strands | None:
     """Of one head, in pixels of the cut-out; None if it is too small for any."""
     if hair.side * pixel < _LEAST:
         return None
@@ -102,9 +105,8 @@ def strands_of(rgba: NDArray[np.uint8], hair: Hair, rng: np.random.Generator, pi
             continue
         root = np.repeat(_clustered(rng, places, count), together, axis=0)
         away = slope[tuple((root - hair.corner).T[::-1])]
-        length = (
-            reach * habit.length * hair.side * np.clip(0.1 + np.abs(rng.normal(0, 0.4, count)), 0.1, 1).repeat(together)
-        )
+        share = np.minimum(0.1 + np.abs(rng.normal(0, 0.4, count)), 1)
+        length = reach * habit.length * hair.side * share.repeat(together)
         parts.append(_curves(rng, root, away, length, habit.curl, hair.side, together))
     if not parts:
         return None
@@ -130,7 +132,7 @@ def _clustered(rng: np.random.Generator, places: NDArray[np.int64], count: int) 
 
 
 def _curves(
-    rng: np.random.Generator, root: NDArray[np.int64], away: NDArray[np.float32], length: NDArray[np.float64],
+    rng: np.random.Generator, root: NDArray[np.int64], away: NDArray[Any], length: NDArray[np.float64],
     curl: float, side: float, together: int,
 ) -> NDArray[np.float64]:  # fmt: skip
     """(N, P, 2): from each root along the outline downwards and off it, curling, and falling the more the longer.
@@ -164,7 +166,7 @@ def _wrapped(angle: NDArray[np.float64]) -> NDArray[np.float64]:
     return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
-def _with_room(rgba: NDArray[np.uint8], strands: Strands, most: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def _with_room(rgba: NDArray[Any], strands: Strands, most: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """The cut-out with as much of nobody beside it as the strands need, and how far (x, y) it lies in that."""
     height, width = rgba.shape[:2]
     edge = 3
@@ -180,7 +182,7 @@ def _with_room(rgba: NDArray[np.uint8], strands: Strands, most: int) -> tuple[ND
 
 def painted(
     strands: Strands, offset: NDArray[np.float64], size: tuple[int, int]
-) -> tuple[tuple[slice, slice], NDArray[np.uint8]]:
+) -> tuple[tuple[slice, slice], NDArray[Any]]:
     """The strands as RGBA (h, w, 4), colours times alpha, and the part of the (H, W) picture that it covers."""
     curves = strands.curves + offset
     low = np.clip(np.floor(curves.reshape(-1, 2).min(axis=0)) - 2, 1, None).astype(int)
@@ -206,9 +208,11 @@ def painted(
     return (slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))), mean
 
 
-def _lay(layer: NDArray[np.uint8], rgba: NDArray[np.uint8]) -> None:
-    """Colours times alpha (h, w, 4) over a cut-out of this size, in place; beside strands, where nobody is, colours
-    are drawn out as everywhere around a cut-out."""
+def _lay(layer: NDArray[Any], rgba: NDArray[Any]) -> None:
+    """Colours times alpha (h, w, 4) over a cut-out of this size, in place.
+
+    Beside strands, where nobody is, their colours are drawn out, as everywhere around a cut-out.
+    """
     on = layer[..., 3] > 0
     near, own = layer[on].astype(np.float32), rgba[on].astype(np.float32)
     seen = own[:, 3:] * (1 - near[:, 3:] / 255)
