@@ -131,7 +131,8 @@ def _seen(lab: NDArray[Any], alpha: Alpha, face: Face, skin: NDArray[Any]) -> tu
     colour = np.median(every, axis=0)
     off = _difference(every, colour)
     even = min((off < _EVEN).mean(), np.mean([np.median(_difference(x, colour)) < _EVEN for x in rays if len(x)]))
-    natural = np.hypot(*colour[1:]) <= _MOST and colour[0] <= _PALEST
+    blue = colour[2] < -8 and colour[0] > 20  # black hair may shine so
+    natural = np.hypot(*colour[1:]) <= _MOST and colour[0] <= _PALEST and not blue
     if even < _SHARE or not natural or _difference(colour, skin) < _CONTRAST:
         return None
     nearer = _difference(colours, colour) < _difference(colours, skin)
