@@ -1,4 +1,4 @@
-"""Strands: they compose to the bit, are as wide as they say, begin in hair, and come where hair is sure."""
+"""Strands: they compose to within rounding, are as wide as they say, begin in hair, and come where hair is sure."""
 
 from dataclasses import replace
 from functools import cache
@@ -15,7 +15,8 @@ from koutu.data.scenes.faces import find_faces
 from koutu.data.scenes.hair import Hair, find_hair
 from koutu.data.scenes.layers import blend
 from koutu.data.scenes.sample import Scenes
-from koutu.data.scenes.strands import THICKEST, THINNEST, Strands, painted, strands_of, with_strands
+from koutu.data.scenes.strand_layer import Strands, painted
+from koutu.data.scenes.strands import THICKEST, THINNEST, strands_of, with_strands
 from koutu.media.image import read_image
 from koutu.zoo import SAMPLE
 

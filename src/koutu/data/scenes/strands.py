@@ -1,8 +1,6 @@
-"""Hair strands on a cut-out that a solver or a mask gave none: colour and alpha of each are known to the bit.
+"""Hair strands on a cut-out that a solver or a mask gave none: colour and alpha of each are known to within rounding.
 
-A strand is a curve from a root inside the hair, in the hair's colour there, thin and thinner to its tip. All are drawn
-as opaque or thin colour at several times the size and shrunk by means, so that what covers a part of a pixel counts as
-that part.
+A strand is a curve from a root inside the hair, in the hair's colour there, thin and thinner to its tip.
 """
 
 from collections.abc import Sequence
@@ -14,12 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.data.scenes.hair import Hair
+from koutu.data.scenes.strand_layer import POINTS, Strands, lay_over, painted, with_room
 
 THINNEST, THICKEST = 0.3, 2.0  # pixels of a sample
-_FINER = 4  # times the size at which they are drawn
-_FIXED = 4  # bits of a coordinate's fraction
-_HAIRLINE, _WIDER = 0.86, 0.8  # pixels that OpenCV's lines of 1 cover across, and even ones more than they say
-_POINTS = 13  # of a curve
 _LEAST = 12  # pixels of the sample that the side of a face must have
 _REACH = 0.8  # of the face's side that strands may stand out beyond the picture
 
@@ -58,20 +53,6 @@ class Habit:
         )
 
 
-@dataclass(frozen=True)
-class Strands:
-    """N curves (N, P, 2) of x, y, from root to tip.
-
-    width (N,): pixels at the root; opacity (N,); colour (N, 3); light (N,): the share of each curve where it shines.
-    """
-
-    curves: NDArray[np.float32]
-    width: NDArray[np.float32]
-    opacity: NDArray[np.float32]
-    colour: NDArray[np.float32]
-    light: NDArray[np.float32]
-
-
 def with_strands(
     rgba: NDArray[Any], heads: Sequence[Hair], rng: np.random.Generator, pixel: float = 1.0
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
@@ -83,9 +64,9 @@ def with_strands(
     if not made:
         return rgba, np.eye(2, 3)
     strands = Strands(*(np.concatenate([getattr(x, part.name) for x in made]) for part in fields(Strands)))
-    rgba, offset = _with_room(rgba, strands, int(_REACH * max(hair.side for hair in heads)) + 1)
+    rgba, offset = with_room(rgba, strands, int(_REACH * max(hair.side for hair in heads)) + 1)
     box, layer = painted(strands, offset, rgba.shape[:2])
-    _lay(layer, rgba[box])
+    lay_over(layer, rgba[box])
     return rgba, np.hstack([np.eye(2), offset[:, None]])
 
 
@@ -152,74 +133,15 @@ def _curves(
     turn = along + lift * _wrapped(outward - along)
     bend = each(rng.normal(0, 1.3, shared), 0.2)
     waves, phase = each(rng.uniform(1, 5, shared), 0.05), each(rng.uniform(0, 2 * np.pi, shared), 0.08)
-    step = length / (_POINTS - 1)
+    step = length / (POINTS - 1)
     fall = np.minimum(length / side, 1.0) * rng.uniform(0.5, 1.5)
     places = [root + rng.normal(0, 0.6 if together == 1 else 0.012 * side, (total, 2))]
-    for t in np.linspace(0, 1, _POINTS)[1:]:
-        turn = turn + (bend + 6 * curl * np.sin(2 * np.pi * waves * t + phase)) / _POINTS
-        turn = turn + fall / _POINTS * 3 * np.cos(turn)  # towards straight down
+    for t in np.linspace(0, 1, POINTS)[1:]:
+        turn = turn + (bend + 6 * curl * np.sin(2 * np.pi * waves * t + phase)) / POINTS
+        turn = turn + fall / POINTS * 3 * np.cos(turn)  # towards straight down
         places.append(places[-1] + step[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1))
     return np.stack(places, axis=1)
 
 
 def _wrapped(angle: NDArray[np.float64]) -> NDArray[np.float64]:
     return (angle + np.pi) % (2 * np.pi) - np.pi
-
-
-def _with_room(rgba: NDArray[Any], strands: Strands, most: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """The cut-out with as much of nobody beside it as the strands need, and how far (x, y) it lies in that."""
-    height, width = rgba.shape[:2]
-    edge = 3
-    first = strands.curves.reshape(-1, 2).min(axis=0) - edge
-    last = strands.curves.reshape(-1, 2).max(axis=0) + edge - (width, height)
-    left, top, right, bottom = (int(np.clip(np.ceil(x), 0, most)) for x in (*-first, *last))
-    rgb = cv2.copyMakeBorder(np.ascontiguousarray(rgba[..., :3]), top, bottom, left, right, cv2.BORDER_REPLICATE)
-    alpha = cv2.copyMakeBorder(
-        np.ascontiguousarray(rgba[..., 3]), top, bottom, left, right, cv2.BORDER_CONSTANT, value=(0,)
-    )
-    return cv2.merge([rgb, alpha]), np.array([left, top], np.float64)
-
-
-def painted(
-    strands: Strands, offset: NDArray[np.float64], size: tuple[int, int]
-) -> tuple[tuple[slice, slice], NDArray[Any]]:
-    """The strands as RGBA (h, w, 4), colours times alpha, and the part of the (H, W) picture that it covers."""
-    curves = strands.curves + offset
-    low = np.clip(np.floor(curves.reshape(-1, 2).min(axis=0)) - 2, 1, None).astype(int)
-    high = np.minimum(np.ceil(curves.reshape(-1, 2).max(axis=0)) + 3, np.array(size[::-1]) - 1).astype(int)
-    high = np.maximum(high, low + 1)
-    fine = np.zeros(((high[1] - low[1]) * _FINER, (high[0] - low[0]) * _FINER, 4), np.uint8)
-    points = np.rint(((curves - low + 0.5) * _FINER - 0.5) * 2**_FIXED).astype(np.int32)
-    parts = 4
-    step = (_POINTS - 1) // parts
-    at = (np.arange(parts) + 0.5) / parts
-    lines = strands.width[:, None] * (1 - 0.8 * at) * _FINER
-    thick = np.where(lines <= _HAIRLINE, 1, 2 * np.ceil(np.maximum(lines - _WIDER, 1) / 2)).astype(int)
-    drawn = np.where(thick == 1, _HAIRLINE, thick + _WIDER)
-    cover = strands.opacity[:, None] * np.minimum(lines / drawn, 1)
-    glow = 1 + 0.4 * np.exp(-(((at - strands.light[:, None]) / 0.25) ** 2))
-    colour = np.clip(strands.colour[:, None] * glow[..., None], 0, 255) * cover[..., None]
-    paint = np.concatenate([colour, 255 * cover[..., None]], axis=2).round().astype(int).tolist()
-    for i, widths in enumerate(thick.tolist()):
-        for part in range(parts - 1, -1, -1):
-            curve = points[i, part * step : (part + 1) * step + 1]
-            cv2.polylines(fine, [curve], False, paint[i][part], widths[part], cv2.LINE_8, _FIXED)
-    mean = cv2.resize(fine, (int(high[0] - low[0]), int(high[1] - low[1])), interpolation=cv2.INTER_AREA)
-    return (slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))), mean
-
-
-def _lay(layer: NDArray[Any], rgba: NDArray[Any]) -> None:
-    """Colours times alpha (h, w, 4) over a cut-out of this size, in place.
-
-    Beside strands, where nobody is, their colours are drawn out, as everywhere around a cut-out.
-    """
-    on = layer[..., 3] > 0
-    near, own = layer[on].astype(np.float32), rgba[on].astype(np.float32)
-    seen = own[:, 3:] * (1 - near[:, 3:] / 255)
-    union = near[:, 3:] + seen
-    colours = (255 * near[:, :3] + own[:, :3] * seen) / union
-    rgba[on] = np.rint(np.concatenate([np.minimum(colours, 255), union], axis=1)).astype(np.uint8)
-    around = cv2.boxFilter(layer, cv2.CV_32F, (5, 5), normalize=False)
-    beside = (around[..., 3] > 0) & (rgba[..., 3] == 0)
-    mean = around[beside]
-    rgba[beside, :3] = np.rint(np.minimum(mean[:, :3] * 255 / mean[:, 3:], 255)).astype(np.uint8)
