@@ -27,8 +27,8 @@ _SHARE = 0.75  # of the places, and of the directions, in which it must
 _DEPTH = (0.1, 0.8)  # from forehead to outline, in sides: what hair has nearly everywhere, and what only hats have
 _ROUND = 0.8, 1.85  # sides from the middle of the face to the outline of a head, with its hair
 _PALEST, _MOST = 76.0, 34.0  # lightness of white hair, beyond which it is cloth, and chroma of natural hair
-_LOW, _THICK = 0.76, 0.38  # sides: what begins so near the eyes and is so deep may be a hat, as may what is
-_PATTERN = 8.0  # so uneven from pixel to pixel
+_LOW, _THICK = 0.76, 0.38  # sides: what begins so near the eyes and is so deep may be a hat
+_PATTERN = 8.0  # unevenness in lightness from pixel to pixel that only printed cloth has
 _REACH = (1.7, 1.9, 2.0)  # sides from the middle of the face to either side, up and down, where hair is looked for
 
 
