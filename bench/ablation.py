@@ -99,7 +99,7 @@ class Test:
 
     def __init__(self, args: argparse.Namespace, *, stills: int | None = None, clips: int | None = None):
         people, places = Pack(args.people), Pack(args.backgrounds)
-        calm = SceneConfig(exact=True, empty=0.0, enter=0.0, lamps=0.0, background_weights=PLACES)
+        calm = SceneConfig(exact=True, strands=0.0, empty=0.0, enter=0.0, lamps=0.0, background_weights=PLACES)
         held_out = split(people, HELD_OUT)[1]
 
         def drawn(cfg: SceneConfig, count: int, frames: int) -> Iterator[list[Example]]:

@@ -37,7 +37,7 @@ BATCH, FRAMES, CLIP = 4, 3, 5.0  # at most, but for stages that clip otherwise
 RATE = 1e-3  # at least, of Adam: published rates are for a thousand times as many steps
 CLIPS = 24  # to be scored, `FRAMES` frames each
 TIMED = 4  # steps, after one to warm up
-SHOWN = SceneConfig(as_is=0.0, empty=0.0)
+SHOWN = SceneConfig(as_is=0.0, empty=0.0, strands=0.0)
 WORTH = {"trimap": "the trimap, ½ where unknown", "mask": "the mask", "seg": "the mask"}  # hint → what it is alone
 NARROW: dict[str, Any] = {
     "encoder": "resnet", "resnet_channels": (8, 16, 32, 48, 64), "resnet_depths": (1, 1, 1, 1),

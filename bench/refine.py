@@ -117,7 +117,7 @@ class Data:
 
     def __init__(self, args: argparse.Namespace, *, held_out: bool):
         people = Pack(args.people)
-        cfg = SceneConfig(exact=True, empty=0.0, lamps=0.0, background_weights=PLACES)
+        cfg = SceneConfig(exact=True, strands=0.5 * (not held_out), empty=0.0, lamps=0.0, background_weights=PLACES)
         self.scenes = Scenes(people, Pack(args.backgrounds), split(people, HELD_OUT)[int(held_out)], cfg)
         self.first = 43 if held_out else 41
 

@@ -93,9 +93,7 @@ def on_stills(backend: Backend, recipe: Recipe, args: argparse.Namespace) -> dic
     """MAD × 1000 over whole composed stills and in the band; of people of the base whom no row learned from."""
     people, places = Pack(recipe.people), Pack(recipe.backgrounds)
     known = [i for i in split(people, recipe.held_out)[1] if people.entries[i].source in args.base.split(",")]
-    cfg = replace(recipe.stages[0].passes[0].scenes, exact=True, empty=0.0, enter=0.0, strands=0.0) if hasattr(
-        SceneConfig, "strands"
-    ) else replace(recipe.stages[0].passes[0].scenes, exact=True, empty=0.0, enter=0.0)  # fmt: skip
+    cfg = replace(recipe.stages[0].passes[0].scenes, exact=True, empty=0.0, enter=0.0, crowd=0.0, strands=0.0)
     scenes, whole, band = Scenes(people, places, known, cfg), [], []
     for i in range(args.stills):
         scene = scenes(np.random.default_rng((41, i)), (288, 416))

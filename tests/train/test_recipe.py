@@ -6,9 +6,13 @@ import pytest
 
 pytest.importorskip("torch")
 
+from support.people import make_packs
+
+from koutu.data.packs.pack import Pack
 from koutu.models import MODELS
 from koutu.train.objectives import objective_kinds
 from koutu.train.recipe import read_recipe
+from koutu.train.validate import Validation
 from koutu.types import InputError
 
 RECIPES = sorted((Path(__file__).parent.parent.parent / "recipes").glob("*.yaml"))
@@ -40,6 +44,17 @@ def test_what_stands_above_holds_below(written):
     assert all(given.batch == 2 for stage in recipe.stages for given in stage.passes)
     assert second.passes[0].scenes.as_is == 0.1 and second.passes[1].scenes.as_is == 1.0
     assert second.passes[1].scenes.empty == 0.2 and second.passes[0].sizes == ((1.0, 64),)
+
+
+def test_strands_are_for_training_alone(written, tmp_path):
+    given = "scenes: {strands: 0.7, whole_hair: [rendered, mine], as_is"
+    written.write_text(written.read_text().replace("scenes: {as_is", given, 1))
+    recipe = read_recipe(written)
+    scenes = recipe.stages[0].passes[0].scenes
+    assert scenes.strands == 0.7 and scenes.whole_hair == ("rendered", "mine")
+    people, places = make_packs(tmp_path)
+    shown = Validation(Pack(people), Pack(places), [0], recipe).scenes.casting.cfg
+    assert shown.strands == 0 and shown.whole_hair == scenes.whole_hair
 
 
 def test_changes(written):

@@ -39,7 +39,7 @@ def made(given: SceneSources, sizing: Sizing, watch: Watch = lambda *_: None) ->
     """
     people, backgrounds = Pack(given.people), Pack(given.backgrounds)
     names = {entry.source for entry in backgrounds.entries}
-    cfg = SceneConfig(background_weights=tuple((name, 1.0) for name in sorted(names)))
+    cfg = SceneConfig(strands=0.0, background_weights=tuple((name, 1.0) for name in sorted(names)))
     scenes = Scenes(people, backgrounds, split(people, given.held_out)[1], cfg)
     for i in range(given.scenes):
         watch(i, given.scenes, "making scenes")

@@ -1,6 +1,7 @@
 """How good a shape is: held-out composed scenes, two frames each, with the network's own memory, at its own size."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -25,7 +26,8 @@ class Judge:
 
     def __init__(self, network: TMODNet, space: Space, recipe: Recipe, held_out: Sequence[int], *, clips: int):
         self.network, self.space = network, space
-        scenes = Scenes(Pack(recipe.people), Pack(recipe.backgrounds), held_out, recipe.stages[-1].passes[0].scenes)
+        shown = replace(recipe.stages[-1].passes[0].scenes, strands=0.0)
+        scenes = Scenes(Pack(recipe.people), Pack(recipe.backgrounds), held_out, shown)
         samples = Samples(scenes, Pass("", batch=1, frames=2), (), seed=(11,), steps=clips)
         self.clips: list[Batch] = [collate([samples.sample(i, SIDE)]) for i in range(clips)]
 

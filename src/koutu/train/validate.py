@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -27,7 +28,7 @@ class Validation:
         last = recipe.stages[-1].passes[0]
         self.size = recipe.validation_size or last.sizes[-1][1]
         self.clips, self.frames = recipe.validation_clips, max(2, recipe.validation_frames)
-        self.scenes = Scenes(people, backgrounds, held_out, last.scenes)
+        self.scenes = Scenes(people, backgrounds, held_out, replace(last.scenes, strands=0.0))
         self.shown: np.ndarray | None = None
 
     @torch.no_grad()

@@ -13,9 +13,11 @@ from koutu.data.scenes.augment import recolour_pale
 from koutu.data.scenes.camera_effects import random_tone
 from koutu.data.scenes.config import SceneConfig
 from koutu.data.scenes.cutouts import Body, cut_out, find_body
+from koutu.data.scenes.hair import Hair, find_hair
 from koutu.data.scenes.layers import harmonised, held
 from koutu.data.scenes.motion import Track, at_time, bends, chained, glide, grounded, moved, shifts, sway, timing
 from koutu.data.scenes.placement import Stand, nearness_of, placed, walk
+from koutu.data.scenes.strands import with_strands
 from koutu.types import Rgb
 
 STUDIO = ("london", "canada")
@@ -54,12 +56,19 @@ class Casting:
         self.people, self.cfg = people, cfg
         self.draw = Lottery(people, indices, cfg.weights)
         self._bodies: dict[int, Body | None] = {}
+        self._hair: dict[int, tuple[Hair, ...]] = {}
 
     def body(self, index: int) -> Body | None:
         """Where somebody is in their image; remembered."""
         if index not in self._bodies:
             self._bodies[index] = find_body(self.people[index][..., 3])
         return self._bodies[index]
+
+    def hair(self, index: int) -> tuple[Hair, ...]:
+        """Where the hair of those in an image is, as far as that is sure; remembered."""
+        if index not in self._hair:
+            self._hair[index] = find_hair(self.people[index])
+        return self._hair[index]
 
     def __call__(
         self, rng: np.random.Generator, size: tuple[int, int], view: Track, *, moves: bool, side: float = 0.0,
@@ -92,12 +101,25 @@ class Casting:
         """The cut-outs of packed images, one or one for each time, for a track of maps of them."""
         cuts = {i: cut_out(self.people[i], body, _scale(track)) for i in set(indices)}
         first, taken = cuts[indices[0]]
+        if len(indices) == 1:
+            first, taken = cuts[indices[0]] = self._stranded(rng, indices[0], first, taken, _scale(track))
         if bend is not None:
             bend = bend * np.array(first.shape[1::-1])
         back = np.asarray(cv2.invertAffineTransform(taken), np.float64)
         dressed = self._dressed(rng, {i: rgba for i, (rgba, _) in cuts.items()}, indices[0])
         frames = tuple(dressed[i] for i in indices) if len(indices) > 1 else ()
         return Actor(dressed[indices[0]], chained(back, track), bend, nearness, frames)
+
+    def _stranded(
+        self, rng: np.random.Generator, index: int, rgba: NDArray[Any], taken: NDArray[np.float64], scale: float
+    ) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        """With strands now and then, where hair is sure, out of a generator of their own: all else stays as it was."""
+        own = rng.spawn(1)[0]
+        if own.random() >= self.cfg.strands or self.people.entries[index].source in self.cfg.whole_hair:
+            return rgba, taken
+        heads = [hair.placed(taken, rgba.shape[:2]) for hair in self.hair(index)]
+        grown, moved_by = with_strands(rgba, heads, own, scale / float(taken[1, 1]))
+        return grown, chained(taken, moved_by)
 
     def _reached(self, frames: Sequence[int]) -> Body | None:
         """The body of all frames of a clip together."""

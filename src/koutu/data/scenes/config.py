@@ -16,6 +16,8 @@ class SceneConfig:
     empty: float = 0.04  # nobody in it
     second: float = 0.12  # another person behind
     crowd: float = 0.05  # three to five people side by side
+    strands: float = 0.9  # hair strands drawn on a real cut-out whose hair is sure: about half of portraits
+    whole_hair: tuple[str, ...] = ("rendered",)  # sets that show every strand as they are
     dye: float = 0.5  # white clothes of studio portraits recoloured
     decoy: float = 0.15  # somebody's outline filled by another place: shape alone is nobody
     props: float = 0.08  # something held, that belongs to the person
