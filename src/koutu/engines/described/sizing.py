@@ -12,9 +12,9 @@ class Size:
     """rule "fixed": `at` (h, w), or the file's own static size, which goes before every rule; "full": the frame's.
 
     "shorter", "longer": that side becomes `side`; "pixels": about so many in all; the aspect stays. Sides become
-    multiples of `multiple`, `plus` so many pixels, by `rounding`. fit "letterbox": the frame keeps its aspect and is padded with black on
-    both sides instead of stretched. keep_straddling: with "shorter", frames with one side under and one over `side`
-    keep their size, as MODNet's demo does.
+    multiples of `multiple`, `plus` so many pixels, by `rounding`. fit "letterbox": the frame keeps its aspect and is
+    padded with black on both sides instead of stretched. keep_straddling: with "shorter", frames with one side under
+    and one over `side` keep their size, as MODNet's demo does.
     """
 
     rule: str = "fixed"
