@@ -34,7 +34,7 @@ from koutu.data.mattes.one import (
 )
 from koutu.data.mattes.plan import MattePlan
 from koutu.data.mattes.sheet import Row, sheet
-from koutu.data.mattes.teachers import teachers
+from koutu.data.mattes.teachers import read_anew, teachers
 from koutu.data.sets.tree import PICTURES, Tree, natural
 from koutu.files import folder
 from koutu.machine import cores
@@ -85,7 +85,7 @@ def matte_folder(
         raise InputError(f"expected 0 or more, got {plan.long_side} pixels and {workers} workers; correct them")
     jobs, records = _jobs(pictures, out, masks)
     _require_apart(pictures, masks, out)
-    teachers(plan.networks)  # what is wrong with one is an error before anything is done
+    read_anew(plan.networks)  # what is wrong with one is an error before anything is done
     folder(out)
     found = {job.name: record for job in jobs if (record := known(job, plan))}
     left = [job for job in jobs if job.name not in found]

@@ -40,13 +40,20 @@ class Opinion:
 
 @lru_cache(8)
 def teachers(networks: tuple[str, ...]) -> tuple[Teacher, ...]:
-    """The networks "NAME" or "NAME=FILE", opened once to see that they run; raises InputError, ModelError."""
+    """Who the networks "NAME" or "NAME=FILE" are; raises InputError, ModelError where one does not run."""
     found = tuple(_teacher(spec) for spec in networks)
     for at, teacher in enumerate(found):
         for other in found[:at]:
             if teacher.name == other.name:
                 raise InputError(f"expected each network once, got {teacher.name} twice; leave one --network out")
     return found
+
+
+def read_anew(networks: tuple[str, ...]) -> tuple[Teacher, ...]:
+    """As `teachers`, from the files as they are now."""
+    teachers.cache_clear()
+    _backend.cache_clear()
+    return teachers(networks)
 
 
 def asked(rgb: Rgb, networks: Sequence[str], *, mirrored: bool) -> Opinion:
