@@ -62,9 +62,8 @@ def measured(
     person, own = solved.alpha > 127, mask > 0.5
     union = float((person | own).sum())
     iou = float((person & own).sum()) / union if union else 1.0
-    disputed = None if in_dispute is None else _spots(in_dispute, own)
-    overlap = _overlap(rgb, solved.trimap)
-    return Measures(_bare(rgb, solved.alpha), _blur(solved), iou, _spots(person ^ own, own), overlap, disputed)
+    overlap, share = _overlap(rgb, solved.trimap), None if in_dispute is None else spots(in_dispute, own)
+    return Measures(_bare(rgb, solved.alpha), _blur(solved), iou, spots(person ^ own, own), overlap, share)
 
 
 def faults(measures: Measures, limits: Limits | None = None) -> list[str]:
@@ -122,12 +121,12 @@ def _outline(alpha: Alpha) -> NDArray[np.bool_]:
     return cv2.morphologyEx((alpha > 127).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
 
 
-def _spots(where: NDArray[np.bool_], own: NDArray[np.bool_]) -> float:
-    """Area of what is thicker than a boundary, of the mask's."""
+def spots(where: NDArray[np.bool_], own: NDArray[np.bool_]) -> float:
+    """Area of what two disagree `where`, as far as it is thicker than a boundary, of that of the mask `own` (H, W)."""
     radius = max(2, round(_SPOT * max(own.shape)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    spots = cv2.morphologyEx(where.astype(np.uint8), cv2.MORPH_OPEN, disc)
-    return float(spots.sum()) / max(1.0, float(own.sum()))
+    thick = cv2.morphologyEx(where.astype(np.uint8), cv2.MORPH_OPEN, disc)
+    return float(thick.sum()) / max(1.0, float(own.sum()))
 
 
 def _overlap(rgb: Rgb, trimap: NDArray[np.uint8]) -> float:

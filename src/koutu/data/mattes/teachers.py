@@ -57,7 +57,7 @@ def read_anew(networks: tuple[str, ...]) -> tuple[Teacher, ...]:
 
 
 def asked(rgb: Rgb, networks: Sequence[str], *, mirrored: bool) -> Opinion:
-    """What the networks say of (H, W, 3), each alone: the median of them at each pixel is the mask.
+    """What the networks say of (H, W, 3), each alone and all together.
 
     mirrored: each is shown the mirror image too, and the mean of both is what it says. Raises ModelError.
     """
@@ -68,7 +68,12 @@ def asked(rgb: Rgb, networks: Sequence[str], *, mirrored: bool) -> Opinion:
         if mirrored:
             answer = (answer + _answer(backend, np.ascontiguousarray(rgb[:, ::-1]))[:, ::-1]) / 2
         answers[_name(spec)] = answer
-    return Opinion(np.median(list(answers.values()), axis=0).astype(np.float32), answers)
+    return Opinion(together(answers), answers)
+
+
+def together(answers: Mapping[str, Mask]) -> Mask:
+    """What teachers say together (H, W): the median at each pixel, so that of three no one alone decides."""
+    return np.median(list(answers.values()), axis=0).astype(np.float32)
 
 
 def agreement(opinion: Opinion) -> dict[str, float]:
