@@ -1,4 +1,4 @@
-"""Whom to ask who is in a picture: python bench/teachers.py PICTURES MASKS --network NAME=FILE … [--every N] [--json FILE].
+"""Whom to ask who is in a picture: python bench/teachers.py PICTURES MASKS --network NAME=FILE ….
 
 Masks have the pictures' names. Each network alone and every choice of several (`koutu.data.mattes.teachers`: their
 median) against the masks: the mean error of pixels farther than 8 from the mask's edge, ×1000, and IoU over one half;
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.bench.run import about_run, save
-from koutu.data.mattes.checks import Limits, disputed
+from koutu.data.mattes.checks import Limits, spots
 from koutu.data.mattes.teachers import asked, in_dispute, together
 from koutu.data.sets.reading import READERS
 from koutu.media.image import read_image
@@ -44,10 +44,8 @@ def scored(picture: Path, mask: Path, networks: list[str]) -> list[dict[str, Any
             own = {name: answers[name] for name in names}
             median = together(own)
             error, iou = score(median, true)
-            share = disputed(in_dispute(own), median > 0.5)
-            rows.append(
-                {"picture": picture.stem, "who": " + ".join(names), "far": error, "iou": iou, "disputed": share}
-            )
+            row = {"picture": picture.stem, "who": " + ".join(names), "far": error, "iou": iou}
+            rows.append(row | {"disputed": spots(in_dispute(own), median > 0.5)})
     return rows
 
 
