@@ -1,7 +1,7 @@
 """Whom to ask who is in a picture: python bench/teachers.py PICTURES MASKS --network NAME=FILE ….
 
 Masks have the pictures' names. Each network alone and every choice of several (`koutu.data.mattes.teachers`: their
-median) against the masks: the mean error of pixels farther than 8 from the mask's edge, ×1000, and IoU over one half;
+vote) against the masks: the mean error of pixels farther than 8 from the mask's edge, ×1000, and IoU over one half;
 once of all pictures, and once of those that are left where the networks dispute less than the limit of the checks.
 """
 
@@ -42,10 +42,10 @@ def scored(picture: Path, mask: Path, networks: list[str]) -> list[dict[str, Any
     for count in range(1, len(answers) + 1):
         for names in combinations(answers, count):
             own = {name: answers[name] for name in names}
-            median = together(own)
-            error, iou = score(median, true)
+            mask = together(own)
+            error, iou = score(mask, true)
             row = {"picture": picture.stem, "who": " + ".join(names), "far": error, "iou": iou}
-            rows.append(row | {"disputed": spots(in_dispute(own), median > 0.5)})
+            rows.append(row | {"disputed": spots(in_dispute(own), mask > 0.5)})
     return rows
 
 

@@ -72,8 +72,12 @@ def asked(rgb: Rgb, networks: Sequence[str], *, mirrored: bool) -> Opinion:
 
 
 def together(answers: Mapping[str, Mask]) -> Mask:
-    """What teachers say together (H, W): the median at each pixel, so that of three no one alone decides."""
-    return np.median(list(answers.values()), axis=0).astype(np.float32)
+    """What teachers say together (H, W): one speaks for itself, several vote, by the median being over ½ or not.
+
+    So of three no one alone decides, and how wide the band must be is left to the picture.
+    """
+    median = np.median(list(answers.values()), axis=0)
+    return (median if len(answers) < 2 else median > 0.5).astype(np.float32)
 
 
 def agreement(opinion: Opinion) -> dict[str, float]:
