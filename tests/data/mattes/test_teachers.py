@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from support.graphs import network
+from support.teachers import SIZE, teacher
 from typer.testing import CliRunner
 
 from koutu.cli import app
@@ -15,30 +17,9 @@ from koutu.data.mattes.folder import matte_folder
 from koutu.data.mattes.plan import MattePlan
 from koutu.data.mattes.teachers import Opinion, agreement, asked, in_dispute
 from koutu.types import InputError, ModelError
-from tests.support.graphs import network
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("pymatting")
-SIZE = 96
-DESCRIPTION = """
-title: {name}
-source: https://example.org
-licence: MIT
-files: [{name}-net.onnx]
-format: onnx
-size: {{rule: fixed}}
-inputs: {{0: {{kind: src}}}}
-outputs: {{pha: {{name: 0, activation: clip}}}}
-"""
-
-
-def teacher(folder: Path, name: str, weights: tuple[float, float, float]) -> str:
-    """A network for which alpha is a weighted sum of red, green and blue, described; as --network takes it."""
-    kernel = np.array(weights, np.float32).reshape(1, 3, 1, 1)
-    made = network((1, 3, SIZE, SIZE), [("Conv", ["k"], {})], {"k": kernel})
-    onnx.save(made, folder / f"{name}-net.onnx")
-    (folder / f"{name}.yaml").write_text(DESCRIPTION.format(name=name))
-    return f"{folder / name}.yaml={folder / name}-net.onnx"
 
 
 def picture(*, passer_by: bool) -> np.ndarray:
