@@ -34,7 +34,7 @@ def matte(
         list[str],
         typer.Option(
             metavar="NAME[=FILE]",
-            help="Network that finds the people without masks; several judge together; the default if none is given.",
+            help="Network that finds the people without masks; several vote; the default if none is given.",
         ),
     ] = _NETWORKS,
     mirrored: Annotated[
@@ -78,6 +78,7 @@ def matte(
     if len(rejected) > SHOWN:
         print(f"  and {len(rejected) - SHOWN} more")
     tell_broken(["; ".join(record["reasons"]) for record in failed])
-    print(f"wrote {', '.join(str(path) for path in made.sheets[:1])} and {output / 'report.json'}".replace("  ", " "))
+    first = [str(path) for path in made.sheets if path.stem in ("kept", "rejected")]
+    print(f"wrote {', '.join([*first, str(output / 'report.json')])}")
     if failed:
         raise typer.Exit(BROKEN)

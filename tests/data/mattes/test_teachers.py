@@ -68,11 +68,11 @@ def test_what_teachers_dispute_is_rejected_and_told(pictures):
     made = matte_folder(pictures / "im", pictures / "out", plan=plan, workers=1)
     alone, passed = made.records
     assert alone["verdict"] == "accepted" and alone["disputed"] == 0 and alone["teachers"] == {"red": 1, "both": 1}
-    assert passed["verdict"] == "rejected" and "teachers disagree on" in " ".join(passed["reasons"])
+    assert passed["verdict"] == "rejected" and "the networks disagree on" in " ".join(passed["reasons"])
     assert passed["disputed"] > 0.2 and passed["teachers"] != {"red": 1, "both": 1}
     assert [path.name for path in made.sheets] == ["kept.png", "rejected.png"]
     report = json.loads((pictures / "out" / "report.json").read_text("utf-8"))
-    told = report["plan"]["teachers"]
+    told = report["plan"]["networks"]
     assert [(t["name"], t["licence"], t["file"]) for t in told] == [
         ("red", "MIT", "red-net.onnx"), ("both", "MIT", "both-net.onnx"),
     ]  # fmt: skip

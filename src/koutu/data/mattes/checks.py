@@ -22,10 +22,9 @@ class Measures:
     """What is known of a matte without its truth.
 
     bare: share of the boundary where the image has no edge. blur: mean width of the boundary, in % of the image's
-    longer side. iou: of alpha > ½ and the mask. moved: area of
-    spots thicker than a boundary where alpha and the mask disagree, of the mask's. overlap: of the colours of person
-    and background beside the boundary, 0 none … 1 the same.
-    disputed: area of spots thicker than a boundary where teachers disagree, of the mask's; None for less than two.
+    longer side. iou: of alpha > ½ and the mask. moved: area of spots thicker than a boundary where alpha and the mask
+    disagree, of the mask's. overlap: of the colours of person and background beside the boundary, 0 none … 1 the same.
+    disputed: area of such spots where teachers disagree, of the mask's; None where there are not several.
     """
 
     bare: float
@@ -62,8 +61,9 @@ def measured(
     person, own = solved.alpha > 127, mask > 0.5
     union = float((person | own).sum())
     iou = float((person & own).sum()) / union if union else 1.0
-    overlap, share = _overlap(rgb, solved.trimap), None if in_dispute is None else spots(in_dispute, own)
-    return Measures(_bare(rgb, solved.alpha), _blur(solved), iou, spots(person ^ own, own), overlap, share)
+    moved, overlap = spots(person ^ own, own), _overlap(rgb, solved.trimap)
+    disputed = None if in_dispute is None else spots(in_dispute, own)
+    return Measures(_bare(rgb, solved.alpha), _blur(solved), iou, moved, overlap, disputed)
 
 
 def faults(measures: Measures, limits: Limits | None = None) -> list[str]:
@@ -81,7 +81,7 @@ def faults(measures: Measures, limits: Limits | None = None) -> list[str]:
     if measures.overlap > limits.overlap:
         found.append(f"colours of person and background overlap to {measures.overlap:.2f}, over {limits.overlap:g}")
     if measures.disputed is not None and measures.disputed > limits.disputed:
-        found.append(f"teachers disagree on {measures.disputed:.1%} of the mask, over {limits.disputed:.1%}")
+        found.append(f"the networks disagree on {measures.disputed:.1%} of the mask, over {limits.disputed:.1%}")
     return found
 
 
@@ -122,7 +122,7 @@ def _outline(alpha: Alpha) -> NDArray[np.bool_]:
 
 
 def spots(where: NDArray[np.bool_], own: NDArray[np.bool_]) -> float:
-    """Area of what two disagree `where`, as far as it is thicker than a boundary, of that of the mask `own` (H, W)."""
+    """Area of what is true in `where` and thicker than a boundary, of that of the mask `own`, both (H, W)."""
     radius = max(2, round(_SPOT * max(own.shape)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     thick = cv2.morphologyEx(where.astype(np.uint8), cv2.MORPH_OPEN, disc)

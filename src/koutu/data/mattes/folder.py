@@ -190,15 +190,16 @@ def _write(out: Path, records: Sequence[Record], plan: MattePlan) -> list[Path]:
     """report.json, report.csv and the sheets, whose paths are returned."""
     counts = Counter(record["verdict"] for record in records)
     shown = [{name: value for name, value in record.items() if name != "key"} for record in records]
-    told = asdict(plan) | {"teachers": [asdict(teacher) for teacher in teachers(plan.networks)]}
+    asked = teachers(plan.networks)
+    told = asdict(plan) | {"networks": [asdict(teacher) for teacher in asked]}
     write_json(out / "report.json", {"plan": told, "limits": asdict(Limits()), "counts": counts, "pictures": shown})
     table = io.StringIO()
     writer: csv.DictWriter[str] = csv.DictWriter(table, _COLUMNS, extrasaction="ignore")
     writer.writeheader()
     writer.writerows({**record, "reasons": "; ".join(record["reasons"])} for record in shown)
     write_bytes(out / "report.csv", table.getvalue().encode())
-    names = [teacher.name for teacher in teachers(plan.networks)]
-    sheets = [path for kind in _SHEETS for path in _sheets(out, kind, records, names)]
+    names = [teacher.name for teacher in asked]
+    sheets = [path for verdict in _SHEETS for path in _sheets(out, verdict, records, names)]
     for old in [path for kind in _SHEETS.values() for path in out.glob(f"{kind}*.png")]:
         if old not in sheets:
             old.unlink()
