@@ -82,7 +82,7 @@ FROM = {
     "eval": {**of(SetRecipe(), "seed", "frames", "cause"),
              **of(MeasureSettings(), "perceptual", "recovery", "trimap_radius"), **LOADED},
     "data compose": of(SetRecipe(), "seed", "frames", "cause"),
-    "data matte": of(MattePlan(), "network", "long_side", "method", keep_pictures="pictures"),
+    "data matte": of(MattePlan(), "mirrored", "long_side", "method", network="networks", keep_pictures="pictures"),
     "data pack": of(PackPlan(), "backgrounds", "emptied", "long_side", "frames", "exclude", "threads", "clean",
                     "shard_mb"),
     "data audit": of(AuditPlan(), "count", "seed"),

@@ -135,6 +135,9 @@ def test_an_even_output_survives_minmax(tmp_path):
         (Size("pixels", pixels=65536, multiple=32), (720, 1280), (192, 352)),
         (Size("fixed", (100, 100), fit="letterbox"), (50, 200), (25, 100)),
         (Size("full", multiple=1000), (10, 10), (1000, 1000)),
+        (Size("longer", side=513, multiple=16, plus=1), (1080, 1920), (289, 513)),
+        (Size("longer", side=513, multiple=16, plus=1), (480, 480), (513, 513)),
+        (Size("longer", side=33, multiple=16, plus=1), (4, 480), (17, 33)),
     ],
 )
 def test_sizes(size, picture, content):
@@ -151,6 +154,31 @@ def test_a_letterbox_keeps_the_aspect_and_its_padding_out(tmp_path):
     open_sides = passing(tmp_path / "open.onnx", shape=(1, 3, "h", "w"))
     net = backend(open_sides, size={"rule": "full", "multiple": 20, "fit": "letterbox"})
     assert np.abs(net(RGB, None)[1] - RGB[..., 0] / 255).max() < 1e-6
+
+
+def test_an_answer_whose_corners_meet_the_frames_is_enlarged_before_its_activation(tmp_path):
+    coarse = {"Slice": (["x", "from", "to", "axes", "steps"], ["c"])}  # every eighth value, first and last among them
+    numbers = {"from": np.array([0, 0]), "to": np.array([17, 33]), "axes": np.array([2, 3]), "steps": np.array([8, 8])}
+    nodes = [("Slice", *coarse["Slice"], {}), ("Sub", ["c", "half"], ["y"], {})]
+    shapes = {"x": (FLOAT, (1, 3, "h", "w"))}, {"y": (FLOAT, (1, 3, "p", "q"))}
+    path = network(tmp_path / "n.onnx", nodes, *shapes, {**numbers, "half": np.float32(0.5)})
+    size = {"rule": "longer", "side": 33, "multiple": 8, "plus": 1}
+    net = backend(path, size=size, outputs={"pha": {"name": "y", "corners": True, "gain": 8, "activation": "sigmoid"}})
+    ramp = (np.linspace(0, 1, 33) + np.linspace(0, 0.25, 17)[:, None]) / 1.25
+    levels = np.rint(ramp * 255).astype(np.uint8)
+    _, pha, _ = net(np.repeat(levels[..., None], 3, axis=2), None)
+    assert pha.shape == (17, 33)
+    assert np.abs(pha - 1 / (1 + np.exp(-8 * (ramp - 0.5)))).max() < 0.01
+
+
+def test_a_flat_answer_takes_the_shape_that_is_described(tmp_path):
+    shapes = {"x": (FLOAT, (1, 3, 8, 12))}, {"y": (FLOAT, (1, 288))}
+    nodes = [("Reshape", ["x", "flat"], ["y"], {})]
+    path = network(tmp_path / "n.onnx", nodes, *shapes, {"flat": np.array([1, 288])})
+    pha = alpha_of(path, outputs={"pha": {"name": "y", "shape": [3, 8, 12], "channel": 1}})
+    assert np.abs(pha - SMALL[..., 1] / 255).max() < 1e-6
+    with pytest.raises(ModelError, match=r"y of the shape \(8, 12\), got \(1, 288\)"):
+        alpha_of(path, outputs={"pha": {"name": "y", "shape": [8, 12]}})
 
 
 def with_memory(path: Path) -> Path:

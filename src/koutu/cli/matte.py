@@ -19,6 +19,7 @@ class Solver(str, Enum):
 
 
 _METHOD = Solver(MattePlan.method)
+_NETWORKS = list(MattePlan.networks)
 
 
 def matte(
@@ -30,11 +31,15 @@ def matte(
         Path | None, typer.Option(metavar="DIR", readable=False, help="Folder of masks that have the images' names.")
     ] = None,
     network: Annotated[
-        str,
+        list[str],
         typer.Option(
-            metavar="NAME[=FILE]", help="Network that finds the person without masks; the default if not given."
+            metavar="NAME[=FILE]",
+            help="Network that finds the people without masks; several vote; the default if none is given.",
         ),
-    ] = MattePlan.network,
+    ] = _NETWORKS,
+    mirrored: Annotated[
+        bool, typer.Option("--mirrored/--no-mirrored", help="Show the networks the mirror image of each image too.")
+    ] = MattePlan.mirrored,
     workers: Annotated[int, typer.Option(min=0, help="Processes that work; 0 is one for each core.")] = 0,
     long_side: Annotated[
         int, typer.Option(min=0, help="Pixels of the long side that larger images are shrunk to; 0 shrinks none.")
@@ -46,12 +51,14 @@ def matte(
 ) -> None:
     """Make mattes for images that have masks, or nothing: a data set with alpha and clean colours to train from.
 
-    Mattes that cannot be believed go to OUT/rejected with the reasons in OUT/report.json; OUT/review.png shows all, the
-    most doubtful first. Run again, it does what is missing or has changed. Exit code 3 if an image could not be used.
+    Mattes that cannot be believed go to OUT/rejected with the reasons in OUT/report.json; OUT/kept.png and
+    OUT/rejected.png show them, the most doubtful first. Run again, it does what is missing or has changed. Exit code 3
+    if an image could not be used.
 
     \b
     koutu data matte portraits/ -o mattes/
     koutu data matte EG1800/im -o mattes/ --masks EG1800/mask --workers 8
+    koutu data matte photos/ -o mattes/ --network koutu --network mediapipe-selfie=selfie_segmentation.onnx
     koutu data check mattes/ --sheet sheet.jpg
     """
     from koutu.data.mattes.folder import matte_folder
@@ -60,7 +67,7 @@ def matte(
 
     if masks and network:
         raise InputError("expected masks or a network that finds them, got both; leave --masks or --network out")
-    plan = MattePlan(network, long_side, method.value, keep_pictures)
+    plan = MattePlan(tuple(network), mirrored, long_side, method.value, keep_pictures)
     with Steps(pictures.name) as progress:
         made = matte_folder(pictures, output, masks=masks, plan=plan, workers=workers, progress=progress)
     accepted, rejected, failed = (made.of(verdict) for verdict in (ACCEPTED, REJECTED, FAILED))
@@ -71,6 +78,7 @@ def matte(
     if len(rejected) > SHOWN:
         print(f"  and {len(rejected) - SHOWN} more")
     tell_broken(["; ".join(record["reasons"]) for record in failed])
-    print(f"wrote {', '.join(str(path) for path in made.sheets[:1])} and {output / 'report.json'}".replace("  ", " "))
+    first = [str(path) for path in made.sheets if path.stem in ("kept", "rejected")]
+    print(f"wrote {', '.join([*first, str(output / 'report.json')])}")
     if failed:
         raise typer.Exit(BROKEN)

@@ -192,7 +192,7 @@ def test_a_folder_becomes_a_data_set_and_workers_make_the_same(pictures):
     report = json.loads((one / "report.json").read_text("utf-8"))
     assert report["counts"] == {"accepted": 2} and report["pictures"][0]["backdrop"] is not None
     assert (one / "report.csv").read_text().count("\n") == 3
-    assert np.asarray(Image.open(one / "review.png")).shape[1] > 1000
+    assert np.asarray(Image.open(one / "kept.png")).shape[1] > 1000
 
 
 def test_only_what_is_missing_or_changed_is_done_again(pictures):

@@ -22,9 +22,9 @@ class Measures:
     """What is known of a matte without its truth.
 
     bare: share of the boundary where the image has no edge. blur: mean width of the boundary, in % of the image's
-    longer side. iou: of alpha > ½ and the mask. moved: area of
-    spots thicker than a boundary where alpha and the mask disagree, of the mask's. overlap: of the colours of person
-    and background beside the boundary, 0 none … 1 the same.
+    longer side. iou: of alpha > ½ and the mask. moved: area of spots thicker than a boundary where alpha and the mask
+    disagree, of the mask's. overlap: of the colours of person and background beside the boundary, 0 none … 1 the same.
+    disputed: area of such spots where teachers disagree, of the mask's; None where there are not several.
     """
 
     bare: float
@@ -32,10 +32,11 @@ class Measures:
     iou: float
     moved: float
     overlap: float
+    disputed: float | None = None
 
     def as_dict(self) -> dict[str, float]:
-        """By name, rounded."""
-        return {name: round(value, 4) for name, value in asdict(self).items()}
+        """By name, rounded; without what was not measured."""
+        return {name: round(value, 4) for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,22 @@ class Limits:
     iou: float = 0.9
     moved: float = 0.02
     overlap: float = 0.55
+    disputed: float = 0.1
 
 
-def measured(rgb: Rgb, mask: NDArray[np.float32], solved: Solved) -> Measures:
-    """The measures of a matte of an image (H, W, 3) and its mask (H, W) in [0, 1]."""
+def measured(
+    rgb: Rgb, mask: NDArray[np.float32], solved: Solved, in_dispute: NDArray[np.bool_] | None = None
+) -> Measures:
+    """The measures of a matte of an image (H, W, 3) and its mask (H, W) in [0, 1].
+
+    in_dispute: where teachers disagree (H, W), if several made the mask.
+    """
     person, own = solved.alpha > 127, mask > 0.5
     union = float((person | own).sum())
     iou = float((person & own).sum()) / union if union else 1.0
-    return Measures(_bare(rgb, solved.alpha), _blur(solved), iou, _moved(person, own), _overlap(rgb, solved.trimap))
+    moved, overlap = spots(person ^ own, own), _overlap(rgb, solved.trimap)
+    disputed = None if in_dispute is None else spots(in_dispute, own)
+    return Measures(_bare(rgb, solved.alpha), _blur(solved), iou, moved, overlap, disputed)
 
 
 def faults(measures: Measures, limits: Limits | None = None) -> list[str]:
@@ -71,6 +80,8 @@ def faults(measures: Measures, limits: Limits | None = None) -> list[str]:
         found.append(f"left the mask in spots of {measures.moved:.1%} of it, over {limits.moved:.1%}")
     if measures.overlap > limits.overlap:
         found.append(f"colours of person and background overlap to {measures.overlap:.2f}, over {limits.overlap:g}")
+    if measures.disputed is not None and measures.disputed > limits.disputed:
+        found.append(f"the networks disagree on {measures.disputed:.1%} of the mask, over {limits.disputed:.1%}")
     return found
 
 
@@ -83,6 +94,7 @@ def doubtfulness(measures: Measures, limits: Limits | None = None) -> float:
         (1 - measures.iou) / (1 - limits.iou),
         measures.moved / limits.moved,
         measures.overlap / limits.overlap,
+        (measures.disputed or 0) / limits.disputed,
     )
 
 
@@ -109,11 +121,12 @@ def _outline(alpha: Alpha) -> NDArray[np.bool_]:
     return cv2.morphologyEx((alpha > 127).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
 
 
-def _moved(person: NDArray[np.bool_], own: NDArray[np.bool_]) -> float:
+def spots(where: NDArray[np.bool_], own: NDArray[np.bool_]) -> float:
+    """Area of what is true in `where` and thicker than a boundary, of that of the mask `own`, both (H, W)."""
     radius = max(2, round(_SPOT * max(own.shape)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    spots = cv2.morphologyEx((person ^ own).astype(np.uint8), cv2.MORPH_OPEN, disc)
-    return float(spots.sum()) / max(1.0, float(own.sum()))
+    thick = cv2.morphologyEx(where.astype(np.uint8), cv2.MORPH_OPEN, disc)
+    return float(thick.sum()) / max(1.0, float(own.sum()))
 
 
 def _overlap(rgb: Rgb, trimap: NDArray[np.uint8]) -> float:

@@ -20,7 +20,9 @@ import cv2
 
 from koutu.data.mattes.checks import Limits
 from koutu.data.mattes.one import (
+    ACCEPTED,
     FAILED,
+    REJECTED,
     Job,
     Record,
     known,
@@ -32,16 +34,18 @@ from koutu.data.mattes.one import (
 )
 from koutu.data.mattes.plan import MattePlan
 from koutu.data.mattes.sheet import Row, sheet
+from koutu.data.mattes.teachers import read_anew, teachers
 from koutu.data.sets.tree import PICTURES, Tree, natural
 from koutu.files import folder
 from koutu.machine import cores
 from koutu.media.image import read_image
 from koutu.types import InputError, KoutuError
-from koutu.zoo import DEFAULT, load_named
+from koutu.zoo import DEFAULT
 
 Progress = Callable[[int, int, str], None]  # images done, in all, the one now
 _ROWS = 12  # of a sheet
-_MEASURES = ("bare", "blur", "iou", "moved", "overlap")
+_SHEETS = {ACCEPTED: "kept", REJECTED: "rejected"}
+_MEASURES = ("bare", "blur", "iou", "moved", "overlap", "disputed")
 _COLUMNS = ("name", "verdict", "doubt", *_MEASURES, "backdrop", "width", "height", "reasons")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -70,19 +74,18 @@ def matte_folder(
 ) -> Mattes:
     """Mattes of every image in a folder (or of one), as out/pha/NAME.png and out/fgr/NAME.png, grey and RGB.
 
-    masks: a folder of masks with the names of the images, or one mask of one image; without, the plan's network
-    finds the person. workers: processes, 0 for one a core. What fails the checks goes to out/rejected. Of a run that
+    masks: a folder of masks with the names of the images, or one mask of one image; without, the plan's networks
+    find the person. workers: processes, 0 for one a core. What fails the checks goes to out/rejected. Of a run that
     was broken off only the rest is done, and what changed since. Raises InputError, OutputError, ModelError.
     """
     plan = plan or MattePlan()
     if masks is None:
-        plan = replace(plan, network=plan.network or DEFAULT)
+        plan = replace(plan, networks=plan.networks or (DEFAULT,))
     if plan.long_side < 0 or workers < 0:
         raise InputError(f"expected 0 or more, got {plan.long_side} pixels and {workers} workers; correct them")
     jobs, records = _jobs(pictures, out, masks)
     _require_apart(pictures, masks, out)
-    if plan.network:
-        load_named(plan.network, threads=1)  # what is wrong with it is an error before anything is done
+    read_anew(plan.networks)  # what is wrong with one is an error before anything is done
     folder(out)
     found = {job.name: record for job in jobs if (record := known(job, plan))}
     left = [job for job in jobs if job.name not in found]
@@ -187,28 +190,36 @@ def _write(out: Path, records: Sequence[Record], plan: MattePlan) -> list[Path]:
     """report.json, report.csv and the sheets, whose paths are returned."""
     counts = Counter(record["verdict"] for record in records)
     shown = [{name: value for name, value in record.items() if name != "key"} for record in records]
-    write_json(
-        out / "report.json", {"plan": asdict(plan), "limits": asdict(Limits()), "counts": counts, "pictures": shown}
-    )
+    asked = teachers(plan.networks)
+    told = asdict(plan) | {"networks": [asdict(teacher) for teacher in asked]}
+    write_json(out / "report.json", {"plan": told, "limits": asdict(Limits()), "counts": counts, "pictures": shown})
     table = io.StringIO()
-    writer: csv.DictWriter[str] = csv.DictWriter(table, _COLUMNS)
+    writer: csv.DictWriter[str] = csv.DictWriter(table, _COLUMNS, extrasaction="ignore")
     writer.writeheader()
     writer.writerows({**record, "reasons": "; ".join(record["reasons"])} for record in shown)
     write_bytes(out / "report.csv", table.getvalue().encode())
-    ranked = sorted((r for r in records if r["verdict"] != FAILED), key=lambda r: (-r["doubt"], natural(r["name"])))
-    sheets = []
-    for at in range(0, len(ranked), _ROWS):
-        path = out / (f"review-{at // _ROWS + 1}.png" if at else "review.png")
-        write_png(path, sheet([_row(out, record) for record in ranked[at : at + _ROWS]]))
-        sheets.append(path)
-    for old in out.glob("review*.png"):
+    names = [teacher.name for teacher in asked]
+    sheets = [path for verdict in _SHEETS for path in _sheets(out, verdict, records, names)]
+    for old in [path for kind in _SHEETS.values() for path in out.glob(f"{kind}*.png")]:
         if old not in sheets:
             old.unlink()
     return sheets
 
 
+def _sheets(out: Path, verdict: str, records: Sequence[Record], names: Sequence[str]) -> list[Path]:
+    """The sheets of one verdict, the most doubtful first; names: of the teachers."""
+    own = [record for record in records if record["verdict"] == verdict]
+    own.sort(key=lambda record: (-record["doubt"], natural(record["name"])))
+    written = []
+    for at in range(0, len(own), _ROWS):
+        path = out / f"{_SHEETS[verdict]}{f'-{at // _ROWS + 1}' if at else ''}.png"
+        write_png(path, sheet([_row(out, record) for record in own[at : at + _ROWS]], names))
+        written.append(path)
+    return written
+
+
 def _row(out: Path, record: Record) -> Row:
     backdrop = "" if record["backdrop"] is None else ", plain backdrop"
-    facts = ", ".join(f"{name} {record[name]:.3f}" for name in _MEASURES)
+    facts = ", ".join(f"{name} {record[name]:.3f}" for name in _MEASURES if name in record)
     text = f"{record['name']}: {facts}{backdrop}"
     return record["verdict"], text, read_image(strip_file(out, record["name"]))

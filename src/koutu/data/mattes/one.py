@@ -4,11 +4,9 @@ import hashlib
 import io
 import json
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -18,13 +16,11 @@ from koutu.data.mattes.checks import Limits, doubtfulness, faults, measured
 from koutu.data.mattes.plan import MattePlan
 from koutu.data.mattes.sheet import strip
 from koutu.data.mattes.soft_matte import solved_matte
+from koutu.data.mattes.teachers import Opinion, agreement, asked, in_dispute, shrunk, teachers
 from koutu.data.sets.reading import READERS
-from koutu.engines.backend import Backend
 from koutu.files import folder, whole_file
-from koutu.matting.matter import Matter
 from koutu.media.image import read_image, write_image
 from koutu.types import InputError, OutputError, Rgb
-from koutu.zoo import load_named
 
 RECORDS = ".records"  # inside the results: a JSON and a strip of the sheet for every image
 ACCEPTED, REJECTED, FAILED = "accepted", "rejected", "failed"
@@ -56,30 +52,32 @@ def make(job: Job, plan: MattePlan) -> Record:
     """Solve, judge and write one image; what cannot be used is a record too. Raises OutputError, ModelError."""
     try:
         key_of = key(job, plan)
-        rgb, mask = _read(job, plan)
-        solved = solved_matte(rgb, mask, plan.method)
+        rgb, opinion = _read(job, plan)
+        solved = solved_matte(rgb, opinion.mask, plan.method)
     except InputError as e:
         _remove(job)
         return {"name": job.name, "verdict": FAILED, "reasons": [str(e)]}
-    measures = measured(rgb, mask, solved)
+    several = len(opinion.answers) > 1
+    measures = measured(rgb, opinion.mask, solved, in_dispute(opinion.answers) if several else None)
     reasons = faults(measures)
     record: Record = {
         "name": job.name, "verdict": REJECTED if reasons else ACCEPTED, "reasons": reasons,
         "doubt": round(doubtfulness(measures), 4), **measures.as_dict(),
         "backdrop": None if solved.noise is None else round(solved.noise, 4),
         "width": rgb.shape[1], "height": rgb.shape[0], "key": key_of,
+        **({"teachers": agreement(opinion)} if several else {}),
     }  # fmt: skip
     _remove(job)
     parts = {"pha": solved.alpha, "fgr": solved.fgr, **({"src": rgb} if plan.pictures else {})}
     for path, part in zip(_files(job, plan, record["verdict"]), [*parts.values(), None], strict=True):
-        write_png(path, strip(rgb, solved) if part is None else part)
+        write_png(path, strip(rgb, solved, opinion.answers) if part is None else part)
     write_json(_record(job), record)  # last: only what is whole is on record
     return record
 
 
 def key(job: Job, plan: MattePlan) -> str:
-    """Changes with the files' content, the options, the limits and koutu."""
-    digest = hashlib.sha256(f"{plan} {Limits()} {__version__}".encode())
+    """Changes with the files' content, the teachers', the options, the limits and koutu."""
+    digest = hashlib.sha256(f"{plan} {teachers(plan.networks)} {Limits()} {__version__}".encode())
     for path in (job.picture, job.mask):
         try:
             digest.update(b"" if path is None else path.read_bytes())
@@ -141,11 +139,12 @@ def _remove(job: Job) -> None:
         raise OutputError(f"an earlier matte of {job.name} could not be removed: {e}; choose another folder") from e
 
 
-def _read(job: Job, plan: MattePlan) -> tuple[Rgb, NDArray[Any]]:
-    """The image and its mask (H, W) in [0, 1] as they are solved; raises InputError."""
+def _read(job: Job, plan: MattePlan) -> tuple[Rgb, Opinion]:
+    """The image and who is in it, as they are solved; raises InputError."""
     rgb = read_image(job.picture)
     if job.mask is None:
-        mask = (Matter(_backend(plan.network))(rgb).alpha / 255).astype(np.float32)
+        rgb = shrunk(rgb, plan.long_side)
+        opinion = asked(rgb, plan.networks, mirrored=plan.mirrored)
     else:
         mask = np.asarray(READERS["truth"](job.mask)["pha"], np.float32)
         if mask.shape != rgb.shape[:2]:
@@ -153,17 +152,9 @@ def _read(job: Job, plan: MattePlan) -> tuple[Rgb, NDArray[Any]]:
             raise InputError(
                 f"{job.mask}: expected a mask of {sizes[0]} like {job.picture}, got {sizes[1]}; give its own"
             )
-    if not (mask > 0.5).any() or (mask > 0.5).all():
-        what = "all person" if (mask > 0.5).any() else "nobody"
+        rgb, opinion = shrunk(rgb, plan.long_side), Opinion(shrunk(mask, plan.long_side), {})
+    person = opinion.mask > 0.5
+    if not person.any() or person.all():
+        what = "all person" if person.any() else "nobody"
         raise InputError(f"{job.mask or job.picture}: expected a mask of person and background, got {what}; correct it")
-    scale = plan.long_side / max(mask.shape)
-    if not 0 < scale < 1:
-        return rgb, mask
-    size = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
-    rgb, mask = (np.asarray(cv2.resize(x, size, interpolation=cv2.INTER_AREA)) for x in (rgb, mask))
-    return rgb, mask
-
-
-@lru_cache(1)
-def _backend(network: str) -> Backend:
-    return load_named(network, threads=1)
+    return rgb, opinion

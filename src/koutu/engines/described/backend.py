@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from koutu.engines.backend import Backend
 from koutu.engines.described.binding import bind, constant_values
 from koutu.engines.described.description import HINTS, Description
-from koutu.engines.described.levels import decode_alpha, decode_colours, encode
+from koutu.engines.described.levels import decode_alpha, decode_colours, encode, laid_out
 from koutu.engines.graph import open_graph
 from koutu.types import ModelError, Rgb
 
@@ -88,7 +88,8 @@ class DescribedBackend(Backend):
     def _decoded(self, key: str, tensors: dict[str, NDArray[Any]], size: Size, canvas: Size) -> NDArray[Any]:
         """Alpha or colours of the content, at its size."""
         entry, port = self.description.outputs[key], self._bound.outputs[key]
-        tensor = _cropped(tensors[port.name], entry.layout, size, canvas)
+        tensor = laid_out(tensors[port.name], entry, port, canvas, self.name)
+        tensor = _cropped(tensor, entry.layout, size, canvas)
         decode = decode_alpha if key == "pha" else decode_colours
         picture: NDArray[Any] = decode(tensor, entry, port, self.name)
         if picture.shape[:2] != size:

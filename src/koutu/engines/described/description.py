@@ -81,13 +81,20 @@ Input: TypeAlias = PictureInput | StateInput | ConstantInput
 
 @dataclass(frozen=True)
 class Output:
-    """Where alpha or the colours come out: a tensor, its channel for alpha, and what is done to it, in this order."""
+    """Where alpha or the colours come out: a tensor, its channel for alpha, and what is done to it, in this order.
+
+    shape: of a tensor that comes flat, without the batch. corners: the centres of its corner values lie on those of
+    the frame's corner pixels, and it is enlarged so first. gain: values are multiplied by it before the activation.
+    """
 
     name: Name = field(metadata=by(_name))
     layout: str = field(default="NCHW", metadata=by(one_of("NCHW", "NHWC")))
     channel: int = field(default=0, metadata=by(whole))
     activation: tuple[str, ...] = field(default=("none",), metadata=by(list_of(one_of(*ACTIVATIONS))))
     range: str = field(default="0-1", metadata=by(one_of(*RANGES)))
+    shape: tuple[int, ...] = field(default=(), metadata=by(list_of(whole, 2, 3)))
+    corners: bool = field(default=False, metadata=by(flag))
+    gain: float = field(default=1.0, metadata=by(number))
 
 
 def _inputs(given: Any, where: str) -> dict[Name, Input]:
@@ -113,7 +120,7 @@ def _outputs(given: Any, where: str) -> dict[str, Output]:
 def _size(given: Any, where: str) -> Size:
     entries = {
         "rule": one_of(*RULES), "at": list_of(whole, 2), "side": whole, "pixels": whole, "multiple": whole,
-        "rounding": one_of("nearest", "down", "up"), "fit": one_of("stretch", "letterbox"),
+        "plus": whole, "rounding": one_of("nearest", "down", "up"), "fit": one_of("stretch", "letterbox"),
         "keep_straddling": flag,
     }  # fmt: skip
     if not isinstance(given, dict) or set(given) - set(entries):

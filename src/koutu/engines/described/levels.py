@@ -1,5 +1,6 @@
 """Levels of frames as a described network wants them, and what it gives as alpha or colours."""
 
+import math
 from typing import Any
 
 import cv2
@@ -30,6 +31,21 @@ def encode(picture: NDArray[Any], entry: PictureInput, port: Port, canvas: tuple
     return np.ascontiguousarray(values[None], port.dtype)
 
 
+def laid_out(tensor: NDArray[Any], entry: Output, port: Port, canvas: tuple[int, int], name: str) -> NDArray[Any]:
+    """An output as it lies over the network's frame of (h, w): in its shape, and enlarged where corners meet."""
+    if entry.shape:
+        if tensor.size != math.prod(entry.shape):
+            raise ModelError(f"{name}: expected {port.name} of the shape {entry.shape}, got {tensor.shape}")
+        tensor = tensor.reshape(1, *entry.shape) if len(entry.shape) == 3 else tensor.reshape(entry.shape)
+    if not entry.corners:
+        return tensor
+    axis = tensor.ndim - (3 if entry.layout == "NHWC" and tensor.ndim > 2 else 2)
+    tensor = tensor.astype(np.float32)
+    for at, side in enumerate(canvas, axis):
+        tensor = np.moveaxis(np.tensordot(_between(tensor.shape[at], side), tensor, (1, at)), 0, at)
+    return tensor
+
+
 def decode_alpha(tensor: NDArray[Any], entry: Output, port: Port, name: str) -> NDArray[np.float32]:
     """Alpha (h, w) in [0, 1] of an output; ModelError if it is not finite or lies elsewhere."""
     planes = _planes(tensor, entry, port, name)
@@ -37,6 +53,7 @@ def decode_alpha(tensor: NDArray[Any], entry: Output, port: Port, name: str) -> 
         raise ModelError(f"{name}: expected channel {entry.channel} in {port.name}, which has {len(planes)}")
     if not np.isfinite(planes).all():
         raise ModelError(f"{name}: expected finite values in {port.name}, got NaN or infinity; check range and dtype")
+    planes = planes * np.float32(entry.gain)
     if "softmax" in entry.activation:
         planes = np.exp(planes - planes.max(0))
         planes = planes / planes.sum(0)
@@ -60,6 +77,12 @@ def decode_colours(tensor: NDArray[Any], entry: Output, port: Port, name: str) -
     if len(planes) != 3:
         raise ModelError(f"{name}: expected three channels of colour in {port.name}, got {len(planes)}")
     return np.rint(np.clip(planes, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
+
+
+def _between(count: int, side: int) -> NDArray[np.float32]:
+    """(side, count): what of `count` values, the first and last at the ends, each of `side` pixels is made of."""
+    at = np.linspace(0, count - 1, side)
+    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(count))).astype(np.float32)
 
 
 def _raw(entry: PictureInput, port: Port) -> bool:

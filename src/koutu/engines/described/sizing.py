@@ -1,6 +1,7 @@
 """The size a described network is shown: fixed, by a side, by its pixels, or the frame's own, in whole multiples."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 RULES: dict[str, str] = {"fixed": "", "full": "", "shorter": "side", "longer": "side", "pixels": "pixels"}
@@ -11,9 +12,9 @@ class Size:
     """rule "fixed": `at` (h, w), or the file's own static size, which goes before every rule; "full": the frame's.
 
     "shorter", "longer": that side becomes `side`; "pixels": about so many in all; the aspect stays. Sides become
-    multiples of `multiple` by `rounding`. fit "letterbox": the frame keeps its aspect and is padded with black on
-    both sides instead of stretched. keep_straddling: with "shorter", frames with one side under and one over `side`
-    keep their size, as MODNet's demo does.
+    multiples of `multiple`, `plus` so many pixels, by `rounding`. fit "letterbox": the frame keeps its aspect and is
+    padded with black on both sides instead of stretched. keep_straddling: with "shorter", frames with one side under
+    and one over `side` keep their size, as MODNet's demo does.
     """
 
     rule: str = "fixed"
@@ -21,6 +22,7 @@ class Size:
     side: int = 0
     pixels: int = 0
     multiple: int = 1
+    plus: int = 0
     rounding: str = "nearest"
     fit: str = "stretch"
     keep_straddling: bool = False
@@ -44,7 +46,7 @@ class Size:
             return content
         if static or self.at:
             return static or (self.at[0], self.at[1])
-        height, width = (math.ceil(side / self.multiple) * self.multiple for side in content)
+        height, width = (self._multiple(side, math.ceil) for side in content)
         return height, width
 
     def _scale(self, size: tuple[int, int]) -> float:
@@ -58,6 +60,7 @@ class Size:
 
     def _whole(self, side: float) -> int:
         # A side that is whole but for the float's last digits must not lose a multiple.
-        count = round(side, 6) / self.multiple
-        rounded = {"nearest": round, "down": math.floor, "up": math.ceil}[self.rounding](count)
-        return max(1, rounded) * self.multiple
+        return self._multiple(round(side, 6), {"nearest": round, "down": math.floor, "up": math.ceil}[self.rounding])
+
+    def _multiple(self, side: float, rounded: Callable[[float], int]) -> int:
+        return max(1, rounded((side - self.plus) / self.multiple)) * self.multiple + self.plus
