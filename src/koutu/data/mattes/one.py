@@ -145,7 +145,7 @@ def _read(job: Job, plan: MattePlan) -> tuple[Rgb, NDArray[Any]]:
     """The image and its mask (H, W) in [0, 1] as they are solved; raises InputError."""
     rgb = read_image(job.picture)
     if job.mask is None:
-        mask = (Matter(_backend(plan.network))(rgb).alpha / 255).astype(np.float32)
+        mask = network_mask(rgb, plan)
     else:
         mask = np.asarray(READERS["truth"](job.mask)["pha"], np.float32)
         if mask.shape != rgb.shape[:2]:
@@ -162,6 +162,11 @@ def _read(job: Job, plan: MattePlan) -> tuple[Rgb, NDArray[Any]]:
     size = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
     rgb, mask = (np.asarray(cv2.resize(x, size, interpolation=cv2.INTER_AREA)) for x in (rgb, mask))
     return rgb, mask
+
+
+def network_mask(rgb: Rgb, plan: MattePlan) -> NDArray[np.float32]:
+    """Where the plan's network finds people in an image (H, W, 3): (H, W) in [0, 1]."""
+    return (Matter(_backend(plan.network))(rgb).alpha / 255).astype(np.float32)
 
 
 @lru_cache(1)
