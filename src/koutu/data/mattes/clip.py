@@ -85,16 +85,14 @@ class Masks:
         mask = shrunk(np.asarray(READERS["truth"](file)["pha"], np.float32), self.plan.long_side)
         if mask.shape != rgb.shape[:2]:
             sizes = [f"{shape[1]}×{shape[0]}" for shape in (rgb.shape, mask.shape)]
-            raise InputError(
-                f"{file}: expected a mask of {sizes[0]} like {self.job.path}, got {sizes[1]}; give its own"
-            )
+            raise InputError(f"{file}: expected a mask of {sizes[0]} like its frame, got {sizes[1]}; give its own")
         return mask
 
     def _file(self, name: str) -> Path:
         if name not in self.named:
             raise InputError(
-                f"{self.job.path}: expected a mask {self.job.masks}/{name}.* for each frame taken, got none; add it, or "
-                "take other frames with --every"
+                f"{self.job.path}: expected a mask {self.job.masks}/{name}.* for each frame taken, got none; add it, "
+                "or take other frames with --every"
             )
         return self.named[name]
 
@@ -174,7 +172,7 @@ def _write(
         if files:
             planes = store.planes(name)
             assert planes is not None
-            fgr = _colours(rgb, planes, plate, plain=record["noise"] is not None if "noise" in record else False)
+            fgr = _colours(rgb, planes, plate, plain=record.get("noise") is not None)
             parts = {"pha": planes[3], "fgr": fgr, "src": rgb}
             for path, part in zip(files[:-1], parts.values(), strict=False):
                 write_png(path, part)

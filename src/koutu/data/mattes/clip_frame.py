@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.classical import Method
 from koutu.data.mattes.checks import Limits, doubtfulness, faults, measured
 from koutu.data.mattes.known_plate import Plate, fitted_plate
 from koutu.data.mattes.one import RECORDS, write_bytes, write_json
@@ -43,7 +44,7 @@ class SolvedFrame:
     noise: float | None = None
 
 
-def solved_frame(rgb: Rgb, mask: NDArray[np.float32], plate: Plate | None, method: Any) -> SolvedFrame:
+def solved_frame(rgb: Rgb, mask: NDArray[np.float32], plate: Plate | None, method: Method) -> SolvedFrame:
     """A frame (H, W, 3) uint8 solved by a mask (H, W) in [0, 1], before its place if that is known."""
     nothing = np.zeros(mask.shape, np.uint8)
     seen = float((mask > 0.5).mean())
@@ -76,10 +77,11 @@ def solved_frame(rgb: Rgb, mask: NDArray[np.float32], plate: Plate | None, metho
 def judged(rgb: Rgb, frame: SolvedFrame, alpha: Alpha, contradicted: float, plated: bool) -> Record:
     """Measures of the steadied alpha (H, W), and the reasons why it cannot be believed."""
     limits = replace(Limits(), overlap=_NO_OVERLAP) if plated else Limits()
+    if frame.empty:
+        return {"reasons": [], "doubt": 0.0}
+    if not alpha.any():
+        return {"reasons": [*frame.reasons] or ["nobody is left"], "doubt": 1.01}
     mask = (frame.person / 255).astype(np.float32)
-    if frame.empty or not alpha.any():
-        reasons = list(frame.reasons) if not frame.empty else []
-        return {"reasons": reasons or ([] if frame.empty else ["nobody is left"]), "doubt": float(len(reasons))}
     measures = measured(rgb, mask, Solved(frame.trimap, alpha, rgb, frame.noise))
     reasons = [*frame.reasons, *faults(measures, limits)]
     if contradicted > CONTRADICTED:
@@ -108,7 +110,8 @@ class FrameStore:
         planes = self.planes(name)
         if told.get("key") != key or planes is None:
             return None
-        return SolvedFrame(*planes[:3], tuple(told["why"]), told["empty"], told["noise"])
+        alpha, trimap, person, _ = planes
+        return SolvedFrame(alpha, trimap, person, tuple(told["why"]), told["empty"], told["noise"])
 
     def keep(self, name: str, key: str, frame: SolvedFrame) -> None:
         """Write what was solved; raises OutputError."""
@@ -157,7 +160,7 @@ def _levels(person: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return np.where(person, 255, 0).astype(np.uint8)
 
 
-def _thick(area: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def _thick(area: NDArray[np.bool_]) -> NDArray[Any]:
     """Without lines: an edge of the place that moved by a pixel is nobody."""
     side = max(3, round(0.008 * max(area.shape)))
-    return cv2.morphologyEx(area.astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    return np.asarray(cv2.morphologyEx(area.astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8)))

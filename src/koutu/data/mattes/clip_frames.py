@@ -37,7 +37,7 @@ class ClipFrames:
             if size is not None and rgb.shape != size:
                 sizes = [f"{shape[1]}×{shape[0]}" for shape in (size, rgb.shape)]
                 raise InputError(
-                    f"{self.path}: expected frames of one size, {sizes[0]}, got {sizes[1]} at {name}; make a clip of each"
+                    f"{self.path}: expected frames of {sizes[0]} as at first, got {sizes[1]} at {name}; part it there"
                 )
             size = rgb.shape
             yield name, shrunk(rgb, self.long_side)

@@ -1,5 +1,6 @@
-"""The plate of a clip of `koutu data matte`: given or found, kept for the next run, and left as a place to train with."""
+"""The plate of a clip of `koutu data matte`: given or found, kept for the next run, and left to train with."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,14 +32,15 @@ def clip_plate(
     given: a file, or "auto" to find it. Raises InputError where there is none, or it is not this clip's.
     """
     shown = _spread(frames)
-    key = store.key(given, Path(given).read_bytes() if _is_file(given) else "", __version__, *(x for _, x in shown))
+    photograph = None if given == AUTO else Path(given)
+    content = photograph.read_bytes() if photograph else b""
+    key = store.key(given, content, __version__, *(rgb for _, rgb in shown))
     file = store.root / "plate.npz"
     plate = _kept(file, key)
     if plate is None:
         pictures = [rgb for _, rgb in shown]
         masks = [mask(frame, rgb) for frame, rgb in shown]
-        find = found_plate if given == AUTO else None
-        plate = find(pictures, masks, name) if find else given_plate(Path(given), pictures, masks, name)
+        plate = given_plate(photograph, pictures, masks, name) if photograph else found_plate(pictures, masks, name)
         _keep(file, key, plate)
     write_png(out / PLATES / f"{name}.png", plate.rgb)
     return plate
@@ -61,12 +63,6 @@ def _spread(frames: ClipFrames) -> list[tuple[str, Rgb]]:
     return held
 
 
-def _is_file(given: str) -> bool:
-    if given == AUTO or Path(given).is_file():
-        return given != AUTO
-    raise InputError(f"{given}: expected a photograph of the place, or {AUTO}, got no such file; check the path")
-
-
 def _kept(file: Path, key: str) -> Plate | None:
     try:
         with np.load(file) as held:
@@ -76,8 +72,6 @@ def _kept(file: Path, key: str) -> Plate | None:
 
 
 def _keep(file: Path, key: str, plate: Plate) -> None:
-    import io
-
     whole = io.BytesIO()
     np.savez_compressed(whole, colours=plate.colours, noise=plate.noise, seen=plate.seen, key=np.array(key))
     folder(file.parent)

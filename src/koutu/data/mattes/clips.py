@@ -22,7 +22,7 @@ from koutu.data.sets.tree import natural
 from koutu.files import folder
 from koutu.machine import cores
 from koutu.media.image import read_image
-from koutu.types import InputError
+from koutu.types import InputError, Rgb
 from koutu.zoo import DEFAULT, load_named
 
 _SHOWN = 13 * ROW  # frames of a sheet
@@ -77,9 +77,7 @@ def _require_sense(plan: MattePlan, clips: ClipPlan, workers: int) -> None:
     if clips.every < 1:
         raise InputError(f"expected one of 1 or more frames, got every {clips.every}; correct it")
     if clips.plate and clips.plate != AUTO and not Path(clips.plate).is_file():
-        raise InputError(
-            f"{clips.plate}: expected a photograph of the place, or {AUTO}, got no such file; check the path"
-        )
+        raise InputError(f"{clips.plate}: expected a photograph of the place or {AUTO}, got no such file; correct it")
 
 
 def _jobs(clips: Path, out: Path, masks: Path | None) -> list[ClipJob]:
@@ -123,6 +121,6 @@ def _report(out: Path, records: Sequence[Record], plan: MattePlan, clips: ClipPl
     return sheets
 
 
-def _view(out: Path, record: Record) -> tuple[str, object]:
+def _view(out: Path, record: Record) -> tuple[str, Rgb]:
     text = f"{record['clip']}/{record['frame']} {record['doubt']:.2f} {'; '.join(record['reasons'])}"
     return text, read_image(view_file(out, record))

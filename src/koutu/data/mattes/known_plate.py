@@ -13,9 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.color import to_rgb
 from koutu.data.mattes.pull_push import extended
+from koutu.data.sets.tree import VIDEOS
 from koutu.matting.plate import homography
 from koutu.media.image import read_image
+from koutu.media.reader import open_video
 from koutu.types import InputError, Rgb
 
 Floats = NDArray[Any]  # float32, which OpenCV's stubs forget
@@ -72,7 +75,7 @@ def found_plate(frames: Sequence[Rgb], masks: Sequence[Floats], name: str = "the
     if seen.mean() < _SEEN:
         raise InputError(
             f"{name}: expected a camera that stands still and a place that is seen when people move, found only "
-            f"{seen.mean():.0%} of it in {len(frames)} frames; give a photograph with --plate FILE, or leave --plate out"
+            f"{seen.mean():.0%} of it in {len(frames)} frames; give a photograph with --plate FILE, or no --plate"
         )
     filled = extended(np.rint(colours * 255).astype(np.uint8), np.where(seen, 255, 0).astype(np.uint8))
     colours = np.where(seen[..., None], colours, filled.astype(np.float32) / 255)
@@ -80,8 +83,11 @@ def found_plate(frames: Sequence[Rgb], masks: Sequence[Floats], name: str = "the
 
 
 def given_plate(path: Path, frames: Sequence[Rgb], masks: Sequence[Floats], name: str = "the clip") -> Plate:
-    """A photograph of the place, its noise as frames show it; raises InputError if it is one of another place."""
-    rgb, size = read_image(path), frames[0].shape[:2]
+    """A photograph of the place, or a video's first frame, its noise as frames show it.
+
+    Raises InputError if it is one of another place.
+    """
+    rgb, size = _photograph(path), frames[0].shape[:2]
     if abs(rgb.shape[1] / rgb.shape[0] / (size[1] / size[0]) - 1) > _ASPECT:
         raise InputError(
             f"{path}: expected sides as {name} has them ({size[1]}×{size[0]}), got {rgb.shape[1]}×{rgb.shape[0]}; "
@@ -112,17 +118,25 @@ def fitted_plate(plate: Plate, rgb: Rgb, mask: Floats) -> Plate:
     moved = _movement(plate.rgb, rgb, free)
     if moved is not None:
         size = rgb.shape[1], rgb.shape[0]
-        edge = {"borderMode": cv2.BORDER_REPLICATE}
+        edge = cv2.BORDER_REPLICATE
         seen = cv2.warpPerspective(plate.seen.astype(np.uint8), moved, size, flags=cv2.INTER_NEAREST) > 0
         plate = Plate(
-            np.asarray(cv2.warpPerspective(plate.colours, moved, size, **edge)),
-            np.asarray(cv2.warpPerspective(plate.noise, moved, size, **edge)),
+            np.asarray(cv2.warpPerspective(plate.colours, moved, size, borderMode=edge)),
+            np.asarray(cv2.warpPerspective(plate.noise, moved, size, borderMode=edge)),
             np.asarray(seen),
         )
     sure = free & plate.seen
     if sure.sum() < _FEW:
         return plate
     return replace(plate, colours=_toned(plate.colours, plate.colours[sure], rgb[sure] / np.float32(255)))
+
+
+def _photograph(path: Path) -> Rgb:
+    if path.suffix.lower() not in VIDEOS:
+        return read_image(path)
+    with open_video(path) as reader:
+        frame = next(reader)
+        return to_rgb(frame.picture, frame.size)
 
 
 def _free(mask: Floats) -> NDArray[np.bool_]:

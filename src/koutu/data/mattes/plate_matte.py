@@ -117,22 +117,24 @@ def _alpha(
     return np.where((trimap == UNKNOWN) & proves & (least > 0.1), np.maximum(alpha, least), alpha)
 
 
-def _backed(together: NDArray[np.uint8], mask: Floats) -> Bools:
+def _backed(together: NDArray[Any], mask: Floats) -> Bools:
     """The parts, no specks, that the mask calls people."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(together)
+    labels, stats = (np.asarray(x) for x in cv2.connectedComponentsWithStats(together)[1:3])
     areas = np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
     mean = np.bincount(labels.ravel(), mask.ravel(), len(areas)) / areas
     kept = (mean >= _BACKED) & (areas >= _SPECK * mask.size)
     kept[0] = False
-    return np.asarray(kept[labels])
+    return kept[labels.astype(np.intp)]
 
 
 def _filled(person: Bools, most: int) -> Bools:
     """Without holes of up to `most` pixels."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((~person).astype(np.uint8), connectivity=4)
+    labels, stats = (
+        np.asarray(x) for x in cv2.connectedComponentsWithStats((~person).astype(np.uint8), connectivity=4)[1:3]
+    )
     holes = stats[:, cv2.CC_STAT_AREA] <= most
     holes[0] = False
-    return np.asarray(person | holes[labels])
+    return np.asarray(person | holes[labels.astype(np.intp)])
 
 
 def _length(off: Floats) -> Floats:
