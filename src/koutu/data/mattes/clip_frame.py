@@ -116,10 +116,8 @@ class FrameStore:
     def keep(self, name: str, key: str, frame: SolvedFrame) -> None:
         """Write what was solved; raises OutputError."""
         self._write(name, frame, frame.alpha)
-        write_json(
-            self.root / f"{name}.json",
-            {"key": key, "why": list(frame.reasons), "empty": frame.empty, "noise": frame.noise},
-        )
+        told = {"key": key, "why": list(frame.reasons), "empty": frame.empty, "noise": frame.noise}
+        write_json(self.root / f"{name}.json", {**told, "written": self.record(name).get("written", {})})
 
     def finish(self, name: str, frame: SolvedFrame, steadied: Alpha, judgement: Record, joint: str) -> None:
         """Write what became of it beside its neighbours; joint: key of all three. Raises OutputError."""

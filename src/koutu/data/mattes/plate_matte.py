@@ -29,6 +29,7 @@ _UNSTEADY = 0.06  # of 1: a place with more noise proves nothing
 _DARKEST, _BRIGHTEST = 0.45, 1.2  # light left in a shadow, light in a reflection
 _TINT = 0.025  # of 1: what a shadow's colour may be off the place's
 _BACKED = 0.15  # mean of the mask over a difference that is a person
+_PROVEN = 0.3  # of a part, that must differ from the place where that is known
 _SPECK = 0.0005  # of the frame: differences smaller than this are nobody's
 
 
@@ -36,13 +37,15 @@ _SPECK = 0.0005  # of the frame: differences smaller than this are nobody's
 class Difference:
     """person: what the mask calls one and the place confirms. other: differences that the mask knows nothing of.
 
-    shadow: darker or brighter only. same: as the place is. All (H, W) bool.
+    shadow: the place, darker or brighter only, outside the mask. same: as the place is. like: as the place is within a
+    pixel. All (H, W) bool.
     """
 
     person: Bools
     other: Bools
     shadow: Bools
     same: Bools
+    like: Bools
 
 
 def difference(rgb: Rgb, mask: Floats, plate: Plate) -> Difference:
@@ -56,14 +59,14 @@ def difference(rgb: Rgb, mask: Floats, plate: Plate) -> Difference:
     tint = _length(now - light[..., None] * place)
     dimmed = (light > _DARKEST) & (light < _BRIGHTEST) & (tint < np.maximum(_TINT, 3 * plate.noise))
     shadow = strange & dimmed & (mask < 0.5)
-    solid = cv2.morphologyEx((strange & ~shadow).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    like = _like(rgb, plate)
+    solid = cv2.morphologyEx((strange & ~shadow & ~like).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3))) > 0
+    together = (solid | ((mask > 0.5) & ~like)).astype(np.uint8)
+    cracks = cv2.morphologyEx(together, cv2.MORPH_CLOSE, _disc(Widths.of(mask.shape).narrow))
+    together = np.where(mask > 0.5, cracks, together)
+    person = _backed(together, mask) & _held(solid | ~plate.seen, together)
     same = proves & (off < _SAME * plate.noise)
-    widths = Widths.of(mask.shape)
-    alike = cv2.morphologyEx(same.astype(np.uint8), cv2.MORPH_OPEN, _disc(widths.narrow)) > 0
-    together = (solid | ((mask > 0.5) & ~alike)).astype(np.uint8)
-    together = cv2.morphologyEx(together, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    backed = _backed(together, mask)
-    return Difference(backed, (together > 0) & ~backed & solid, shadow, same)
+    return Difference(person, (together > 0) & ~person & solid, shadow, same, like)
 
 
 def matte_before_plate(rgb: Rgb, found: Difference, plate: Plate, method: Method = "closed-form") -> Solved:
@@ -78,7 +81,7 @@ def matte_before_plate(rgb: Rgb, found: Difference, plate: Plate, method: Method
         )
     noise = float(np.median(plate.noise))
     backdrop = Backdrop(plate.colours, noise)
-    proves = plate.seen & (plate.noise < min(_UNSTEADY, 4 * noise)) & ~found.shadow
+    proves = plate.seen & (plate.noise < min(_UNSTEADY, 4 * noise)) & ~found.shadow & ~found.like
     guess = cv2.blur(found.person.astype(np.float32), (5, 5))
     alpha = _alpha(rgb, trimap, backdrop, proves, guess, method)
     levels = np.clip((alpha - 0.02) / 0.96 * 255 + 0.5, 0, 255).astype(np.uint8)
@@ -98,12 +101,13 @@ def own_colours(rgb: Rgb, alpha: Alpha, plate: Plate) -> Rgb:
 def plate_trimap(found: Difference) -> NDArray[np.uint8]:
     """{0, 128, 255}: unknown is the rim of the person, and what there looks like the place or its shadow."""
     widths = Widths.of(found.person.shape)
-    person = _filled(found.person, widths.narrow**2)
+    person = _filled(found.person, widths.wide**2)
     inside = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, 5)
     outside = cv2.distanceTransform((~person).astype(np.uint8), cv2.DIST_L2, 5)
     rim = (inside <= widths.narrow) & (outside <= widths.narrow)
     near = outside <= 2 * widths.narrow
-    unknown = rim | (near & found.shadow) | (person & found.same & (inside <= widths.wide))
+    unknown = rim | (near & found.shadow) | (person & found.like & (inside <= 2 * widths.narrow))
+    unknown |= person & ~found.person  # holes that look like the place
     unknown &= ~((outside > 2) & found.same)
     return np.where(unknown, UNKNOWN, np.where(person, FOREGROUND, BACKGROUND)).astype(np.uint8)
 
@@ -125,6 +129,23 @@ def _backed(together: NDArray[Any], mask: Floats) -> Bools:
     kept = (mean >= _BACKED) & (areas >= _SPECK * mask.size)
     kept[0] = False
     return kept[labels.astype(np.intp)]
+
+
+def _held(evidence: Bools, together: NDArray[Any]) -> Bools:
+    """The parts of which enough is proven: a mask alone makes no person where the place is known."""
+    labels = np.asarray(cv2.connectedComponents(together)[1])
+    areas = np.maximum(np.bincount(labels.ravel()), 1)
+    share = np.bincount(labels.ravel(), evidence.ravel(), len(areas)) / areas
+    return np.asarray(share >= _PROVEN)[labels.astype(np.intp)]
+
+
+def _like(rgb: Rgb, plate: Plate) -> Bools:
+    """Where a colour is one that the place has within a pixel of it: an edge that moved is no person."""
+    kernel = np.ones((3, 3), np.uint8)
+    slack = (_SAME * plate.noise)[..., None]
+    now = rgb.astype(np.float32) / 255
+    low, high = cv2.erode(plate.colours, kernel) - slack, cv2.dilate(plate.colours, kernel) + slack
+    return plate.seen & ((now >= low) & (now <= high)).all(axis=2)
 
 
 def _filled(person: Bools, most: int) -> Bools:
