@@ -27,6 +27,7 @@ _STRANGE, _FAR = 5.0, 0.035  # multiples of the noise, and of 1, beyond both of 
 _SAME = 2.5  # multiples of the noise within which it is
 _UNSTEADY = 0.06  # of 1: a place with more noise proves nothing
 _DARKEST, _BRIGHTEST = 0.45, 1.2  # light left in a shadow, light in a reflection
+_QUIET = 0.02  # of 1: up to this noise a place can contradict a mask
 _TINT = 0.025  # of 1: what a shadow's colour may be off the place's
 _BACKED = 0.15  # mean of the mask over a difference that is a person
 _PROVEN = 0.3  # of a part, that must differ from the place where that is known
@@ -61,11 +62,10 @@ def difference(rgb: Rgb, mask: Floats, plate: Plate) -> Difference:
     shadow = strange & dimmed & (mask < 0.5)
     like = _like(rgb, plate)
     solid = cv2.morphologyEx((strange & ~shadow & ~like).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3))) > 0
-    together = (solid | ((mask > 0.5) & ~like)).astype(np.uint8)
-    cracks = cv2.morphologyEx(together, cv2.MORPH_CLOSE, _disc(Widths.of(mask.shape).narrow))
-    together = np.where(mask > 0.5, cracks, together)
-    person = _backed(together, mask) & _held(solid | ~plate.seen, together)
     same = proves & (off < _SAME * plate.noise)
+    quiet = plate.seen & (plate.noise < _QUIET)
+    together = _together(solid, mask > 0.5, like, same & quiet)
+    person = _backed(together, mask) & _held(solid | ~quiet, together)
     return Difference(person, (together > 0) & ~person & solid, shadow, same, like)
 
 
@@ -119,6 +119,19 @@ def _alpha(
     alpha = solve(rgb, trimap, guess, method)
     least = least_alpha(rgb, backdrop)
     return np.where((trimap == UNKNOWN) & proves & (least > 0.1), np.maximum(alpha, least), alpha)
+
+
+def _together(solid: Bools, said: Bools, like: Bools, same: Bools) -> NDArray[Any]:
+    """What differs, and what the mask says and the place does not contradict, without cracks.
+
+    It contradicts at the mask's rim what is like it, for masks take in a table's edge; deep inside, where clothes are
+    like many a place by chance, only what is the same all around.
+    """
+    narrow = Widths.of(said.shape).narrow
+    depth = cv2.distanceTransform(said.astype(np.uint8), cv2.DIST_L2, 5)
+    alike = cv2.morphologyEx(same.astype(np.uint8), cv2.MORPH_OPEN, _disc(narrow)) > 0
+    together = (solid | (said & ~alike & ~(like & (depth <= 2 * narrow)))).astype(np.uint8)
+    return np.where(said, cv2.morphologyEx(together, cv2.MORPH_CLOSE, _disc(narrow)), together)
 
 
 def _backed(together: NDArray[Any], mask: Floats) -> Bools:
