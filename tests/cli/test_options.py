@@ -13,6 +13,7 @@ from koutu import api, zoo
 from koutu.bench.plan import BenchPlan
 from koutu.cli import app
 from koutu.cli.options import parse_size
+from koutu.data.mattes.clip_plan import ClipPlan
 from koutu.data.mattes.plan import MattePlan
 from koutu.data.packs.plan import AuditPlan, PackPlan
 from koutu.evaluation.settings import MeasureSettings, SetRecipe
@@ -82,7 +83,8 @@ FROM = {
     "eval": {**of(SetRecipe(), "seed", "frames", "cause"),
              **of(MeasureSettings(), "perceptual", "recovery", "trimap_radius"), **LOADED},
     "data compose": of(SetRecipe(), "seed", "frames", "cause"),
-    "data matte": of(MattePlan(), "mirrored", "long_side", "method", network="networks", keep_pictures="pictures"),
+    "data matte": {**of(MattePlan(), "mirrored", "long_side", "method", network="networks", keep_pictures="pictures"),
+                   **of(ClipPlan(), "every", "frames", "plate")},
     "data pack": of(PackPlan(), "backgrounds", "emptied", "long_side", "frames", "exclude", "threads", "clean",
                     "shard_mb"),
     "data audit": of(AuditPlan(), "count", "seed"),

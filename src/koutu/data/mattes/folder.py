@@ -5,18 +5,11 @@ An image that cannot be used is reported and does not stop the others; a matte t
 
 import csv
 import io
-import multiprocessing
-import os
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-
-import cv2
 
 from koutu.data.mattes.checks import Limits
 from koutu.data.mattes.one import (
@@ -35,11 +28,12 @@ from koutu.data.mattes.one import (
 from koutu.data.mattes.plan import MattePlan
 from koutu.data.mattes.sheet import Row, sheet
 from koutu.data.mattes.teachers import read_anew, teachers
+from koutu.data.mattes.workers import in_processes
 from koutu.data.sets.tree import PICTURES, Tree, natural
 from koutu.files import folder
 from koutu.machine import cores
 from koutu.media.image import read_image
-from koutu.types import InputError, KoutuError
+from koutu.types import InputError
 from koutu.zoo import DEFAULT
 
 Progress = Callable[[int, int, str], None]  # images done, in all, the one now
@@ -47,7 +41,6 @@ _ROWS = 12  # of a sheet
 _SHEETS = {ACCEPTED: "kept", REJECTED: "rejected"}
 _MEASURES = ("bare", "blur", "iou", "moved", "overlap", "disputed")
 _COLUMNS = ("name", "verdict", "doubt", *_MEASURES, "backdrop", "width", "height", "reasons")
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -90,7 +83,7 @@ def matte_folder(
     found = {job.name: record for job in jobs if (record := known(job, plan))}
     left = [job for job in jobs if job.name not in found]
     records += found.values()
-    with _made(left, plan, workers or cores()) as results:
+    with in_processes(partial(make, plan=plan), left, workers or cores()) as results:
         for record in results:
             records.append(record)
             progress(len(records), len(jobs), record["name"])
@@ -145,45 +138,6 @@ def _require_apart(pictures: Path, masks: Path | None, out: Path) -> None:
     for given in (pictures, masks):
         if given is not None and given.resolve() in [path.resolve() for path in (out, *written)]:
             raise InputError(f"{given}: expected results in another folder, got {out}; choose one with -o")
-
-
-@contextmanager
-def _made(jobs: Sequence[Job], plan: MattePlan, workers: int) -> Iterator[Iterator[Record]]:
-    """Records as they come; `workers` processes with one thread each, or this one."""
-    workers = min(workers, len(jobs))
-    if workers < 2:
-        yield (make(job, plan) for job in jobs)
-        return
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))  # read by the workers when they begin
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin)
-    try:
-        yield _results(pool, jobs, plan)
-    except BrokenProcessPool as e:
-        raise KoutuError(
-            "a worker ended unasked, most likely for lack of memory; run again with fewer --workers or a --long-side: "
-            "what is done stays"
-        ) from e
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
-
-
-def _results(pool: ProcessPoolExecutor, jobs: Sequence[Job], plan: MattePlan) -> Iterator[Record]:
-    pending: set[Future[Record]] = {pool.submit(make, job, plan) for job in jobs}
-    while pending:
-        done, pending = wait(pending, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield future.result()
-
-
-def _begin() -> None:
-    """A worker leaves Ctrl-C to the process that started it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
 
 
 def _write(out: Path, records: Sequence[Record], plan: MattePlan) -> list[Path]:

@@ -67,7 +67,7 @@ def solved_matte(rgb: Rgb, mask: NDArray[np.float32], method: Method = "closed-f
     backdrop = fit_backdrop(rgb, trimap == BACKGROUND)
     alpha = _alpha(rgb, trimap, backdrop, guess, method) if scale < 1 else coarse
     levels = np.clip((alpha - 0.02) / 0.96 * 255 + 0.5, 0, 255).astype(np.uint8)
-    levels = _joined(levels, trimap == FOREGROUND)
+    levels = joined(levels, trimap == FOREGROUND)
     fgr = solve_foreground(rgb, levels) if backdrop is None else unmixed(rgb, levels, backdrop)
     return Solved(trimap, levels, fgr, backdrop.noise if backdrop else None)
 
@@ -101,7 +101,7 @@ def _alpha(
     return np.where((trimap == UNKNOWN) & (least > 0.1), np.maximum(alpha, least), alpha)
 
 
-def _joined(alpha: Alpha, sure: NDArray[np.bool_]) -> Alpha:
+def joined(alpha: Alpha, sure: NDArray[np.bool_]) -> Alpha:
     """Without what hangs together with nobody: bits of the background whose colours are like a person's."""
     reach = Widths.of(alpha.shape).narrow // 2
     traces = cv2.dilate((alpha > _TRACES).astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8))

@@ -37,6 +37,11 @@ class Opinion:
     mask: Mask
     answers: Mapping[str, Mask]
 
+    @property
+    def suspected(self) -> Mask:
+        """The mean of what was said (H, W): also where only some see somebody."""
+        return np.mean(list(self.answers.values()), axis=0, dtype=np.float32) if self.answers else self.mask
+
 
 @lru_cache(8)
 def teachers(networks: tuple[str, ...]) -> tuple[Teacher, ...]:
