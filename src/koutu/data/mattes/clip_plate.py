@@ -29,7 +29,8 @@ def clip_plate(
 ) -> Plate:
     """The plate of a clip of one shot, also written to out/plates/NAME.png.
 
-    ask: who is in a frame of that name. given: a file, or "auto" to find it. Raises InputError where there is none, or it is not this clip's.
+    ask: who is in a frame of that name. given: a file, or "auto" to find it. Raises InputError where there is none, or
+    it is not this clip's.
     """
     shown = _spread(frames)
     photograph = None if given == AUTO else Path(given)

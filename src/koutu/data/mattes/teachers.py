@@ -40,7 +40,8 @@ class Opinion:
     @property
     def suspected(self) -> Mask:
         """The mean of what was said (H, W): also where only some see somebody."""
-        return np.mean(list(self.answers.values()), axis=0, dtype=np.float32) if self.answers else self.mask
+        answers = [*self.answers.values()] or [self.mask]
+        return np.asarray(np.mean(np.stack(answers), axis=0), np.float32)
 
 
 @lru_cache(8)
