@@ -130,6 +130,14 @@ def test_only_a_plain_backdrop_is_one_and_it_is_known_behind_the_person():
     assert np.abs(own[rim].astype(int) - rgb[rim]).mean() < 20
 
 
+def test_the_band_of_somebody_small_is_as_wide_as_they_call_for():
+    mask = np.zeros((600, 600), np.float32)
+    mask[200:400, 250:330] = 1
+    small, large = Widths.of(mask.shape, mask), Widths.of(mask.shape)
+    assert small.narrow == large.narrow < small.wide == 6 < large.wide == 18
+    assert Widths.of(mask.shape, np.ones_like(mask)) == large
+
+
 @pytest.mark.parametrize("level", [255, 0])
 def test_before_white_or_black_paper_nothing_stays_around_the_person(level):
     rgb, alpha = person()

@@ -27,10 +27,16 @@ class Widths:
     wide: int
 
     @classmethod
-    def of(cls, size: tuple[int, ...]) -> "Widths":
-        """Those that suit an image of (H, W): 0.7 % and 3 % of the longer side."""
-        longer = max(size[:2])
-        return cls(max(2, round(longer * 0.007)), max(5, round(longer * 0.03)))
+    def of(cls, size: tuple[int, ...], mask: Floats | None = None) -> "Widths":
+        """Those that suit an image of (H, W): 0.7 % and 3 % of the longer side.
+
+        mask (H, W): of people, who may be small: the wide one is 3 % of their longer side.
+        """
+        longer = tall = max(size[:2])
+        if mask is not None and (mask > 0.5).any():
+            tall = max(int(np.ptp(axis)) + 1 for axis in np.nonzero(mask > 0.5))
+        narrow = max(2, round(longer * 0.007))
+        return cls(narrow, max(5, narrow + 1, round(tall * 0.03)))
 
 
 def adaptive_trimap(rgb: Rgb, mask: Floats, widths: Widths, backdrop: Backdrop | None = None) -> NDArray[np.uint8]:

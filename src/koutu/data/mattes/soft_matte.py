@@ -74,7 +74,7 @@ def solved_matte(rgb: Rgb, mask: NDArray[np.float32], method: Method = "closed-f
 
 def _coarse(rgb: Rgb, mask: NDArray[np.float32], method: Method) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Trimap and alpha at a size at which it costs little to solve again with a grown band."""
-    widths = Widths.of(rgb.shape)
+    widths = Widths.of(rgb.shape, mask)
     around = cv2.dilate((mask > 0.1).astype(np.uint8), np.ones((2 * widths.wide + 1,) * 2, np.uint8)) == 0
     backdrop = fit_backdrop(rgb, around)
     trimap = adaptive_trimap(rgb, mask, widths, backdrop)
