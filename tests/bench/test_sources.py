@@ -1,0 +1,83 @@
+"""bench/sources.py: a row of the base and one of every added set, of the same training, measured on the same pictures."""
+
+import importlib.util
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.people import make_packs
+
+from koutu.data.packs.pack import Entry, Lottery, Pack, write_pack
+
+pytest.importorskip("torch")
+
+SCRIPT = Path(__file__).parent.parent.parent / "bench" / "sources.py"
+RECIPE = """
+network: tmodnet
+options: {semantic_size: 32, detail_channels: [4, 4], pixels: 2304}
+people: people
+backgrounds: backgrounds
+workers: 0
+threads: 1
+held_out: 4
+validation_clips: 1
+stages:
+  - {name: short, steps: 2, passes: [{objective: modnet, batch: 1, sizes: [[1.0, 48]]}]}
+"""
+
+
+@pytest.fixture
+def words(tmp_path, monkeypatch) -> list[str]:
+    """Two sets in a pack, photographs with masks, and the command on them."""
+    made, _ = make_packs(tmp_path)
+    held = [(entry, pixels) for entry, pixels in zip(Pack(made).entries, map(np.array, Pack(made)), strict=False)]
+    more = [(Entry(e.name, "more", f"more/{e.name}", True, *p.shape), p) for e, p in held[:2]]
+    write_pack(tmp_path / "people", [*held, *more])
+    for part, shape in (("src", (60, 80, 3)), ("pha", (60, 80))):
+        (tmp_path / "test" / part).mkdir(parents=True)
+        picture = np.zeros(shape, np.uint8)
+        picture[15:50, 25:55] = 255
+        Image.fromarray(picture).save(tmp_path / "test" / part / "a.png")
+    (tmp_path / "short.yaml").write_text(RECIPE)
+    monkeypatch.chdir(tmp_path)
+    return ["sources", "short.yaml", "--base", "generated", "--add", "more", "--test", "square=test", "--stills", "2",
+            "-o", "runs", "--json", "out.json"]  # fmt: skip
+
+
+@pytest.fixture
+def module(monkeypatch):
+    spec = importlib.util.spec_from_file_location("sources", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "sources", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_each_set_is_added_at_its_share_and_rows_are_kept(words, module, monkeypatch):
+    monkeypatch.setattr(sys, "argv", words)
+    args, people = module.arguments(), Pack("people")
+    for added, share in (("", 0.0), ("more", 0.35)):
+        scenes = module.recipe_of(added, args).stages[0].passes[0].scenes
+        draw = Lottery(people, range(len(people)), scenes.weights)
+        drawn = Counter(people.entries[draw(np.random.default_rng(i))].source for i in range(2000))
+        assert drawn["more"] / 2000 == pytest.approx(share, abs=0.04)
+    module.main()
+    rows = json.loads(Path("out.json").read_text())["rows"]
+    assert set(rows) == {"base", "+ more"} and rows["base"] != rows["+ more"]
+    assert all(0 <= row["square"]["iou"] <= 1 and row["stills"]["band"] > 0 for row in rows.values())
+    monkeypatch.setattr(module, "train", None)  # all is there
+    module.main()
+    monkeypatch.setattr(sys, "argv", [*words, "--share", "0.5"])
+    with pytest.raises(SystemExit, match="other settings"):
+        module.main()
+
+
+def test_a_set_that_the_pack_lacks_is_told(words, module, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [word.replace("more", "nobody") for word in words])
+    with pytest.raises(SystemExit, match=r"expected sets of people \(generated, more\), got nobody"):
+        module.main()
