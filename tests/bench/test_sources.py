@@ -1,4 +1,4 @@
-"""bench/sources.py: a row of the base and one of every added set, of the same training, measured on the same pictures."""
+"""bench/sources.py: a row of the base and one of each added set, of one training, measured on the same pictures."""
 
 import importlib.util
 import json
