@@ -56,7 +56,9 @@ def make_clip(
         frames = taken(job.path, clips, plan.long_side)
         masks = Masks(job, plan)
         store = FrameStore(job.out, job.name)
-        plate = clip_plate(job.name, frames, masks, clips.plate, store, job.out) if clips.plate else None
+        plate = None
+        if clips.plate:
+            plate = clip_plate(job.name, frames, masks, masks.content, clips.plate, store, job.out)
         shots = _solve(frames, masks, plate, plan, store, told)
         _steady(frames, plate, store)
         records = in_runs(job.name, shots, store)
@@ -75,8 +77,10 @@ class Masks:
         self.named = {path.stem: path for path in held if path.suffix.lower() in PICTURES}
 
     def content(self, name: str) -> bytes:
-        """Of the mask's file, b"" where networks find it."""
-        return b"" if self.job.masks is None else self._file(name).read_bytes()
+        """What the answer rests on: the mask's file, or the networks and how they are asked."""
+        if self.job.masks is None:
+            return f"{teachers(self.plan.networks)} {self.plan.networks} {self.plan.mirrored}".encode()
+        return self._file(name).read_bytes()
 
     def __call__(self, name: str, rgb: Rgb) -> Opinion:
         if self.job.masks is None:

@@ -23,19 +23,20 @@ def clip_plate(
     name: str,
     frames: ClipFrames,
     ask: Callable[[str, Rgb], Opinion],
+    made_of: Callable[[str], bytes],
     given: str,
     store: FrameStore,
     out: Path,
 ) -> Plate:
     """The plate of a clip of one shot, also written to out/plates/NAME.png.
 
-    ask: who is in a frame of that name. given: a file, or "auto" to find it. Raises InputError where there is none, or
-    it is not this clip's.
+    ask: who is in a frame of that name; made_of: what the answer rests on. given: a file, or "auto" to find it. Raises
+    InputError where there is none, or it is not this clip's.
     """
     shown = _spread(frames)
     photograph = None if given == AUTO else Path(given)
     content = photograph.read_bytes() if photograph else b""
-    key = store.key(given, content, __version__, *(rgb for _, rgb in shown))
+    key = store.key(given, content, __version__, *(part for frame, rgb in shown for part in (rgb, made_of(frame))))
     file = store.root / "plate.npz"
     plate = _kept(file, key)
     if plate is None:
