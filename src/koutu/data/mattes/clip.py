@@ -1,6 +1,6 @@
 """One clip of `koutu data matte`: its frames solved, made steady, judged, and written in runs without a gap."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from koutu import __version__
 from koutu.classical import solve_foreground
 from koutu.data.mattes.checks import Limits
 from koutu.data.mattes.clip_frame import EMPTY, FrameStore, Record, SolvedFrame, judged, solved_frame
-from koutu.data.mattes.clip_frames import ClipFrames, cut_between, shrunk, taken
+from koutu.data.mattes.clip_frames import ClipFrames, cut_between, images_by_name, taken
 from koutu.data.mattes.clip_plan import SHORTEST, ClipPlan
-from koutu.data.mattes.clip_plate import clip_plate
+from koutu.data.mattes.clip_plate import clip_plate, plate_file
 from koutu.data.mattes.clip_sheet import triple
 from koutu.data.mattes.known_plate import Plate, fitted_plate
 from koutu.data.mattes.one import ACCEPTED, FAILED, PARTS, REJECTED, write_png
@@ -20,9 +20,8 @@ from koutu.data.mattes.plan import MattePlan
 from koutu.data.mattes.plate_matte import own_colours
 from koutu.data.mattes.steady import Neighbour, steadied
 from koutu.data.mattes.studio_backdrop import fit_backdrop, unmixed
-from koutu.data.mattes.teachers import Opinion, asked, teachers
+from koutu.data.mattes.teachers import Opinion, asked, shrunk, teachers
 from koutu.data.sets.reading import READERS
-from koutu.data.sets.tree import PICTURES
 from koutu.trimap import BACKGROUND
 from koutu.types import Alpha, InputError, OutputError, Rgb
 
@@ -52,18 +51,23 @@ def make_clip(
     job: ClipJob, plan: MattePlan, clips: ClipPlan, told: Told = lambda done, total, name: None
 ) -> list[Record]:
     """The records of a clip's frames, or of the clip if it cannot be used. Raises OutputError, ModelError."""
+    store = FrameStore(job.out, job.name)
     try:
         frames = taken(job.path, clips, plan.long_side)
         masks = Masks(job, plan)
-        store = FrameStore(job.out, job.name)
         plate = None
         if clips.plate:
             plate = clip_plate(job.name, frames, masks, masks.content, clips.plate, store, job.out)
+        else:
+            _forget_plate(job, clips)
         shots = _solve(frames, masks, plate, plan, store, told)
         _steady(frames, plate, store)
         records = in_runs(job.name, shots, store)
+        _forget(job, store, {record["frame"] for record in records})
         _write(job, frames, records, plate, plan, store)
     except InputError as e:
+        _forget(job, store, set())
+        _forget_plate(job, clips)
         return [{"name": job.name, "clip": job.name, "frame": "", "verdict": FAILED, "reasons": [str(e)]}]
     return records
 
@@ -73,8 +77,12 @@ class Masks:
 
     def __init__(self, job: ClipJob, plan: MattePlan):
         self.job, self.plan = job, plan
-        held = [] if job.masks is None else sorted(job.masks.iterdir())
-        self.named = {path.stem: path for path in held if path.suffix.lower() in PICTURES}
+        if job.masks is not None and not job.masks.is_dir():
+            raise InputError(
+                f"{job.path}: expected a folder {job.masks} of masks named like its frames, got none; add it, or leave "
+                "the clip out"
+            )
+        self.named = {} if job.masks is None else images_by_name(job.masks)
 
     def content(self, name: str) -> bytes:
         """What the answer rests on: the mask's file, or the networks and how they are asked."""
@@ -126,7 +134,8 @@ def _steady(frames: ClipFrames, plate: Plate | None, store: FrameStore) -> None:
         if store.record(shown.name).get("joint") == joint and store.planes(shown.name) is not None:
             continue
         frame = _solved(store, shown.name)
-        neighbours = [Neighbour(x.rgb, _solved(store, x.name).alpha) for x in beside]
+        alphas = [_solved(store, x.name).alpha for x in beside]
+        neighbours = [Neighbour(x.rgb, a) for x, a in zip(beside, alphas, strict=True) if a.any()]
         alpha, contradicted = frame.alpha, 0.0
         if not frame.empty and frame.alpha.any():
             made = steadied(shown.rgb, frame.alpha, frame.trimap, neighbours)
@@ -184,6 +193,22 @@ def _write(
         store.note(name, written=written)
 
 
+def _forget(job: ClipJob, store: FrameStore, kept: Collection[str]) -> None:
+    """What earlier runs wrote of frames that are not kept goes; what was solved of them stays."""
+    for file in sorted(store.root.glob("*.json")):
+        files = [] if file.stem in kept else store.record(file.stem).get("written", {}).get("files", [])
+        if files:
+            _remove(job, files)
+            store.note(file.stem, written={})
+
+
+def _forget_plate(job: ClipJob, clips: ClipPlan) -> None:
+    """The plate that an earlier run found goes, unless it is the one that is given now."""
+    file = plate_file(job.out, job.name)
+    if not clips.plate or Path(clips.plate).resolve() != file.resolve():
+        _remove(job, [str(file.relative_to(job.out))])
+
+
 def _files(job: ClipJob, record: Record, plan: MattePlan) -> list[Path]:
     """What a frame's matte consists of, its view last; nothing of an empty frame."""
     if record["verdict"] == EMPTY:
@@ -199,15 +224,15 @@ def view_file(out: Path, record: Record) -> Path:
 
 
 def _remove(job: ClipJob, files: Iterable[str]) -> None:
-    try:
-        for file in files:
-            (job.out / file).unlink(missing_ok=True)
-            if not any((job.out / file).parent.iterdir()):
-                (job.out / file).parent.rmdir()
-    except FileNotFoundError:
-        return
-    except OSError as e:
-        raise OutputError(f"an earlier matte of {job.name} could not be removed: {e}; choose another folder") from e
+    for path in (job.out / file for file in files):
+        try:
+            path.unlink(missing_ok=True)
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError as e:
+            raise OutputError(f"an earlier matte of {job.name} could not be removed: {e}; choose another folder") from e
 
 
 def _colours(rgb: Rgb, planes: Sequence[Alpha], plate: Plate | None, *, plain: bool) -> Rgb:

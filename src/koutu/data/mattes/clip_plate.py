@@ -44,8 +44,13 @@ def clip_plate(
         masks = [ask(frame, rgb).suspected for frame, rgb in shown]
         plate = given_plate(photograph, pictures, masks, name) if photograph else found_plate(pictures, masks, name)
         _keep(file, key, plate)
-    write_png(out / PLATES / f"{name}.png", plate.rgb)
+    write_png(plate_file(out, name), plate.rgb)
     return plate
+
+
+def plate_file(out: Path, name: str) -> Path:
+    """Where the plate of a clip lies, to train with."""
+    return out / PLATES / f"{name}.png"
 
 
 def _spread(frames: ClipFrames) -> list[tuple[str, Rgb]]:
