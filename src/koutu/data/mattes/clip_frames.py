@@ -9,6 +9,7 @@ import numpy as np
 
 from koutu.color import to_rgb
 from koutu.data.mattes.clip_plan import ClipPlan
+from koutu.data.mattes.one import RECORDS
 from koutu.data.mattes.teachers import shrunk
 from koutu.data.sets.tree import PICTURES, VIDEOS, natural
 from koutu.matting.matter import CUT_DIFFERENCE, CUT_SIZE
@@ -56,7 +57,7 @@ def taken(path: Path, plan: ClipPlan, long_side: int = 0) -> ClipFrames:
 def find_clips(root: Path) -> dict[str, Path]:
     """Name → video or folder of frames, in natural order; none where images lie, or nothing of the kind.
 
-    Raises InputError for two clips of one name.
+    Mattes of an earlier run are no clip. Raises InputError for two clips of one name, and videos beside images.
     """
     if root.is_file():
         return {root.stem: root} if root.suffix.lower() in VIDEOS else {}
@@ -64,9 +65,15 @@ def find_clips(root: Path) -> dict[str, Path]:
         return {}
     try:
         held = sorted((p for p in root.iterdir() if not p.name.startswith(".")), key=lambda path: natural(path.name))
-        if any(p.suffix.lower() in PICTURES for p in held if p.is_file()):
+        images, videos = (
+            [p for p in held if p.is_file() and p.suffix.lower() in kinds] for kinds in (PICTURES, VIDEOS)
+        )
+        if images and videos:
+            raise InputError(f"{root}: expected images or videos, got {images[0]} and {videos[0]}; part them")
+        if images:
             return {}
-        clips = [p for p in held if (_images(p) if p.is_dir() else p.suffix.lower() in VIDEOS)]
+        folders = [p for p in held if p.is_dir() and not (p / RECORDS).is_dir() and _images(p)]
+        clips = [p for p in held if p in folders or p in videos]
     except OSError as e:
         raise InputError(f"{root}: expected a folder that can be read, got {e.strerror}; check its permissions") from e
     found: dict[str, Path] = {}
