@@ -21,6 +21,7 @@ from koutu.data.mattes.plate_matte import own_colours
 from koutu.data.mattes.steady import Neighbour, steadied
 from koutu.data.mattes.studio_backdrop import fit_backdrop, unmixed
 from koutu.data.mattes.teachers import Opinion, asked, shrunk, teachers
+from koutu.data.mattes.workers import end_if_stopped
 from koutu.data.sets.reading import READERS
 from koutu.trimap import BACKGROUND
 from koutu.types import Alpha, InputError, OutputError, Rgb
@@ -253,6 +254,7 @@ def _solved(store: FrameStore, name: str) -> SolvedFrame:
 def _shots(frames: ClipFrames) -> Iterator[_Shown]:
     before = None
     for name, rgb in frames:
+        end_if_stopped()
         yield _Shown(name, rgb, before is None or cut_between(before, rgb))
         before = rgb
 

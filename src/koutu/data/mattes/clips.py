@@ -18,7 +18,7 @@ from koutu.data.mattes.folder import Mattes, Progress
 from koutu.data.mattes.one import ACCEPTED, REJECTED, write_bytes, write_json, write_png
 from koutu.data.mattes.plan import MattePlan
 from koutu.data.mattes.teachers import read_anew, teachers
-from koutu.data.mattes.workers import end_if_stopped, in_processes
+from koutu.data.mattes.workers import in_processes
 from koutu.data.sets.tree import natural
 from koutu.files import folder
 from koutu.machine import cores
@@ -67,8 +67,7 @@ def matte_clips(
 
 
 def _silent(done: int, total: int, name: str) -> None:
-    """Of the frames of clips at once nobody is told; after each a worker may have to stop."""
-    end_if_stopped()
+    """Of the frames of clips at once nobody is told."""
 
 
 def _require_sense(plan: MattePlan, clips: ClipPlan, workers: int) -> None:
