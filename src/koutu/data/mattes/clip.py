@@ -41,7 +41,7 @@ class ClipJob:
 
 @dataclass(frozen=True)
 class _Shown:
-    """A frame in its place: name, (H, W, 3), whether a shot begins with it."""
+    """A frame of a clip: name, (H, W, 3), whether a shot begins with it."""
 
     name: str
     rgb: Rgb
@@ -116,9 +116,9 @@ def _solve(
     """Every frame solved by itself; their names, and whether a shot begins with them."""
     shots: list[tuple[str, bool]] = []
     plainly = f"{replace(plan, pictures=False)} {teachers(plan.networks)} {Limits()} {__version__}"
-    place = store.key() if plate is None else store.key(plate.colours, plate.noise, plate.seen)
+    behind = store.key() if plate is None else store.key(plate.colours, plate.noise, plate.seen)
     for shown in _shots(frames):
-        key = store.key(plainly, place, shown.rgb, masks.content(shown.name))
+        key = store.key(plainly, behind, shown.rgb, masks.content(shown.name))
         if store.solved(shown.name, key) is None:
             store.keep(shown.name, key, solved_frame(shown.rgb, masks(shown.name, shown.rgb), plate, plan.method))
         shots.append((shown.name, shown.fresh))

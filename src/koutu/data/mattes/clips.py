@@ -82,7 +82,9 @@ def _require_sense(plan: MattePlan, clips: ClipPlan, workers: int) -> None:
     if clips.every < 1:
         raise InputError(f"expected one of 1 or more frames, got every {clips.every}; correct it")
     if clips.plate and clips.plate != AUTO and not Path(clips.plate).is_file():
-        raise InputError(f"{clips.plate}: expected a photograph of the place or {AUTO}, got no such file; correct it")
+        raise InputError(
+            f"{clips.plate}: expected a photograph of the background or {AUTO}, got no such file; correct it"
+        )
 
 
 def _jobs(clips: Path, out: Path, masks: Path | None) -> list[ClipJob]:
