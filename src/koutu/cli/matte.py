@@ -55,7 +55,7 @@ def matte(
     ] = ClipPlan.frames,
     plate: Annotated[
         str,
-        typer.Option(metavar="FILE|auto", help="Picture or video of the background without anybody."),
+        typer.Option(metavar="FILE|auto", help="Picture or video of the scene without anybody."),
     ] = ClipPlan.plate,
     method: Annotated[Solver, typer.Option(help="Method by which alpha is solved.")] = _METHOD,
     keep_pictures: Annotated[

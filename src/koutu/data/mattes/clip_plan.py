@@ -8,8 +8,9 @@ SHORTEST = 8  # frames of a run that is kept
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """every: of so many frames one is taken. frames: at most so many of a clip (SHORTEST or more), by taking one of more; 0 all.
+    """every: of so many frames one is taken. frames: at most so many of a clip, by taking one of more; 0 all.
 
+    1 to SHORTEST − 1 frames are refused: no run of them would be kept.
     plate: a photograph of the background without anybody, "auto" to find it in each clip, "" to do without.
     """
 

@@ -1,7 +1,7 @@
-"""The background of a clip without anybody: a photograph of it, or put together from what the clip shows of it over time.
+"""The background of a clip without anybody: a photograph of it, or put together from what the clip shows over time.
 
-Where nobody stands in enough of the frames, a pixel's background is the middle of what they show. Small movements of the
-camera are taken back by a homography, changes of exposure by a tone curve of each channel.
+Where nobody stands in enough of the frames, a pixel's background is the middle of what they show. Small movements of
+the camera are taken back by a homography, changes of exposure by a tone curve of each channel.
 """
 
 from collections.abc import Sequence
