@@ -61,8 +61,8 @@ def _spread(frames: ClipFrames) -> list[tuple[str, Rgb]]:
     for number, (name, rgb) in enumerate(frames):
         if before is not None and cut_between(before, rgb):
             raise InputError(
-                f"{frames.path}: expected one shot before one background, got a cut at frame {name}; cut the clip there, "
-                "or leave --plate out"
+                f"{frames.path}: expected one shot before one background, got a cut at frame {name}; cut the clip "
+                "there, or leave --plate out"
             )
         before = rgb
         if number in wanted:
