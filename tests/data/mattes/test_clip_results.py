@@ -53,7 +53,7 @@ def test_a_plate_is_found_once_and_anew_when_masks_change(tmp_path, monkeypatch)
     made(tmp_path, plate=AUTO)
     assert len(found) == 2
     made(tmp_path)
-    assert not (out / "plates").exists()
+    assert not (out / "plates" / "a.png").exists()
 
 
 def test_what_earlier_runs_wrote_of_other_frames_goes(tmp_path):

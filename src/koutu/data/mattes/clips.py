@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from koutu.data.mattes.checks import Limits
-from koutu.data.mattes.clip import ClipJob, Told, make_clip, view_file
+from koutu.data.mattes.clip import Told, make_clip
+from koutu.data.mattes.clip_files import ClipJob, view_file
 from koutu.data.mattes.clip_frame import Record
 from koutu.data.mattes.clip_frames import find_clips
 from koutu.data.mattes.clip_plan import AUTO, SHORTEST, ClipPlan
