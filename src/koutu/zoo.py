@@ -238,7 +238,7 @@ def _described(
     if weights is None:
         raise ModelError(
             f"the file of {model} ({' or '.join(description.files)}) is not distributed with koutu; "
-            f"get it from {description.source} and give it with --weights, or as {model}=FILE"
+            f"get it from {description.source} and give it with --weights, or where networks are given as NAME=FILE"
         )
     return DescribedBackend(description, Path(weights), device=device, threads=threads, constants=options)
 
@@ -250,7 +250,7 @@ def _blazepose(engine: str | None, device: str, threads: int, weights: str | Pat
     if weights is None:
         raise ModelError(
             "the files of blazepose are not distributed with koutu; give the folder of the npm package "
-            "@mediapipe/pose with --weights, or as blazepose=FOLDER"
+            "@mediapipe/pose with --weights, or where networks are given as NAME=FOLDER"
         )
     return BlazePoseBackend(Path(weights), device=device, threads=threads)
 

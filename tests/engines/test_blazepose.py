@@ -93,9 +93,26 @@ def test_the_body_stands_upright_before_the_network_and_comes_back(files):
     assert (true & found).sum() / (true | found).sum() > 0.97
 
 
+class OnceSeen(Landmarks):
+    """Sees somebody at the first look and nobody at the second."""
+
+    looks = 0
+
+    @property
+    def present(self):
+        self.looks += 1
+        return (0.9, 0.1)[self.looks - 1]
+
+
 @pytest.mark.parametrize("absent", [(Detector, "score", -3.0), (Landmarks, "present", 0.1)])
 def test_nobody_is_an_empty_alpha(files, monkeypatch, absent):
     monkeypatch.setattr(*absent)
+    assert not load_named(f"blazepose={files}")(frame(), None)[1].any()
+
+
+def test_who_is_gone_at_the_second_look_is_nobody(files, monkeypatch):
+    made = {"pose_detection.tflite": Detector, "pose_landmark_full.tflite": OnceSeen}
+    monkeypatch.setattr(blazepose, "open_graph", lambda path, kind, **_: made[path.name]())
     assert not load_named(f"blazepose={files}")(frame(), None)[1].any()
 
 

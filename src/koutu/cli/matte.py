@@ -50,7 +50,9 @@ def matte(
         int, typer.Option(min=0, help="Pixels of the long side that larger images are shrunk to; 0 shrinks none.")
     ] = MattePlan.long_side,
     every: Annotated[int, typer.Option(min=1, help="Frames of a clip of which one is taken.")] = ClipPlan.every,
-    frames: Annotated[int, typer.Option(min=0, help="Frames taken of a clip at most; 0 takes all.")] = ClipPlan.frames,
+    frames: Annotated[
+        int, typer.Option(min=0, help="Frames taken of a clip at most, 8 or more; 0 takes all.")
+    ] = ClipPlan.frames,
     plate: Annotated[
         str,
         typer.Option(metavar="FILE|auto", help="Picture or video of the scene without anybody."),
@@ -63,9 +65,9 @@ def matte(
     """Make mattes for images and clips that have masks, or nothing: alpha and clean colours, a data set to train from.
 
     Mattes that cannot be believed go to OUT/rejected with the reasons in OUT/report.json; OUT/kept.png and
-    OUT/rejected.png show them, the most doubtful first. Run again, it does what is missing or has changed. Exit code 3
-    if an image could not be used. Alphas of clips are made steady over time, and runs of good frames kept;
-    --plate auto finds the place without anybody in the clip itself.
+    OUT/rejected.png show them, images the most doubtful first, frames of clips in their order. Run again, it does what
+    is missing or has changed. Exit code 3 if an image or clip could not be used. Alphas of clips are made steady over
+    time, and runs of good frames kept; --plate auto finds the background without anybody in the clip itself.
 
     \b
     koutu data matte portraits/ -o mattes/

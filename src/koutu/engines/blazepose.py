@@ -41,7 +41,7 @@ class BlazePoseBackend(Backend):
         landmarks = _file(path, LANDMARKS)
         self._landmarks = open_graph(landmarks, "tflite", device=device, threads=threads)
         _require(self._detector, path, {(1, 2254, 12), (1, 2254, 1)})
-        _require(self._landmarks, landmarks, {(1, 195), (1, _SIDE, _SIDE, 1)})
+        _require(self._landmarks, landmarks, {(1, 195), (1, 1), (1, _SIDE, _SIDE, 1)})
         self.name = f"BlazePose · {landmarks.name} · {self._landmarks.engine}"
         self._anchors = _anchors()
 
@@ -57,10 +57,11 @@ class BlazePoseBackend(Backend):
         logits = np.zeros((_SIDE, _SIDE), np.float32)
         turn = np.eye(2, 3)
         for _ in range(_PASSES):
-            if points is None:
-                return None, np.zeros(rgb.shape[:2], np.float32), None
-            turn = _region(points)
-            points, logits = self._looked(rgb, turn)
+            if points is not None:
+                turn = _region(points)
+                points, logits = self._looked(rgb, turn)
+        if points is None:
+            return None, np.zeros(rgb.shape[:2], np.float32), None
         mask = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
         back = np.asarray(cv2.invertAffineTransform(turn))
         whole = cv2.warpAffine(mask, back, rgb.shape[1::-1], flags=cv2.INTER_LINEAR, borderValue=(0,))

@@ -1,4 +1,4 @@
-"""A known place: found behind who walks before it, fitted to a frame, and what it proves of alpha."""
+"""A known plate: found behind who walks before it, fitted to a frame, and what it proves of alpha."""
 
 from typing import Any
 
@@ -103,7 +103,7 @@ def test_a_photograph_is_taken_and_that_of_another_place_refused(tmp_path):
     plate = given_plate(tmp_path / "own.png", frames, masks)
     assert plate.seen.all() and np.median(plate.noise) < 0.02
     Image.fromarray(place(9)).save(tmp_path / "other.png")
-    with pytest.raises(InputError, match=r"expected the place of walk\.mp4 without anybody"):
+    with pytest.raises(InputError, match=r"expected the background of walk\.mp4 without anybody"):
         given_plate(tmp_path / "other.png", frames, masks, "walk.mp4")
     Image.fromarray(place()[:60]).save(tmp_path / "flat.png")
     with pytest.raises(InputError, match="expected sides"):

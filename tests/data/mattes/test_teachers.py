@@ -91,6 +91,9 @@ def test_another_teacher_is_another_run(pictures):
     changed = run(plan)
     assert changed.done == 2 and len(changed.of("accepted")) == 2
     assert not (pictures / "out" / "rejected.png").exists()
+    described = pictures / "both.yaml"
+    described.write_text(described.read_text("utf-8").replace("clip}", "none}"), "utf-8")
+    assert run(plan).done == 2
     assert run(MattePlan(plan.networks[:1])).done == 2
     assert "disputed" not in run(MattePlan(plan.networks[:1])).records[0]
 

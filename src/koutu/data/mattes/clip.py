@@ -1,4 +1,4 @@
-"""One clip of `koutu data matte`: its frames solved, made steady, judged, and written in runs without a gap."""
+"""One clip of `koutu data matte`: its frames solved, made steady, judged, and kept in runs without a gap."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,41 +7,27 @@ from pathlib import Path
 import numpy as np
 
 from koutu import __version__
-from koutu.classical import solve_foreground
 from koutu.data.mattes.checks import Limits
+from koutu.data.mattes.clip_files import ClipJob, forget, forget_plate, write
 from koutu.data.mattes.clip_frame import EMPTY, FrameStore, Record, SolvedFrame, judged, solved_frame
-from koutu.data.mattes.clip_frames import ClipFrames, cut_between, shrunk, taken
+from koutu.data.mattes.clip_frames import ClipFrames, cut_between, images_by_name, taken
 from koutu.data.mattes.clip_plan import SHORTEST, ClipPlan
 from koutu.data.mattes.clip_plate import clip_plate
-from koutu.data.mattes.clip_sheet import triple
-from koutu.data.mattes.known_plate import Plate, fitted_plate
-from koutu.data.mattes.one import ACCEPTED, FAILED, PARTS, REJECTED, write_png
+from koutu.data.mattes.known_plate import Plate
+from koutu.data.mattes.one import ACCEPTED, FAILED, REJECTED
 from koutu.data.mattes.plan import MattePlan
-from koutu.data.mattes.plate_matte import own_colours
 from koutu.data.mattes.steady import Neighbour, steadied
-from koutu.data.mattes.studio_backdrop import fit_backdrop, unmixed
-from koutu.data.mattes.teachers import Opinion, asked, teachers
+from koutu.data.mattes.teachers import Opinion, asked, shrunk, teachers
+from koutu.data.mattes.workers import end_if_stopped
 from koutu.data.sets.reading import READERS
-from koutu.data.sets.tree import PICTURES
-from koutu.trimap import BACKGROUND
-from koutu.types import Alpha, InputError, OutputError, Rgb
+from koutu.types import InputError, Rgb
 
 Told = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
-class ClipJob:
-    """A clip, the folder of its frames' masks if masks are given, and where the results go."""
-
-    name: str
-    path: Path
-    masks: Path | None
-    out: Path
-
-
-@dataclass(frozen=True)
 class _Shown:
-    """A frame in its place: name, (H, W, 3), whether a shot begins with it."""
+    """A frame of a clip: name, (H, W, 3), whether a shot begins with it."""
 
     name: str
     rgb: Rgb
@@ -52,16 +38,23 @@ def make_clip(
     job: ClipJob, plan: MattePlan, clips: ClipPlan, told: Told = lambda done, total, name: None
 ) -> list[Record]:
     """The records of a clip's frames, or of the clip if it cannot be used. Raises OutputError, ModelError."""
+    store = FrameStore(job.out, job.name)
     try:
         frames = taken(job.path, clips, plan.long_side)
         masks = Masks(job, plan)
-        store = FrameStore(job.out, job.name)
-        plate = clip_plate(job.name, frames, masks, clips.plate, store, job.out) if clips.plate else None
+        plate = None
+        if clips.plate:
+            plate = clip_plate(job.name, frames, masks, masks.content, clips.plate, store, job.out)
+        else:
+            forget_plate(job, clips)
         shots = _solve(frames, masks, plate, plan, store, told)
         _steady(frames, plate, store)
         records = in_runs(job.name, shots, store)
-        _write(job, frames, records, plate, plan, store)
+        forget(job, store, {record["frame"] for record in records})
+        write(job, frames, records, plate, plan, store)
     except InputError as e:
+        forget(job, store, set())
+        forget_plate(job, clips)
         return [{"name": job.name, "clip": job.name, "frame": "", "verdict": FAILED, "reasons": [str(e)]}]
     return records
 
@@ -71,12 +64,18 @@ class Masks:
 
     def __init__(self, job: ClipJob, plan: MattePlan):
         self.job, self.plan = job, plan
-        held = [] if job.masks is None else sorted(job.masks.iterdir())
-        self.named = {path.stem: path for path in held if path.suffix.lower() in PICTURES}
+        if job.masks is not None and not job.masks.is_dir():
+            raise InputError(
+                f"{job.path}: expected a folder {job.masks} of masks named like its frames, got none; add it, or leave "
+                "the clip out"
+            )
+        self.named = {} if job.masks is None else images_by_name(job.masks)
 
     def content(self, name: str) -> bytes:
-        """Of the mask's file, b"" where networks find it."""
-        return b"" if self.job.masks is None else self._file(name).read_bytes()
+        """What the answer rests on: the mask's file, or the networks and how they are asked."""
+        if self.job.masks is None:
+            return f"{teachers(self.plan.networks)} {self.plan.networks} {self.plan.mirrored}".encode()
+        return self._file(name).read_bytes()
 
     def __call__(self, name: str, rgb: Rgb) -> Opinion:
         if self.job.masks is None:
@@ -103,9 +102,9 @@ def _solve(
     """Every frame solved by itself; their names, and whether a shot begins with them."""
     shots: list[tuple[str, bool]] = []
     plainly = f"{replace(plan, pictures=False)} {teachers(plan.networks)} {Limits()} {__version__}"
-    place = store.key() if plate is None else store.key(plate.colours, plate.noise, plate.seen)
+    behind = store.key() if plate is None else store.key(plate.colours, plate.noise, plate.seen)
     for shown in _shots(frames):
-        key = store.key(plainly, place, shown.rgb, masks.content(shown.name))
+        key = store.key(plainly, behind, shown.rgb, masks.content(shown.name))
         if store.solved(shown.name, key) is None:
             store.keep(shown.name, key, solved_frame(shown.rgb, masks(shown.name, shown.rgb), plate, plan.method))
         shots.append((shown.name, shown.fresh))
@@ -122,7 +121,8 @@ def _steady(frames: ClipFrames, plate: Plate | None, store: FrameStore) -> None:
         if store.record(shown.name).get("joint") == joint and store.planes(shown.name) is not None:
             continue
         frame = _solved(store, shown.name)
-        neighbours = [Neighbour(x.rgb, _solved(store, x.name).alpha) for x in beside]
+        alphas = [_solved(store, x.name).alpha for x in beside]
+        neighbours = [Neighbour(x.rgb, a) for x, a in zip(beside, alphas, strict=True) if a.any()]
         alpha, contradicted = frame.alpha, 0.0
         if not frame.empty and frame.alpha.any():
             made = steadied(shown.rgb, frame.alpha, frame.trimap, neighbours)
@@ -158,63 +158,6 @@ def _close(clip: str, run: Sequence[Record]) -> None:
             record["name"] = f"{clip}-{run[0]['frame']}/{record['frame']}"
 
 
-def _write(
-    job: ClipJob, frames: ClipFrames, records: Sequence[Record], plate: Plate | None, plan: MattePlan, store: FrameStore
-) -> None:
-    """Alphas, colours and views of all frames that show somebody; what earlier runs wrote elsewhere goes."""
-    for record, (name, rgb) in zip(records, frames, strict=True):
-        files = _files(job, record, plan)
-        told = store.record(name)
-        written = {"joint": told["joint"], "files": [str(path.relative_to(job.out)) for path in files]}
-        if told.get("written") == written and all(path.is_file() for path in files):
-            continue
-        _remove(job, told.get("written", {}).get("files", []))
-        if files:
-            planes = store.planes(name)
-            assert planes is not None
-            fgr = _colours(rgb, planes, plate, plain=record.get("noise") is not None)
-            parts = {"pha": planes[3], "fgr": fgr, "src": rgb}
-            for path, part in zip(files[:-1], parts.values(), strict=False):
-                write_png(path, part)
-            write_png(files[-1], triple(rgb, planes[3], fgr))
-        store.note(name, written=written)
-
-
-def _files(job: ClipJob, record: Record, plan: MattePlan) -> list[Path]:
-    """What a frame's matte consists of, its view last; nothing of an empty frame."""
-    if record["verdict"] == EMPTY:
-        return []
-    root = job.out if record["verdict"] == ACCEPTED else job.out / REJECTED
-    parts = PARTS if plan.pictures else PARTS[:2]
-    return [*(root / part / f"{record['name']}.png" for part in parts), view_file(job.out, record)]
-
-
-def view_file(out: Path, record: Record) -> Path:
-    """Where a frame's part of the sheet lies."""
-    return FrameStore(out, record["clip"]).root / "views" / f"{record['frame']}.png"
-
-
-def _remove(job: ClipJob, files: Iterable[str]) -> None:
-    try:
-        for file in files:
-            (job.out / file).unlink(missing_ok=True)
-            if not any((job.out / file).parent.iterdir()):
-                (job.out / file).parent.rmdir()
-    except FileNotFoundError:
-        return
-    except OSError as e:
-        raise OutputError(f"an earlier matte of {job.name} could not be removed: {e}; choose another folder") from e
-
-
-def _colours(rgb: Rgb, planes: Sequence[Alpha], plate: Plate | None, *, plain: bool) -> Rgb:
-    """The person's own colours for the steadied alpha."""
-    alpha = planes[3]
-    if plate is not None:
-        return own_colours(rgb, alpha, fitted_plate(plate, rgb, (planes[2] / 255).astype(np.float32)))
-    backdrop = fit_backdrop(rgb, planes[1] == BACKGROUND) if plain else None
-    return solve_foreground(rgb, alpha) if backdrop is None else unmixed(rgb, alpha, backdrop)
-
-
 def _solved(store: FrameStore, name: str) -> SolvedFrame:
     found = store.solved(name, store.record(name)["key"])
     assert found is not None
@@ -224,6 +167,7 @@ def _solved(store: FrameStore, name: str) -> SolvedFrame:
 def _shots(frames: ClipFrames) -> Iterator[_Shown]:
     before = None
     for name, rgb in frames:
+        end_if_stopped()
         yield _Shown(name, rgb, before is None or cut_between(before, rgb))
         before = rgb
 

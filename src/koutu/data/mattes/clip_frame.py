@@ -22,17 +22,17 @@ from koutu.types import Alpha, InputError, Rgb
 
 EMPTY = "empty"  # nobody is there
 _SOMEBODY = 0.002  # of the frame, from which a mask or a difference may be somebody
-_AGREED = 0.6  # of person and mask, at least: else the place contradicts it
-_ELSE = 0.05  # of the person, that may have changed in the place beside them
+_AGREED = 0.6  # of person and mask, at least: else the plate contradicts it
+_ELSE = 0.05  # of the person, that may have changed in the background beside them
 CONTRADICTED = 0.02  # of the person, that both neighbours may say otherwise
-_NO_OVERLAP = 1.01  # colours of a known place may be the person's too
+_NO_OVERLAP = 1.01  # colours of a known plate may be the person's too
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class SolvedFrame:
-    """alpha, trimap, person: (H, W) uint8; person: 255 where the mask, confirmed by the place, says so.
+    """alpha, trimap, person: (H, W) uint8; person: 255 where the mask, confirmed by the plate, says so.
 
     reasons: why it cannot be believed. empty: nobody is there. noise: of what is known of the background, or None.
     disputed: as of `Measures`, None where not several networks were asked.
@@ -48,7 +48,7 @@ class SolvedFrame:
 
 
 def solved_frame(rgb: Rgb, opinion: Opinion, plate: Plate | None, method: Method) -> SolvedFrame:
-    """A frame (H, W, 3) uint8 solved by what is said of who is in it, before its place if that is known."""
+    """A frame (H, W, 3) uint8 solved by what is said of who is in it, before its plate if that is known."""
     several = len(opinion.answers) > 1
     disputed = spots(in_dispute(opinion.answers), opinion.mask > 0.5) if several else None
     return replace(_solved(rgb, opinion.mask, plate, method), disputed=disputed)
@@ -170,6 +170,6 @@ def _levels(person: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 
 def _thick(area: NDArray[np.bool_]) -> NDArray[Any]:
-    """Without lines: an edge of the place that moved by a pixel is nobody."""
+    """Without lines: an edge of the background that moved by a pixel is nobody."""
     side = max(3, round(0.008 * max(area.shape)))
     return np.asarray(cv2.morphologyEx(area.astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8)))

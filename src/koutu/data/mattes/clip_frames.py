@@ -9,6 +9,8 @@ import numpy as np
 
 from koutu.color import to_rgb
 from koutu.data.mattes.clip_plan import ClipPlan
+from koutu.data.mattes.one import RECORDS
+from koutu.data.mattes.teachers import shrunk
 from koutu.data.sets.tree import PICTURES, VIDEOS, natural
 from koutu.matting.matter import CUT_DIFFERENCE, CUT_SIZE
 from koutu.media.image import read_image
@@ -45,7 +47,7 @@ class ClipFrames:
 
 def taken(path: Path, plan: ClipPlan, long_side: int = 0) -> ClipFrames:
     """The frames that a plan takes of a clip that is whole; raises InputError."""
-    held = len(_images(path)) if path.is_dir() else _count(path)
+    held = len(images_by_name(path)) if path.is_dir() else _count(path)
     if not held:
         raise InputError(f"{path}: expected images of frames in the folder, got none; name the folder that holds them")
     step = max(plan.every, -(-held // plan.frames) if plan.frames else 1)
@@ -55,7 +57,7 @@ def taken(path: Path, plan: ClipPlan, long_side: int = 0) -> ClipFrames:
 def find_clips(root: Path) -> dict[str, Path]:
     """Name → video or folder of frames, in natural order; none where images lie, or nothing of the kind.
 
-    Raises InputError for two clips of one name.
+    Mattes of an earlier run are no clip. Raises InputError for two clips of one name, and videos beside images.
     """
     if root.is_file():
         return {root.stem: root} if root.suffix.lower() in VIDEOS else {}
@@ -63,9 +65,15 @@ def find_clips(root: Path) -> dict[str, Path]:
         return {}
     try:
         held = sorted((p for p in root.iterdir() if not p.name.startswith(".")), key=lambda path: natural(path.name))
-        if any(p.suffix.lower() in PICTURES for p in held if p.is_file()):
+        images, videos = (
+            [p for p in held if p.is_file() and p.suffix.lower() in kinds] for kinds in (PICTURES, VIDEOS)
+        )
+        if images and videos:
+            raise InputError(f"{root}: expected images or videos, got {images[0]} and {videos[0]}; part them")
+        if images:
             return {}
-        clips = [p for p in held if (_images(p) if p.is_dir() else p.suffix.lower() in VIDEOS)]
+        folders = [p for p in held if p.is_dir() and not (p / RECORDS).is_dir() and _images(p)]
+        clips = [p for p in held if p in folders or p in videos]
     except OSError as e:
         raise InputError(f"{root}: expected a folder that can be read, got {e.strerror}; check its permissions") from e
     found: dict[str, Path] = {}
@@ -77,20 +85,21 @@ def find_clips(root: Path) -> dict[str, Path]:
     return found
 
 
+def images_by_name(path: Path) -> dict[str, Path]:
+    """Name without ending → image of a folder, in natural order; raises InputError for two of one name."""
+    found: dict[str, Path] = {}
+    for image in _images(path):
+        if image.stem in found:
+            raise InputError(f"{image}: expected one image of this name, got {found[image.stem]} too; rename one")
+        found[image.stem] = image
+    return found
+
+
 def cut_between(before: Rgb, after: Rgb) -> bool:
     """Whether a shot ends between two frames: much has changed, and in most places; who enters is seen in few."""
     small = [cv2.resize(x, CUT_SIZE[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) for x in (before, after)]
     change = np.abs(small[0] - small[1]).mean(axis=2)
     return float(change.mean()) > CUT_DIFFERENCE and float(np.median(change)) > CUT_DIFFERENCE / 3
-
-
-def shrunk(rgb: Rgb, long_side: int) -> Rgb:
-    """The image with a longer side of `long_side` pixels at most; 0 shrinks none."""
-    scale = long_side / max(rgb.shape[:2])
-    if not 0 < scale < 1:
-        return rgb
-    size = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
 
 
 def _of_video(path: Path, step: int) -> Iterator[tuple[str, Rgb]]:
@@ -101,8 +110,8 @@ def _of_video(path: Path, step: int) -> Iterator[tuple[str, Rgb]]:
 
 
 def _of_folder(path: Path, step: int) -> Iterator[tuple[str, Rgb]]:
-    for image in _images(path)[::step]:
-        yield image.stem, read_image(image)
+    for name, image in list(images_by_name(path).items())[::step]:
+        yield name, read_image(image)
 
 
 def _images(path: Path) -> list[Path]:

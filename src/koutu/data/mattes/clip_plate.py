@@ -23,19 +23,20 @@ def clip_plate(
     name: str,
     frames: ClipFrames,
     ask: Callable[[str, Rgb], Opinion],
+    made_of: Callable[[str], bytes],
     given: str,
     store: FrameStore,
     out: Path,
 ) -> Plate:
     """The plate of a clip of one shot, also written to out/plates/NAME.png.
 
-    ask: who is in a frame of that name. given: a file, or "auto" to find it. Raises InputError where there is none, or
-    it is not this clip's.
+    ask: who is in a frame of that name; made_of: what the answer rests on. given: a file, or "auto" to find it. Raises
+    InputError where there is none, or it is not this clip's.
     """
     shown = _spread(frames)
     photograph = None if given == AUTO else Path(given)
     content = photograph.read_bytes() if photograph else b""
-    key = store.key(given, content, __version__, *(rgb for _, rgb in shown))
+    key = store.key(given, content, __version__, *(part for frame, rgb in shown for part in (rgb, made_of(frame))))
     file = store.root / "plate.npz"
     plate = _kept(file, key)
     if plate is None:
@@ -43,8 +44,13 @@ def clip_plate(
         masks = [ask(frame, rgb).suspected for frame, rgb in shown]
         plate = given_plate(photograph, pictures, masks, name) if photograph else found_plate(pictures, masks, name)
         _keep(file, key, plate)
-    write_png(out / PLATES / f"{name}.png", plate.rgb)
+    write_png(plate_file(out, name), plate.rgb)
     return plate
+
+
+def plate_file(out: Path, name: str) -> Path:
+    """Where the plate of a clip lies, to train with."""
+    return out / PLATES / f"{name}.png"
 
 
 def _spread(frames: ClipFrames) -> list[tuple[str, Rgb]]:
@@ -55,8 +61,8 @@ def _spread(frames: ClipFrames) -> list[tuple[str, Rgb]]:
     for number, (name, rgb) in enumerate(frames):
         if before is not None and cut_between(before, rgb):
             raise InputError(
-                f"{frames.path}: expected one shot before one place, got a cut at frame {name}; cut the clip there, or "
-                "leave --plate out"
+                f"{frames.path}: expected one shot before one background, got a cut at frame {name}; cut the clip "
+                "there, or leave --plate out"
             )
         before = rgb
         if number in wanted:

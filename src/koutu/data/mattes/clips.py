@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from koutu.data.mattes.checks import Limits
-from koutu.data.mattes.clip import ClipJob, Told, make_clip, view_file
+from koutu.data.mattes.clip import Told, make_clip
+from koutu.data.mattes.clip_files import ClipJob, view_file
 from koutu.data.mattes.clip_frame import Record
 from koutu.data.mattes.clip_frames import find_clips
-from koutu.data.mattes.clip_plan import AUTO, ClipPlan
+from koutu.data.mattes.clip_plan import AUTO, SHORTEST, ClipPlan
 from koutu.data.mattes.clip_sheet import ROW, clip_sheet
 from koutu.data.mattes.folder import Mattes, Progress
 from koutu.data.mattes.one import ACCEPTED, REJECTED, write_bytes, write_json, write_png
@@ -74,10 +75,17 @@ def _require_sense(plan: MattePlan, clips: ClipPlan, workers: int) -> None:
     if plan.long_side < 0 or workers < 0 or clips.frames < 0:
         came = f"{plan.long_side} pixels, {clips.frames} frames and {workers} workers"
         raise InputError(f"expected 0 or more, got {came}; correct them")
+    if 0 < clips.frames < SHORTEST:
+        raise InputError(
+            f"expected {SHORTEST} frames of a clip or more, since shorter runs are rejected, or 0 for all, got "
+            f"{clips.frames}; correct --frames"
+        )
     if clips.every < 1:
         raise InputError(f"expected one of 1 or more frames, got every {clips.every}; correct it")
     if clips.plate and clips.plate != AUTO and not Path(clips.plate).is_file():
-        raise InputError(f"{clips.plate}: expected a photograph of the place or {AUTO}, got no such file; correct it")
+        raise InputError(
+            f"{clips.plate}: expected a photograph of the background or {AUTO}, got no such file; correct it"
+        )
 
 
 def _jobs(clips: Path, out: Path, masks: Path | None) -> list[ClipJob]:
@@ -86,15 +94,13 @@ def _jobs(clips: Path, out: Path, masks: Path | None) -> list[ClipJob]:
         raise InputError(f"{clips}: expected a video, or a folder of videos or folders of frames, got none; name them")
     if out.resolve() in [path.resolve() for path in (clips, masks, *found.values()) if path is not None]:
         raise InputError(f"{out}: expected results in a folder of their own, got one that is read; choose one with -o")
-    jobs = []
-    for name, path in found.items():
-        held = masks
-        if masks is not None:
-            held = masks / name if (masks / name).is_dir() else masks
-            if not held.is_dir() or (held == masks and len(found) > 1):
-                raise InputError(f"{masks}: expected a folder {name} of masks named like its frames, got none; add it")
-        jobs.append(ClipJob(name, path, held, out))
-    return jobs
+    held = {name: masks and masks / name for name in found}
+    if masks is not None and not any((masks / name).is_dir() for name in found):
+        if not masks.is_dir() or len(found) > 1:
+            name = next(iter(found))
+            raise InputError(f"{masks}: expected a folder {name} of masks named like its frames, got none; add it")
+        held = dict.fromkeys(found, masks)
+    return [ClipJob(name, path, held[name], out) for name, path in found.items()]
 
 
 def _report(out: Path, records: Sequence[Record], plan: MattePlan, clips: ClipPlan) -> list[Path]:

@@ -1,7 +1,7 @@
-"""The place of a clip without anybody: a photograph of it, or put together from what the clip shows of it over time.
+"""The background of a clip without anybody: a photograph of it, or put together from what the clip shows over time.
 
-Where nobody stands in enough of the frames, a pixel's place is the middle of what they show. Small movements of the
-camera are taken back by a homography, changes of exposure by a tone curve of each channel.
+Where nobody stands in enough of the frames, a pixel's background is the middle of what they show. Small movements of
+the camera are taken back by a homography, changes of exposure by a tone curve of each channel.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ LOOKED = 48  # frames, spread over the clip, that a plate is found or judged by
 QUIETEST = 0.008  # of 1: noise that is always reckoned with
 _MARGIN = 0.03  # of the longer side, around a mask where the person may still be
 _PERHAPS = 0.25  # of the mask, from which it may be somebody: networks see traces of people in things
-_LEAST = 4  # frames that must show a place
+_LEAST = 4  # frames that must show the background
 _AGREED = 0.6  # of them, that must show the same
 _SEEN = 0.35  # of the frame, that a found plate must know
 _NEAR = 0.06  # of 1: off a plate by more, a pixel shows something else
@@ -44,7 +44,7 @@ _ROWS = 64  # of the frame, whose medians are found at once
 
 @dataclass(frozen=True)
 class Plate:
-    """The place without anybody.
+    """The background without anybody.
 
     colours: (H, W, 3) float32 in [0, 1]. noise: (H, W) float32, of 1, what a frame's pixel differs by. seen: (H, W)
     bool, where it is known; elsewhere its colours are those nearby.
@@ -61,9 +61,9 @@ class Plate:
 
 
 def found_plate(frames: Sequence[Rgb], masks: Sequence[Floats], name: str = "the clip") -> Plate:
-    """The place behind frames (H, W, 3) uint8 of one shot, whose masks (H, W) in [0, 1] say where people are.
+    """The background behind frames (H, W, 3) uint8 of one shot, whose masks (H, W) in [0, 1] say where people are.
 
-    Raises InputError where the camera moves by more than a shake, or too little of the place is seen.
+    Raises InputError where the camera moves by more than a shake, or too little of the background is seen.
     """
     free = [_free(mask) for mask in masks]
     first = int(np.argmax([where.mean() for where in free]))
@@ -74,7 +74,7 @@ def found_plate(frames: Sequence[Rgb], masks: Sequence[Floats], name: str = "the
     colours, noise, seen = (np.concatenate(part) for part in zip(*parts, strict=True))
     if seen.mean() < _SEEN:
         raise InputError(
-            f"{name}: expected a camera that stands still and a place that is seen when people move, found only "
+            f"{name}: expected a camera that stands still and a background that is seen when people move, found only "
             f"{seen.mean():.0%} of it in {len(frames)} frames; give a photograph with --plate FILE, or no --plate"
         )
     filled = extended(np.rint(colours * 255).astype(np.uint8), np.where(seen, 255, 0).astype(np.uint8))
@@ -83,9 +83,9 @@ def found_plate(frames: Sequence[Rgb], masks: Sequence[Floats], name: str = "the
 
 
 def given_plate(path: Path, frames: Sequence[Rgb], masks: Sequence[Floats], name: str = "the clip") -> Plate:
-    """A photograph of the place, or a video's first frame, its noise as frames show it.
+    """A photograph of the background, or a video's first frame, its noise as frames show it.
 
-    Raises InputError if it is one of another place.
+    Raises InputError if it is one of another background.
     """
     rgb, size = _photograph(path), frames[0].shape[:2]
     if abs(rgb.shape[1] / rgb.shape[0] / (size[1] / size[0]) - 1) > _ASPECT:
@@ -104,8 +104,8 @@ def given_plate(path: Path, frames: Sequence[Rgb], masks: Sequence[Floats], name
     alike = float(np.median([(o[f] < _NEAR).mean() if f.any() else 0.0 for o, f in zip(off, free, strict=True)]))
     if alike < _ALIKE:
         raise InputError(
-            f"{path}: expected the place of {name} without anybody, got an image that only {alike:.0%} of what is "
-            "seen beside the people agrees with; take it from the same place under the same light"
+            f"{path}: expected the background of {name} without anybody, got an image that only {alike:.0%} of what is "
+            "seen beside the people agrees with; take it from where the clip was taken, under the same light"
         )
     free_all = np.stack(free)
     mean = (np.stack(off) * free_all).sum(axis=0) / np.maximum(free_all.sum(axis=0), 1)

@@ -1,6 +1,6 @@
-"""Soft mattes before a known place: what differs from it beyond its noise, and is no shadow on it, is the person.
+"""Soft mattes before a known plate: what differs from it beyond its noise, and is no shadow on it, is the person.
 
-A mask says which of the differences are people; the place says where they end. With it the mixing equation
+A mask says which of the differences are people; the plate says where they end. With it the mixing equation
 I = αF + (1 − α)B loses three of its seven unknowns, as before a plain backdrop.
 """
 
@@ -23,23 +23,23 @@ from koutu.types import Alpha, InputError, Rgb
 Floats = NDArray[Any]  # float32, which OpenCV's stubs forget
 Bools = NDArray[np.bool_]
 
-_STRANGE, _FAR = 5.0, 0.035  # multiples of the noise, and of 1, beyond both of which a pixel is not the place
+_STRANGE, _FAR = 5.0, 0.035  # multiples of the noise, and of 1, beyond both of which a pixel is not the plate
 _SAME = 2.5  # multiples of the noise within which it is
-_UNSTEADY = 0.06  # of 1: a place with more noise proves nothing
+_UNSTEADY = 0.06  # of 1: a plate with more noise proves nothing
 _DARKEST, _BRIGHTEST = 0.45, 1.2  # light left in a shadow, light in a reflection
-_QUIET = 0.02  # of 1: up to this noise a place can contradict a mask
-_TINT = 0.025  # of 1: what a shadow's colour may be off the place's
+_QUIET = 0.02  # of 1: up to this noise a plate can contradict a mask
+_TINT = 0.025  # of 1: what a shadow's colour may be off the plate's
 _BACKED = 0.15  # mean of the mask over a difference that is a person
-_PROVEN = 0.3  # of a part, that must differ from the place where that is known
+_PROVEN = 0.3  # of a part, that must differ from the plate where that is known
 _SPECK = 0.0005  # of the frame: differences smaller than this are nobody's
 
 
 @dataclass(frozen=True)
 class Difference:
-    """person: what the mask calls one and the place confirms. other: differences that the mask knows nothing of.
+    """person: what the mask calls one and the plate confirms. other: differences that the mask knows nothing of.
 
-    shadow: the place, darker or brighter only, outside the mask. same: as the place is. like: as the place is within a
-    pixel. All (H, W) bool.
+    shadow: the background, darker or brighter only, outside the mask. same: as the plate is. like: as the plate is
+    within a pixel. All (H, W) bool.
     """
 
     person: Bools
@@ -50,14 +50,14 @@ class Difference:
 
 
 def difference(rgb: Rgb, mask: Floats, plate: Plate) -> Difference:
-    """What of a frame (H, W, 3) is not the place, of which a mask (H, W) in [0, 1] tells what is people."""
+    """What of a frame (H, W, 3) is not the plate, of which a mask (H, W) in [0, 1] tells what is people."""
     now = cv2.blur(rgb.astype(np.float32) / 255, (3, 3))
-    place = cv2.blur(plate.colours, (3, 3))
+    clean = cv2.blur(plate.colours, (3, 3))
     proves = plate.seen & (plate.noise < _UNSTEADY)
-    off = _length(now - place)
+    off = _length(now - clean)
     strange = proves & (off > _STRANGE * plate.noise) & (off > _FAR)
-    light = (now * place).sum(axis=2) / np.maximum((place * place).sum(axis=2), 1e-3)
-    tint = _length(now - light[..., None] * place)
+    light = (now * clean).sum(axis=2) / np.maximum((clean * clean).sum(axis=2), 1e-3)
+    tint = _length(now - light[..., None] * clean)
     dimmed = (light > _DARKEST) & (light < _BRIGHTEST) & (tint < np.maximum(_TINT, 3 * plate.noise))
     shadow = strange & dimmed & (mask < 0.5)
     like = _like(rgb, plate)
@@ -70,14 +70,14 @@ def difference(rgb: Rgb, mask: Floats, plate: Plate) -> Difference:
 
 
 def matte_before_plate(rgb: Rgb, found: Difference, plate: Plate, method: Method = "closed-form") -> Solved:
-    """The soft matte and clean colours of a frame (H, W, 3) uint8 before its place; raises InputError without a person.
+    """The soft matte and clean colours of a frame (H, W, 3) uint8 before its plate; raises InputError without a person.
 
     noise of what is solved: the middle of the plate's.
     """
     trimap = plate_trimap(found)
     if not (trimap == FOREGROUND).any() or not (trimap == BACKGROUND).any():
         raise InputError(
-            "expected a person and a place beside them, got a frame without one of the two; is it the right plate?"
+            "expected a person and background beside them, got a frame without one of the two; is it the right plate?"
         )
     noise = float(np.median(plate.noise))
     backdrop = Backdrop(plate.colours, noise)
@@ -90,7 +90,7 @@ def matte_before_plate(rgb: Rgb, found: Difference, plate: Plate, method: Method
 
 
 def own_colours(rgb: Rgb, alpha: Alpha, plate: Plate) -> Rgb:
-    """The person's own colours (H, W, 3) uint8, unmixed where the place is seen."""
+    """The person's own colours (H, W, 3) uint8, unmixed where the plate is seen."""
     soft = (alpha > 0) & (alpha < 255)
     fgr = unmixed(rgb, alpha, Backdrop(plate.colours, float(np.median(plate.noise))))
     if plate.seen[soft].all():
@@ -99,7 +99,7 @@ def own_colours(rgb: Rgb, alpha: Alpha, plate: Plate) -> Rgb:
 
 
 def plate_trimap(found: Difference) -> NDArray[np.uint8]:
-    """{0, 128, 255}: unknown is the rim of the person, and what there looks like the place or its shadow."""
+    """{0, 128, 255}: unknown is the rim of the person, and what there looks like the plate or its shadow."""
     widths = Widths.of(found.person.shape)
     person = _filled(found.person, widths.wide**2)
     inside = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, 5)
@@ -107,7 +107,7 @@ def plate_trimap(found: Difference) -> NDArray[np.uint8]:
     rim = (inside <= widths.narrow) & (outside <= widths.narrow)
     near = outside <= 2 * widths.narrow
     unknown = rim | (near & found.shadow) | (person & found.like & (inside <= 2 * widths.narrow))
-    unknown |= person & ~found.person  # holes that look like the place
+    unknown |= person & ~found.person  # holes that look like the plate
     unknown &= ~((outside > 2) & found.same)
     return np.where(unknown, UNKNOWN, np.where(person, FOREGROUND, BACKGROUND)).astype(np.uint8)
 
@@ -115,17 +115,17 @@ def plate_trimap(found: Difference) -> NDArray[np.uint8]:
 def _alpha(
     rgb: Rgb, trimap: NDArray[np.uint8], backdrop: Backdrop, proves: Bools, guess: Floats, method: Method
 ) -> Floats:
-    """The method's, never less than what differs from the place needs."""
+    """The method's, never less than what differs from the plate needs."""
     alpha = solve(rgb, trimap, guess, method)
     least = least_alpha(rgb, backdrop)
     return np.where((trimap == UNKNOWN) & proves & (least > 0.1), np.maximum(alpha, least), alpha)
 
 
 def _together(solid: Bools, said: Bools, like: Bools, same: Bools) -> NDArray[Any]:
-    """What differs, and what the mask says and the place does not contradict, without cracks.
+    """What differs, and what the mask says and the plate does not contradict, without cracks.
 
     It contradicts at the mask's rim what is like it, for masks take in a table's edge; deep inside, where clothes are
-    like many a place by chance, only what is the same all around.
+    like many a background by chance, only what is the same all around.
     """
     narrow = Widths.of(said.shape).narrow
     depth = cv2.distanceTransform(said.astype(np.uint8), cv2.DIST_L2, 5)
@@ -145,7 +145,7 @@ def _backed(together: NDArray[Any], mask: Floats) -> Bools:
 
 
 def _held(evidence: Bools, together: NDArray[Any]) -> Bools:
-    """The parts of which enough is proven: a mask alone makes no person where the place is known."""
+    """The parts of which enough is proven: a mask alone makes no person where the plate is known."""
     labels = np.asarray(cv2.connectedComponents(together)[1])
     areas = np.maximum(np.bincount(labels.ravel()), 1)
     share = np.bincount(labels.ravel(), evidence.ravel(), len(areas)) / areas
@@ -153,7 +153,7 @@ def _held(evidence: Bools, together: NDArray[Any]) -> Bools:
 
 
 def _like(rgb: Rgb, plate: Plate) -> Bools:
-    """Where a colour is one that the place has within a pixel of it: an edge that moved is no person."""
+    """Where a colour is one that the plate has within a pixel of it: an edge that moved is no person."""
     kernel = np.ones((3, 3), np.uint8)
     slack = (_SAME * plate.noise)[..., None]
     now = rgb.astype(np.float32) / 255

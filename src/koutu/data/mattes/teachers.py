@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from koutu import third_party
 from koutu.engines.backend import Backend
+from koutu.engines.blazepose import DETECTORS
 from koutu.matting.matter import Matter
 from koutu.models import MODELS as NETWORKS
 from koutu.types import InputError, Rgb
@@ -22,12 +23,16 @@ Mask = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Teacher:
-    """A network and the file it runs from. licence: as its makers state it, empty where koutu does not know it."""
+    """A network and the file it runs from. licence: as its makers state it, empty where koutu does not know it.
+
+    description: SHA-256 of the YAML file that describes it, empty where there is none.
+    """
 
     name: str
     file: str
     sha256: str
     licence: str
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,25 +127,35 @@ def _teacher(spec: str) -> Teacher:
         card = MODELS[name]
         return Teacher(_name(spec), card.file, card.sha256, card.licence)
     path = Path(file or name)
-    return Teacher(_name(spec), path.name, _digest(path), _licence(name))
+    described = _description(name)
+    return Teacher(
+        _name(spec), path.name, _digest(path), _licence(name, described), _digest(described) if described else ""
+    )
 
 
 def _digest(path: Path) -> str:
     """SHA-256 of a file, or of the files of a folder that networks are in; empty for a name."""
-    files = [path] if path.is_file() else sorted(path.glob("*.tflite")) if path.is_dir() else []
+    files = [path]
+    if not path.is_file():
+        files = sorted(p for p in path.glob("*") if p.suffix == ".tflite" or p.name in DETECTORS)
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest() if files else ""
 
 
-def _licence(name: str) -> str:
+def _description(name: str) -> Path | None:
+    """The YAML file that describes a network, if one does."""
+    described = third_party.path(name) if name in third_party.names() else Path(name)
+    return described if described.suffix in (".yaml", ".yml") else None
+
+
+def _licence(name: str, described: Path | None) -> str:
     if name in NETWORKS:
         return NETWORKS[name].licence
     if name == BLAZEPOSE:
         return "Apache-2.0"
-    described = third_party.path(name) if name in third_party.names() else Path(name)
-    if described.suffix not in (".yaml", ".yml"):
+    if described is None:
         return ""
     from koutu.engines.described.description import read_description
 
