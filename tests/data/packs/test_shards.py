@@ -114,6 +114,31 @@ def test_packs_with_names_like_shards_are_packs_of_their_own(tmp_path):
     assert len(Pack(tmp_path / "people-2024")) == 1 and len(Pack(tmp_path / "new")) == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "shard_mb", "told"),
+    [
+        ("p.json", 0, r"got .*p.json, no index of one"),
+        ("p.json", 1, r"got .*p.json, no index of one"),
+        ("p.bin", 0, r"got .*p.bin without an index"),
+        ("p.bin", 1, r"got .*p.bin without an index"),
+        ("p-000.bin", 1, r"got .*p-000.bin without an index"),
+        ("p-012.bin", 1, r"got .*p-012.bin without an index"),
+        ("p-012.json", 1, r"got .*p-012.json, no shard"),
+        ("p-000.bin", 0, ""),  # in nobody's way
+        ("p-000.json", 0, ""),
+    ],
+)
+def test_files_that_are_no_pack_stay(tmp_path, name, shard_mb, told):
+    (tmp_path / name).write_text('[{"title": "mine"}]')
+    if told:
+        with pytest.raises(OutputError, match=rf"{told}.*choose another name"):
+            write_pack(tmp_path / "p", stills(2), shard_mb=shard_mb)
+        assert names(tmp_path) == [name]
+    else:
+        write_pack(tmp_path / "p", stills(2), shard_mb=shard_mb)
+    assert (tmp_path / name).read_text() == '[{"title": "mine"}]'
+
+
 @pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt(), SystemExit(143)])
 def test_shards_are_whole_or_as_they_were(tmp_path, fault):
     def pictures():

@@ -20,6 +20,7 @@ from koutu.data.packs.index import (
     index_file,
     is_card,
     is_shard,
+    is_whole,
     shard_bytes,
     shard_files,
 )
@@ -158,7 +159,14 @@ def _require_own(whole: Path, shards: bool, card: bool) -> None:
     """Nothing is overwritten but a pack of this name; raises OutputError."""
     if is_shard(whole):
         raise OutputError(f"expected the name of a pack, got {whole}, a shard of another; choose another name")
-    if shards and (others := [file for file in shard_files(whole) if not is_shard(file)]):
-        raise OutputError(f"expected names for shards to be free, got {others[0]}, no shard; choose another name")
+    pixels = [whole.with_suffix(".bin")] if not whole.exists() else []
+    if shards:
+        if others := [file for file in shard_files(whole) if not is_shard(file)]:
+            raise OutputError(f"expected names for shards to be free, got {others[0]}, no shard; choose another name")
+        pixels += [file for file in shard_files(whole, ".bin") if not is_shard(file.with_suffix(".json"))]
+    if whole.exists() and not is_whole(whole):
+        raise OutputError(f"expected room for a pack, got {whole}, no index of one; choose another name")
+    if lone := [file for file in pixels if file.exists()]:
+        raise OutputError(f"expected room for a pack, got {lone[0]} without an index of one; choose another name")
     if card and card_file(whole).exists() and not is_card(card_file(whole)):
         raise OutputError(f"expected room for a card, got {card_file(whole)}, another text; choose another name")
