@@ -62,7 +62,7 @@ at("save").onclick = save;
 document.onkeydown = (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   const grade = grades[Number(event.key) - 1];
-  if (grade) give(grade);
+  if (grade && !event.repeat) give(grade);
   else if (event.key === "ArrowLeft") go(-1);
   else if (event.key === "ArrowRight") go(1);
 };
