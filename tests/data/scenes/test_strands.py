@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.people import DATA, make_packs
+from support.scenes import CALM
 
 from koutu.data.packs.pack import Entry, Pack, write_pack
 from koutu.data.scenes.actors import Casting
-from koutu.data.scenes.config import SceneConfig
 from koutu.data.scenes.faces import find_faces
 from koutu.data.scenes.hair import Hair, find_hair
 from koutu.data.scenes.layers import blend
@@ -20,11 +20,6 @@ from koutu.data.scenes.strand_layer import Strands, painted
 from koutu.data.scenes.strands import THICKEST, THINNEST, strands_of, with_strands
 from koutu.media.image import read_image
 from koutu.zoo import SAMPLE
-
-CALM = SceneConfig(
-    as_is=0, empty=0, second=0, dye=0, decoy=0, props=0, occluder=0, bokeh=0, harmonise=0, shadow=0, lamps=0, tone=0,
-    drift=0, blur=0, noise=0, codec=0, enter=0,
-)  # fmt: skip
 
 
 @cache
