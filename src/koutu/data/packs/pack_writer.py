@@ -135,24 +135,31 @@ def _groups(pictures: Iterable[Packed], most: int) -> Iterator[list[Packed]]:
 
 
 def _replace(whole: Path, parts: Sequence[_Finished], aside: Path, card: Card | None) -> None:
-    """Move a pack to its place: the old indices go first and the new come last, so that no mixture ever counts."""
+    """Move a pack to its place: the old indices go first and the new come last, so that no mixture ever counts.
+
+    What ends it between puts the old pack back.
+    """
     if card:
         (aside / "card").write_text(f"{CARD}\n{card(parts)}", "utf-8")
     for number, part in enumerate(parts):
         (aside / f"{number}.json").write_bytes(part.index)
     old = [file for file in (whole, *shard_files(whole)) if file == whole or is_shard(file)]
-    for file in old:
-        file.unlink(missing_ok=True)
-    for file in {file.with_suffix(".bin") for file in old} - {part.pixels for part in parts}:
-        file.unlink(missing_ok=True)
+    old += [file.with_suffix(".bin") for file in old]
     if is_card(card_file(whole)):
-        card_file(whole).unlink()
-    for number, part in enumerate(parts):
-        os.replace(aside / f"{number}.bin", part.pixels)
-    if card:
-        os.replace(aside / "card", card_file(whole))
-    for number, part in enumerate(parts):
-        os.replace(aside / f"{number}.json", part.pixels.with_suffix(".json"))
+        old.append(card_file(whole))
+    new = [(aside / f"{number}.bin", part.pixels) for number, part in enumerate(parts)]
+    new += [(aside / "card", card_file(whole))] if card else []
+    new += [(aside / f"{number}.json", part.pixels.with_suffix(".json")) for number, part in enumerate(parts)]
+    (aside / "old").mkdir()
+    moves = [(file, aside / "old" / file.name) for file in old if file.exists()] + new
+    try:
+        for file, place in moves:
+            os.replace(file, place)
+    except BaseException:
+        for file, place in reversed(moves):
+            if not file.exists():  # it was moved
+                os.replace(place, file)
+        raise
 
 
 def _require_own(whole: Path, shards: bool, card: bool) -> None:
