@@ -185,7 +185,8 @@ def exported(name: str, args: argparse.Namespace) -> Path:
 def gated(args: argparse.Namespace) -> dict[str, Any]:
     """Calibrate the gate of the last variant on made scenes of people that it learned from."""
     people, size = Pack(args.people), (args.side, args.side)
-    scenes = Scenes(people, Pack(args.backgrounds), split(people, HELD_OUT)[0], SceneConfig(background_weights=PLACES))
+    cfg = SceneConfig(strands=0.0, crowd=0.0, background_weights=PLACES)
+    scenes = Scenes(people, Pack(args.backgrounds), split(people, HELD_OUT)[0], cfg)
     made = [scenes(np.random.default_rng((31, i)), size, LENGTH) for i in range(CALIBRATION)]
     gate = calibrate(exported(GATE, args), [CalibrationClip(scene.src, scene.pha) for scene in made]).gate
     return {"told": f"threshold {gate.threshold:g}", "steps": None, "seconds": None}

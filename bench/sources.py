@@ -77,7 +77,8 @@ def on_photographs(backend: Backend, root: Path, limit: int) -> dict[str, float]
     """Far MAD × 1000, its median, and IoU, over a data set of photographs with masks."""
     far, ious = [], []
     clips = open_dataset(root).clips
-    for clip in clips[:: max(1, len(clips) // limit)][:limit]:
+    count = min(limit, len(clips))
+    for clip in (clips[i * len(clips) // count] for i in range(count)):
         for example in clip.examples(0, 1):
             if not isinstance(example, Example) or example.pha is None:
                 raise SystemExit(f"{root}/{clip.name} cannot be used")
@@ -136,7 +137,10 @@ def main() -> None:
     args = arguments()
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
-    settings = {"base": args.base, "share": args.share, "changes": args.changes, "tests": sorted(args.tests)}
+    settings = {
+        "recipe": str(args.recipe), "base": args.base, "share": str(args.share), "changes": args.changes,
+        "tests": sorted(args.test), "limit": args.limit, "stills": args.stills,
+    }  # fmt: skip
     result: dict[str, Any] = about_run() | {"settings": settings, "rows": {}}
     if args.json.is_file():
         result = json.loads(args.json.read_text("utf-8"))

@@ -34,7 +34,8 @@ stages:
 def words(tmp_path, monkeypatch) -> list[str]:
     """Two sets in a pack, photographs with masks, and the command on them."""
     made, _ = make_packs(tmp_path)
-    held = [(entry, pixels) for entry, pixels in zip(Pack(made).entries, map(np.array, Pack(made)), strict=False)]
+    pack = Pack(made)
+    held = [(entry, np.array(pack[i])) for i, entry in enumerate(pack.entries)]
     more = [(Entry(e.name, "more", f"more/{e.name}", True, *p.shape), p) for e, p in held[:2]]
     write_pack(tmp_path / "people", [*held, *more])
     for part, shape in (("src", (60, 80, 3)), ("pha", (60, 80))):
@@ -72,9 +73,30 @@ def test_each_set_is_added_at_its_share_and_rows_are_kept(words, module, monkeyp
     assert all(0 <= row["square"]["iou"] <= 1 and row["stills"]["band"] > 0 for row in rows.values())
     monkeypatch.setattr(module, "train", None)  # all is there
     module.main()
-    monkeypatch.setattr(sys, "argv", [*words, "--share", "0.5"])
-    with pytest.raises(SystemExit, match="other settings"):
-        module.main()
+    for option, value in (("share", "0.5"), ("share", "0.350000001"), ("limit", "5"), ("stills", "3"), ("test", "a=b")):
+        monkeypatch.setattr(sys, "argv", [*words, f"--{option}", value])
+        with pytest.raises(SystemExit, match="other settings"):
+            module.main()
+
+
+def test_a_limit_is_spread_evenly(module, monkeypatch, tmp_path):
+    """Of ten photographs with the limit seven, the last ones too."""
+    for part, shape in (("src", (20, 20, 3)), ("pha", (20, 20))):
+        (tmp_path / part).mkdir()
+        for i in range(10):
+            Image.fromarray(np.full(shape, i, np.uint8)).save(tmp_path / part / f"{i}.png")
+    seen: list[int] = []
+
+    def alpha_of(_, example):
+        seen.append(int(example.src[0, 0, 0]))
+        return np.zeros(example.src.shape[:2], np.uint8)
+
+    monkeypatch.setattr(module, "alpha_of", alpha_of)
+    module.on_photographs(None, tmp_path, 7)
+    assert seen == [0, 1, 2, 4, 5, 7, 8]
+    seen.clear()
+    module.on_photographs(None, tmp_path, 1000)
+    assert seen == list(range(10))
 
 
 def test_a_set_that_the_pack_lacks_is_told(words, module, monkeypatch):

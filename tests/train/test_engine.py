@@ -219,6 +219,23 @@ def test_a_run_of_another_recipe_is_refused(recipe, tmp_path):
         train(recipe, tmp_path)
 
 
+def test_a_run_from_before_crowds_and_strands_goes_on_without(recipe, tmp_path):
+    none = replace(CALM, crowd=0.0, strands=0.0)
+    stages = [
+        replace(stage, passes=tuple(replace(given, scenes=none) for given in stage.passes)) for stage in recipe.stages
+    ]
+    old = replace(recipe, stages=tuple(stages))
+    Run(old, tmp_path).train(stop_at=1)
+    saved = states(tmp_path)
+    for stage in saved["recipe"]["stages"]:
+        for given in stage["passes"]:
+            del given["scenes"]["crowd"], given["scenes"]["strands"]
+    torch.save(saved, tmp_path / "last.pt")
+    with pytest.raises(InputError, match="other stages"):
+        train(recipe, tmp_path)
+    assert train(old, tmp_path) == train(old, tmp_path / "whole")
+
+
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(recipe, tmp_path, monkeypatch):
     Run(recipe, tmp_path).train(stop_at=1)
     before = (tmp_path / "last.pt").read_bytes()

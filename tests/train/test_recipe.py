@@ -54,7 +54,7 @@ def test_strands_are_for_training_alone(written, tmp_path):
     assert scenes.strands == 0.7 and scenes.whole_hair == ("rendered", "mine")
     people, places = make_packs(tmp_path)
     shown = Validation(Pack(people), Pack(places), [0], recipe).scenes.casting.cfg
-    assert shown.strands == 0 and shown.whole_hair == scenes.whole_hair
+    assert shown.strands == shown.crowd == 0 and shown.whole_hair == scenes.whole_hair
 
 
 def test_changes(written):

@@ -1,6 +1,5 @@
 """`koutu data pack`."""
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -91,12 +90,13 @@ def pack(
     koutu data pack -o packs/backgrounds --backgrounds scenery/ plates=mattes/ --emptied plates
     koutu data pack -o packs/clean london=mattes/ --clean --class clean --licence 'CC-BY 4.0' --shard-mb 60
     """
+    from koutu.data.packs.card import command_line
     from koutu.data.packs.write import pack_sets
     from koutu.progress import Steps
 
     sources = _sources(sets, {"group": group, "licence": licence, "layout": layout, "split": split, "class_": class_})
     plan = PackPlan(backgrounds, long_side, frames, exclude, threads, emptied, shard_mb, clean)
-    command = shlex.join(["koutu", *sys.argv[1:]])
+    command = command_line(["koutu", *sys.argv[1:]])
     with Steps(output.name) as progress:
         report = pack_sets(sources, output, plan, command=command, progress=progress)
     for line in _told(report):

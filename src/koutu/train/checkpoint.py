@@ -16,6 +16,7 @@ from koutu.types import InputError, OutputError
 LAST, WEIGHTS, JOURNAL = "last.pt", "weights.pt", "journal.jsonl"
 # a run may be resumed with other values of these
 _FREE = ("max_hours", "save_minutes", "workers", "threads", "validation_clips", "init")
+_NEWER = ("crowd", "strands")  # of scenes; a run from before they were there had none
 
 
 class Checkpoint:
@@ -34,7 +35,8 @@ class Checkpoint:
         except Exception as e:  # the reader raises whatever its parsers meet
             raise InputError(f"{self.path} cannot be read ({e}); remove it to begin anew") from e
         mine = _plain(self.recipe)
-        theirs = _plain(fill(Recipe, state["recipe"], str(self.path)))  # keys that are newer than it: their defaults
+        _add_newer(state["recipe"])
+        theirs = _plain(fill(Recipe, state["recipe"], str(self.path)))  # other newer keys: their defaults
         changed = [k for k in mine if k not in _FREE and mine[k] != theirs.get(k)]
         if changed:
             raise InputError(
@@ -119,3 +121,10 @@ class Journal:
 
 def _plain(recipe: Recipe) -> dict[str, Any]:
     return json.loads(json.dumps(asdict(recipe)))
+
+
+def _add_newer(recipe: dict[str, Any]) -> None:
+    """What scenes of a run did not show that was saved before they could."""
+    for stage in recipe.get("stages", ()):
+        for given in stage.get("passes", ()):
+            given["scenes"] = {name: 0.0 for name in _NEWER} | given.get("scenes", {})

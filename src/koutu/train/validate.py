@@ -28,7 +28,7 @@ class Validation:
         last = recipe.stages[-1].passes[0]
         self.size = recipe.validation_size or last.sizes[-1][1]
         self.clips, self.frames = recipe.validation_clips, max(2, recipe.validation_frames)
-        self.scenes = Scenes(people, backgrounds, held_out, replace(last.scenes, strands=0.0))
+        self.scenes = Scenes(people, backgrounds, held_out, replace(last.scenes, strands=0.0, crowd=0.0))
         self.shown: np.ndarray | None = None
 
     @torch.no_grad()

@@ -10,10 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from koutu.cli import app
+from koutu.data.packs.audit import draw_audit
 from koutu.data.packs.audit_draw import draw_images
 from koutu.data.packs.audit_picture import TALL, WIDE, hardest, strip
 from koutu.data.packs.grades import Tally
 from koutu.data.packs.pack import Entry, Pack, write_pack
+from koutu.data.packs.plan import AuditPlan
 from koutu.media.image import read_image
 from koutu.types import InputError, OutputError
 
@@ -83,7 +85,7 @@ def test_sheets_page_and_table_are_drawn(pack, tmp_path):
     assert match and [s["name"] for s in json.loads(match[1])["drawn"]] == [
         row["name"] for row in rows(tmp_path / "look/grades.csv")
     ]
-    assert len(re.findall(r"^/9j/", page, re.MULTILINE)) == 28 and "http" not in page
+    assert len(re.findall(r"^/9j/", page, re.MULTILINE)) == 28 and "://" not in page
 
 
 def test_a_strip_shows_the_person_elsewhere_and_the_worst_of_the_edge():
@@ -149,6 +151,13 @@ def test_grades_are_never_lost(pack, tmp_path):
     for more in (["--seed", 1], ["--count", 6]):
         with pytest.raises(InputError, match=r"another draw.*draw into another folder"):
             run(*words, *more)
+    later = (tmp_path / "look/grades.csv").read_text().replace(",,", ",wrong,", 1)
+    draw_audit(
+        pack, tmp_path / "look", AuditPlan(5),
+        progress=lambda done, total, name: (tmp_path / "look/grades.csv").write_text(later) and None,
+    )  # fmt: skip
+    assert (tmp_path / "look/grades.csv").read_text() == later
+    before = later.encode()
     held = Pack(pack)
     write_pack(tmp_path / "changed", [(e, 255 - held[i]) for i, e in enumerate(held.entries)])
     with pytest.raises(InputError, match="line 2: expected number 1"):

@@ -8,6 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from koutu.cli import app
+from koutu.data.packs.card import command_line
 from koutu.data.packs.pack import Pack, write_pack
 from koutu.data.packs.plan import PackPlan
 from koutu.data.packs.sources import Source
@@ -43,7 +44,7 @@ def test_the_card_says_what_is_in_the_pack_and_what_is_not(sets):
     )  # fmt: skip
     assert done.exit_code == 3 and "card " in done.output
     text = (sets / "out/people.md").read_text()
-    assert "**Research**" in text and "5 images of people" in text and "```sh\nkoutu " in text
+    assert "**Research**" in text and "5 images of people" in text
     rows = [[cell.strip() for cell in line.split(" | ")] for line in text.splitlines() if line.startswith("| ")][1:]
     assert [row[:6] for row in rows] == [
         ["| london", "3", "2", "3", "clean", "CC-BY \\| 4.0"],
@@ -53,6 +54,20 @@ def test_the_card_says_what_is_in_the_pack_and_what_is_not(sets):
     assert rows[2][6:] == ["rendered, all", "seed 7 |"]
     assert "* london: 1, excluded by name: blurred" in text and "* eg: 1, nobody in them: gone" in text
     assert sum(line.startswith("* london: 1, ") and line.endswith(": torn") for line in text.splitlines()) == 1
+
+
+def test_the_card_tells_the_command_without_the_packers_folders(sets):
+    words = ["koutu", "data", "pack", f"eg={sets / 'eg'}", str(sets / "london"), "rooms/", f"--output={sets / 'out/p'}",
+             "--group", r"london=^(\d+)_", "--exclude", "/a=/b/c", "/"]  # fmt: skip
+    command = command_line(words)
+    assert command == r"koutu data pack eg=eg london rooms/ --output=p --group 'london=^(\d+)_' --exclude c /"
+    pack_sets([Source("eg", sets / "eg")], sets / "out/p", command=command)
+    assert f"```sh\n{command}\n```" in (sets / "out/p.md").read_text()
+
+
+def test_the_card_counts_files_that_are_no_images(sets):
+    pack_sets([Source("places", sets)], sets / "places", PackPlan(backgrounds=True))
+    assert "* places: 2, neither images nor videos\n" in (sets / "places.md").read_text()
 
 
 def test_a_clean_pack_holds_clean_sets_alone(sets):

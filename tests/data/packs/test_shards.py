@@ -1,6 +1,8 @@
 """A pack in shards is one pack: nothing is cut apart, half a pack is named, and no earlier files are left."""
 
+import itertools
 import json
+import os
 import pickle
 import shutil
 from dataclasses import replace
@@ -114,6 +116,31 @@ def test_packs_with_names_like_shards_are_packs_of_their_own(tmp_path):
     assert len(Pack(tmp_path / "people-2024")) == 1 and len(Pack(tmp_path / "new")) == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "shard_mb", "told"),
+    [
+        ("p.json", 0, r"got .*p.json, no index of one"),
+        ("p.json", 1, r"got .*p.json, no index of one"),
+        ("p.bin", 0, r"got .*p.bin without an index"),
+        ("p.bin", 1, r"got .*p.bin without an index"),
+        ("p-000.bin", 1, r"got .*p-000.bin without an index"),
+        ("p-012.bin", 1, r"got .*p-012.bin without an index"),
+        ("p-012.json", 1, r"got .*p-012.json, no shard"),
+        ("p-000.bin", 0, ""),  # in nobody's way
+        ("p-000.json", 0, ""),
+    ],
+)
+def test_files_that_are_no_pack_stay(tmp_path, name, shard_mb, told):
+    (tmp_path / name).write_text('[{"title": "mine"}]')
+    if told:
+        with pytest.raises(OutputError, match=rf"{told}.*choose another name"):
+            write_pack(tmp_path / "p", stills(2), shard_mb=shard_mb)
+        assert names(tmp_path) == [name]
+    else:
+        write_pack(tmp_path / "p", stills(2), shard_mb=shard_mb)
+    assert (tmp_path / name).read_text() == '[{"title": "mine"}]'
+
+
 @pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt(), SystemExit(143)])
 def test_shards_are_whole_or_as_they_were(tmp_path, fault):
     def pictures():
@@ -125,6 +152,36 @@ def test_shards_are_whole_or_as_they_were(tmp_path, fault):
     with pytest.raises(OutputError if isinstance(fault, OSError) else type(fault)):
         write_pack(tmp_path / "p", pictures(), shard_mb=1)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def failing(wanted: int, done: bool, fault: BaseException):
+    """os.replace of which one call fails, before it is done or after."""
+    replaced, calls = os.replace, itertools.count(1)
+
+    def replace_or_fail(*paths):
+        now = next(calls) == wanted
+        if done or not now:
+            replaced(*paths)
+        if now:
+            raise fault
+
+    return replace_or_fail
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("fault", [OSError(5, "Input/output error"), KeyboardInterrupt(), SystemExit(143)])
+@pytest.mark.parametrize(("old_mb", "new_mb"), [(0, 0), (1, 1), (1, 0), (0, 1)])
+def test_what_ends_the_last_moves_leaves_the_old_pack(tmp_path, monkeypatch, done, fault, old_mb, new_mb):
+    write_pack(tmp_path / "p", stills(9), shard_mb=old_mb, card=lambda parts: "old")
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    for wanted in range(1, 7):  # six moves are the fewest
+        with monkeypatch.context() as broken:
+            broken.setattr("os.replace", failing(wanted, done, fault))
+            with pytest.raises(OutputError if isinstance(fault, OSError) else type(fault)):
+                write_pack(tmp_path / "p", stills(5, 1), shard_mb=new_mb, card=lambda parts: "new")
+        assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+    write_pack(tmp_path / "p", stills(5, 1), shard_mb=new_mb, card=lambda parts: "new")
+    assert len(Pack(tmp_path / "p")) == 5
 
 
 def test_what_is_packed_twice_is_the_same_to_the_bit(tmp_path):

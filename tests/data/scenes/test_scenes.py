@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from support.people import make_packs
+from support.scenes import CALM
 
 from koutu.data.mattes.pull_push import extended
 from koutu.data.packs.pack import Entry, Lottery, Pack, write_pack
@@ -27,10 +28,6 @@ from koutu.data.scenes.layers import (
 from koutu.data.scenes.placement import placed
 from koutu.data.scenes.sample import SceneConfig, Scenes
 
-CALM = SceneConfig(
-    as_is=0, empty=0, second=0, dye=0, decoy=0, props=0, occluder=0, bokeh=0, harmonise=0, shadow=0, lamps=0, tone=0,
-    drift=0, blur=0, noise=0, codec=0, enter=0, crowd=0,
-)  # fmt: skip
 BUSY = SceneConfig(
     second=0.5, decoy=0.5, props=0.5, occluder=0.5, shadow=0.5, lamps=0.5, enter=0.5, blur=1, noise=0.6, codec=0.6
 )

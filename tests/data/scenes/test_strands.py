@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.people import DATA, make_packs
+from support.scenes import CALM
 
 from koutu.data.packs.pack import Entry, Pack, write_pack
-from koutu.data.scenes.config import SceneConfig
+from koutu.data.scenes.actors import Casting
 from koutu.data.scenes.faces import find_faces
 from koutu.data.scenes.hair import Hair, find_hair
 from koutu.data.scenes.layers import blend
@@ -19,11 +20,6 @@ from koutu.data.scenes.strand_layer import Strands, painted
 from koutu.data.scenes.strands import THICKEST, THINNEST, strands_of, with_strands
 from koutu.media.image import read_image
 from koutu.zoo import SAMPLE
-
-CALM = SceneConfig(
-    as_is=0, empty=0, second=0, dye=0, decoy=0, props=0, occluder=0, bokeh=0, harmonise=0, shadow=0, lamps=0, tone=0,
-    drift=0, blur=0, noise=0, codec=0, enter=0,
-)  # fmt: skip
 
 
 @cache
@@ -180,3 +176,15 @@ def test_a_head_too_small_for_strands_gets_none():
     assert strands_of(rgba, hair, np.random.default_rng(0), 5 / hair.side) is None
     same, moved = with_strands(rgba, [], np.random.default_rng(0))
     assert same is rgba and np.array_equal(moved, np.eye(2, 3))
+
+
+def test_only_the_hair_found_last_is_remembered(tmp_path, monkeypatch):
+    monkeypatch.setattr("koutu.data.scenes.actors._REMEMBERED", 3)
+    searched: list[int] = []
+    monkeypatch.setattr("koutu.data.scenes.actors.find_hair", lambda rgba: searched.append(len(searched)) or ())
+    casting = Casting(Pack(make_packs(tmp_path)[0]), range(8), CALM)
+    for index in (0, 1, 2, 0, 3, 1, 2, 3):
+        casting.hair(index)
+    assert len(searched) == 4
+    casting.hair(0)
+    assert len(searched) == 5

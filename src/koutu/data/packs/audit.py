@@ -38,11 +38,12 @@ def draw_audit(
     plan = plan or AuditPlan()
     held = Pack(pack)
     drawn = draw_images(held, plan.count, plan.seed)
-    grades = _earlier(out / GRADES_FILE, drawn)
+    _earlier(out / GRADES_FILE, drawn)
     folder(out)
     try:
         with part_folder(out) as aside:
             files, pictures = _sheets(held, drawn, aside, progress)
+            grades = _earlier(out / GRADES_FILE, drawn)  # somebody may have graded meanwhile
             (aside / PAGE_FILE).write_text(page(pack.name, drawn, grades, pictures), "utf-8")
             (aside / GRADES_FILE).write_text(grades_text(drawn, grades), "utf-8")
             files += [PAGE_FILE, GRADES_FILE]

@@ -23,11 +23,11 @@ _SCRIPT = """
 const { drawn, columns, grades } = JSON.parse(document.getElementById("draw").textContent);
 const images = document.getElementById("pictures").textContent.trim().split("\\n");
 const at = (id) => document.getElementById(id);
-const memory = "koutu audit " + drawn.map((s) => s.pixels).join("");
+const memory = "koutu audit " + drawn.map((s) => s.pixels + s.grade).join("");
 let now = 0, kept = true;
 try {
   const held = JSON.parse(localStorage.getItem(memory) || "[]");
-  drawn.forEach((s, i) => { s.grade = s.grade || held[i] || ""; });
+  drawn.forEach((s, i) => { s.grade = held[i] || s.grade || ""; });
 } catch { kept = false; }
 now = Math.max(0, drawn.findIndex((s) => !s.grade));
 
@@ -62,7 +62,7 @@ at("save").onclick = save;
 document.onkeydown = (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   const grade = grades[Number(event.key) - 1];
-  if (grade) give(grade);
+  if (grade && !event.repeat) give(grade);
   else if (event.key === "ArrowLeft") go(-1);
   else if (event.key === "ArrowRight") go(1);
 };

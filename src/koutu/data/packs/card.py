@@ -1,8 +1,11 @@
 """A pack's card: what it holds, from where, under which licence, how it was made, and what was left out and why."""
 
 import json
+import re
+import shlex
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from koutu import __version__
 from koutu.data.packs.index import Entry, Part
@@ -15,6 +18,7 @@ from koutu.types import InputError
 
 CLEAN, RESEARCH = "clean", "research"  # classes of sets
 _SHOWN = 20  # names of what was left out, for each set and reason
+_ABSOLUTE = re.compile(r"((?:.*?=)??)(/.*)", re.DOTALL)  # a path in a command, or NAME= and one
 _SAID = {
     CLEAN: "**Clean**: may be handed on, and so may what learns from it, under the licences below.",
     RESEARCH: "**Research**: a set in it is for research alone, so neither it nor what learns from it is handed on.",
@@ -43,6 +47,12 @@ def class_of(opened: Iterable[Opened]) -> str:
     """Of a pack of these: that of its least free set, "" if nobody said."""
     classes = {item.source.class_ for item in opened}
     return RESEARCH if RESEARCH in classes else "" if "" in classes else CLEAN
+
+
+def command_line(words: Sequence[str]) -> str:
+    """A command as a card tells it: of absolute paths the last part, for the others are the packer's own."""
+    found = ((word, _ABSOLUTE.fullmatch(word)) for word in words)
+    return shlex.join(match[1] + (Path(match[2]).name or "/") if match else word for word, match in found)
 
 
 def card(
@@ -89,7 +99,8 @@ def _row(item: Opened, entries: Sequence[Entry]) -> str:
 
 def _gone(left: LeftOut) -> str:
     more = f" and {len(left.names) - _SHOWN} more" if len(left.names) > _SHOWN else ""
-    return _plain(f"* {left.name}: {len(left.names)}, {left.why}: {', '.join(left.names[:_SHOWN])}{more}")
+    names = f": {', '.join(left.names[:_SHOWN])}{more}" if left.names else ""
+    return _plain(f"* {left.name}: {left.count or len(left.names)}, {left.why}{names}")
 
 
 def _licence(item: Opened) -> str:

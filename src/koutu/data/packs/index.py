@@ -14,6 +14,7 @@ from typing import Any
 from koutu.types import InputError
 
 _SHARD = b'{"pack": '  # what the index of a shard begins with
+_WHOLE = b'[{"name": '  # and that of a pack in one file
 CARD = "<!-- card of koutu data pack -->"  # first line of a card
 
 
@@ -68,15 +69,20 @@ def is_card(path: Path) -> bool:
     return path.is_file() and _begins(path, CARD.encode())
 
 
+def is_whole(index: Path) -> bool:
+    """Whether a file is the index of a pack in one file, as its beginning tells."""
+    return index.is_file() and _begins(index, _WHOLE)
+
+
 def is_shard(index: Path) -> bool:
     """Whether a file is the index of a shard, as its beginning tells."""
     return index.is_file() and _begins(index, _SHARD)
 
 
-def shard_files(path: str | Path) -> list[Path]:
-    """Every file that has a name as the index of a shard of this pack, in order; some may be none."""
+def shard_files(path: str | Path, suffix: str = ".json") -> list[Path]:
+    """Every file named as the index, or by suffix the pixels, of a shard of this pack, in order; some may be none."""
     whole = index_file(path)
-    named = re.compile(rf"{re.escape(whole.stem)}-(\d{{3,}})\.json")
+    named = re.compile(rf"{re.escape(whole.stem)}-(\d{{3,}}){re.escape(suffix)}")
     found = whole.parent.iterdir() if whole.parent.is_dir() else ()
     numbers = {int(match[1]): file for file in found if (match := named.fullmatch(file.name))}
     return [numbers[n] for n in sorted(numbers)]

@@ -20,6 +20,7 @@ from koutu.data.packs.index import (
     index_file,
     is_card,
     is_shard,
+    is_whole,
     shard_bytes,
     shard_files,
 )
@@ -134,31 +135,45 @@ def _groups(pictures: Iterable[Packed], most: int) -> Iterator[list[Packed]]:
 
 
 def _replace(whole: Path, parts: Sequence[_Finished], aside: Path, card: Card | None) -> None:
-    """Move a pack to its place: the old indices go first and the new come last, so that no mixture ever counts."""
+    """Move a pack to its place: the old indices go first and the new come last, so that no mixture ever counts.
+
+    What ends it between puts the old pack back.
+    """
     if card:
         (aside / "card").write_text(f"{CARD}\n{card(parts)}", "utf-8")
     for number, part in enumerate(parts):
         (aside / f"{number}.json").write_bytes(part.index)
     old = [file for file in (whole, *shard_files(whole)) if file == whole or is_shard(file)]
-    for file in old:
-        file.unlink(missing_ok=True)
-    for file in {file.with_suffix(".bin") for file in old} - {part.pixels for part in parts}:
-        file.unlink(missing_ok=True)
+    old += [file.with_suffix(".bin") for file in old]
     if is_card(card_file(whole)):
-        card_file(whole).unlink()
-    for number, part in enumerate(parts):
-        os.replace(aside / f"{number}.bin", part.pixels)
-    if card:
-        os.replace(aside / "card", card_file(whole))
-    for number, part in enumerate(parts):
-        os.replace(aside / f"{number}.json", part.pixels.with_suffix(".json"))
+        old.append(card_file(whole))
+    new = [(aside / f"{number}.bin", part.pixels) for number, part in enumerate(parts)]
+    new += [(aside / "card", card_file(whole))] if card else []
+    new += [(aside / f"{number}.json", part.pixels.with_suffix(".json")) for number, part in enumerate(parts)]
+    (aside / "old").mkdir()
+    moves = [(file, aside / "old" / file.name) for file in old if file.exists()] + new
+    try:
+        for file, place in moves:
+            os.replace(file, place)
+    except BaseException:
+        for file, place in reversed(moves):
+            if not file.exists():  # it was moved
+                os.replace(place, file)
+        raise
 
 
 def _require_own(whole: Path, shards: bool, card: bool) -> None:
     """Nothing is overwritten but a pack of this name; raises OutputError."""
     if is_shard(whole):
         raise OutputError(f"expected the name of a pack, got {whole}, a shard of another; choose another name")
-    if shards and (others := [file for file in shard_files(whole) if not is_shard(file)]):
-        raise OutputError(f"expected names for shards to be free, got {others[0]}, no shard; choose another name")
+    pixels = [whole.with_suffix(".bin")] if not whole.exists() else []
+    if shards:
+        if others := [file for file in shard_files(whole) if not is_shard(file)]:
+            raise OutputError(f"expected names for shards to be free, got {others[0]}, no shard; choose another name")
+        pixels += [file for file in shard_files(whole, ".bin") if not is_shard(file.with_suffix(".json"))]
+    if whole.exists() and not is_whole(whole):
+        raise OutputError(f"expected room for a pack, got {whole}, no index of one; choose another name")
+    if lone := [file for file in pixels if file.exists()]:
+        raise OutputError(f"expected room for a pack, got {lone[0]} without an index of one; choose another name")
     if card and card_file(whole).exists() and not is_card(card_file(whole)):
         raise OutputError(f"expected room for a card, got {card_file(whole)}, another text; choose another name")

@@ -9,11 +9,12 @@ from koutu.data.sets.example import Broken
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Names in a set that were not packed, for one reason."""
+    """Names in a set that were not packed, for one reason; or only how many."""
 
     name: str  # of the set
     why: str
-    names: Sequence[str]
+    names: Sequence[str] = ()
+    count: int = 0  # if there are no names
 
 
 @dataclass
@@ -42,4 +43,6 @@ class PackReport:
                     reasons.setdefault(item.reason, []).append(item.name.removeprefix(lead))
             reasons["nobody in them"] = [item.removeprefix(lead) for item in self.nobody if item.startswith(lead)]
             found += [LeftOut(name, why, names) for why, names in reasons.items() if names]
+            if others := self.others.get(name):
+                found.append(LeftOut(name, "neither images nor videos", count=others))
         return found

@@ -22,6 +22,7 @@ from koutu.types import Rgb
 
 STUDIO = ("london", "canada")
 _TRIES, _GROWN = 5, 1.5
+_REMEMBERED = 2000  # cut-outs whose hair is kept in memory
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,10 @@ class Casting:
         return self._bodies[index]
 
     def hair(self, index: int) -> tuple[Hair, ...]:
-        """Where the hair of those in an image is, as far as that is sure; remembered."""
+        """Where the hair of those in an image is, as far as that is sure; remembered, the last found 2000."""
         if index not in self._hair:
+            if len(self._hair) == _REMEMBERED:
+                del self._hair[next(iter(self._hair))]
             self._hair[index] = find_hair(self.people[index])
         return self._hair[index]
 
