@@ -41,6 +41,7 @@ def footage_pack(given: Footage, folder: Path) -> Path:
     files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for pair in pairs for path in pair]
     path = folder / f"footage-{hashlib.sha256(repr((given, files)).encode()).hexdigest()[:8]}"
     if not path.with_suffix(".json").is_file():
+        path.with_suffix(".bin").unlink(missing_ok=True)  # of a run that was killed
         write_pack(path, _entries(pairs, given))
     return path
 
