@@ -53,7 +53,10 @@ def packs(tmp_path_factory):
 
 def fixed_batch(packs, network, given: Pass, needs: tuple[str, ...], size: int = 64) -> Batch:
     """Two clips that stay the same, without what makes training samples hard."""
-    calm = SceneConfig(as_is=0.0, empty=0.0, second=0.0, decoy=0.0, noise=0.0, blur=0.0, codec=0.0, lamps=0.0, tone=0.0)
+    calm = SceneConfig(
+        as_is=0.0, empty=0.0, second=0.0, crowd=0.0, strands=0.0, decoy=0.0, noise=0.0, blur=0.0, codec=0.0, lamps=0.0,
+        tone=0.0,
+    )  # fmt: skip
     people, backgrounds = packs
     scenes = Scenes(people, backgrounds, range(4), calm)
     frames = {1: 1}.get(given.frames, 3)
