@@ -78,7 +78,7 @@ def test_a_hand_that_shakes_is_taken_back():
     big = np.asarray(cv2.resize(place(), (2 * WIDTH, 2 * HEIGHT), interpolation=cv2.INTER_CUBIC)).astype(np.uint8)
     frames, masks = [], []
     for t in range(9):
-        view = np.float32([[1, 0, -8 - 3 * (t % 3)], [0, 1, -8 + 2 * (t % 2)]])
+        view = np.array([[1, 0, -8 - 3 * (t % 3)], [0, 1, -8 + 2 * (t % 2)]], np.float32)
         alpha = cv2.resize(figure(20 + 20 * t), (2 * WIDTH, 2 * HEIGHT))
         moved = cv2.warpAffine(big, view, (2 * WIDTH, 2 * HEIGHT), borderMode=cv2.BORDER_REFLECT)
         frames.append(np.where(alpha[..., None] > 127, np.uint8(30), moved))
