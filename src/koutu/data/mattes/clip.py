@@ -17,8 +17,9 @@ from koutu.data.mattes.known_plate import Plate
 from koutu.data.mattes.one import ACCEPTED, FAILED, REJECTED
 from koutu.data.mattes.plan import MattePlan
 from koutu.data.mattes.steady import Neighbour, steadied
-from koutu.data.mattes.teachers import Opinion, asked, shrunk, teachers
+from koutu.data.mattes.teachers import Opinion, asked, teachers
 from koutu.data.mattes.workers import end_if_stopped
+from koutu.data.sets.fitting import shrunk
 from koutu.data.sets.reading import READERS
 from koutu.types import InputError, Rgb
 

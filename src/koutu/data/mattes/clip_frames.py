@@ -10,7 +10,7 @@ import numpy as np
 from koutu.color import to_rgb
 from koutu.data.mattes.clip_plan import ClipPlan
 from koutu.data.mattes.one import RECORDS
-from koutu.data.mattes.teachers import shrunk
+from koutu.data.sets.fitting import shrunk
 from koutu.data.sets.tree import PICTURES, VIDEOS, natural
 from koutu.matting.matter import CUT_DIFFERENCE, CUT_SIZE
 from koutu.media.image import read_image

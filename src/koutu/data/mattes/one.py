@@ -16,7 +16,8 @@ from koutu.data.mattes.checks import Limits, doubtfulness, faults, measured
 from koutu.data.mattes.plan import MattePlan
 from koutu.data.mattes.sheet import strip
 from koutu.data.mattes.soft_matte import solved_matte
-from koutu.data.mattes.teachers import Opinion, agreement, asked, in_dispute, shrunk, teachers
+from koutu.data.mattes.teachers import Opinion, agreement, asked, in_dispute, teachers
+from koutu.data.sets.fitting import shrunk
 from koutu.data.sets.reading import READERS
 from koutu.files import folder, whole_file
 from koutu.media.image import read_image, write_image

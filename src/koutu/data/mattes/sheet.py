@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from koutu.data.mattes.soft_matte import Solved
+from koutu.data.sets.fitting import in_square
 from koutu.types import Rgb
 
 SIDE = 300  # pixels of each of the four
@@ -69,10 +70,4 @@ def _draw(square: Rgb, answers: Sequence[NDArray[np.float32]]) -> None:
 
 
 def _square(picture: NDArray) -> Rgb:
-    scale = SIDE / max(picture.shape[:2])
-    size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    square = np.full((SIDE, SIDE, 3), _PAPER, np.uint8)
-    left, top = (SIDE - size[0]) // 2, (SIDE - size[1]) // 2
-    square[top : top + size[1], left : left + size[0]] = small
-    return square
+    return in_square(picture, SIDE, _PAPER)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -105,15 +104,6 @@ def in_dispute(answers: Mapping[str, Mask]) -> NDArray[np.bool_]:
     """Where a quarter of them or more are against the others on whether it is a person (H, W)."""
     for_it = np.sum([answer > 0.5 for answer in answers.values()], axis=0)
     return np.asarray(4 * np.minimum(for_it, len(answers) - for_it) >= len(answers))
-
-
-def shrunk(picture: NDArray, long_side: int) -> NDArray:
-    """A picture or mask with a longer side of at most `long_side` pixels; 0: as it is."""
-    scale = long_side / max(picture.shape[:2])
-    if not 0 < scale < 1:
-        return picture
-    size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
 def _answer(backend: Backend, rgb: Rgb) -> Mask:

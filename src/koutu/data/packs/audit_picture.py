@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from koutu.composite import blend
 from koutu.data.mattes.pull_push import extended
 from koutu.data.packs.audit_draw import Drawn
+from koutu.data.sets.fitting import in_square
 from koutu.foreground import decontaminate
 from koutu.types import Alpha, Rgb
 
@@ -132,11 +133,4 @@ def _enlarged(picture: Rgb) -> Rgb:
 
 
 def _fitted(picture: Rgb, side: int) -> Rgb:
-    """Into a square, keeping its shape."""
-    scale = side / max(picture.shape[:2])
-    size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    square = np.full((side, side, 3), _PAPER, np.uint8)
-    left, top = (side - size[0]) // 2, (side - size[1]) // 2
-    square[top : top + size[1], left : left + size[0]] = small
-    return square
+    return in_square(picture, side, _PAPER, cv2.INTER_CUBIC)

@@ -6,7 +6,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,9 +19,10 @@ from koutu.data.packs.plan import PackPlan
 from koutu.data.packs.report import PackReport
 from koutu.data.packs.sources import Opened, Source, names_in, open_backgrounds, open_people, without
 from koutu.data.sets.example import Broken, Clip, Example
+from koutu.data.sets.fitting import shrunk
 from koutu.data.sets.videos import VideoFrames
 from koutu.files import folder
-from koutu.types import InputError, OutputError, Rgb
+from koutu.types import InputError, OutputError
 
 PEOPLE_SIDE, BACKGROUND_SIDE = 448, 640
 _FRAMES = 8  # of a clip, unless said otherwise
@@ -153,7 +153,7 @@ def _sampled(clip: Clip, frames: int) -> Iterator[Example | Broken]:
 
 def _background(example: Example, plan: PackPlan) -> NDArray[np.uint8] | str:
     assert example.src is not None
-    return _shrunk(example.src, plan.long_side or BACKGROUND_SIDE)
+    return shrunk(example.src, plan.long_side or BACKGROUND_SIDE)
 
 
 def _place(person: NDArray[np.uint8]) -> NDArray[np.uint8] | str:
@@ -170,21 +170,11 @@ def _person(example: Example, plan: PackPlan) -> NDArray[np.uint8] | str:
     side = plan.long_side or PEOPLE_SIDE
     if example.src is None:  # what an eraser left outside must not bleed into the rim
         colours = extended(colours, _levels(example.pha))
-    rgb = _shrunk(np.ascontiguousarray(colours), side)
-    alpha = _shrunk(example.pha, side)
+    rgb = shrunk(np.ascontiguousarray(colours), side)
+    alpha = shrunk(example.pha, side)
     pha = guided_matte(rgb, alpha) if example.binary and example.src is not None else _levels(alpha)
     return np.dstack([rgb, pha])
 
 
 def _levels(pha: NDArray[Any]) -> NDArray[np.uint8]:
     return np.rint(pha * 255).astype(np.uint8)
-
-
-def _shrunk(picture: Rgb | NDArray[np.float32], side: int) -> NDArray[Any]:
-    """With a longer side of at most `side`, by means; never enlarged."""
-    height, width = picture.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return picture
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))

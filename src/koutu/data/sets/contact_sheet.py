@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from koutu.data.sets.fitting import in_square
 from koutu.types import Rgb
 
 _SIDE, _LINE, _GAP = 160, 18, 8  # pixels: of a thumbnail, of a name's line, between cells
@@ -27,7 +27,7 @@ class Cell:
 def make_cell(name: str, picture: Rgb, pha: NDArray | None) -> Cell:
     """The cell of an image (H, W, 3) uint8 and its alpha (H, W) in [0, 1]."""
     truth = np.full(picture.shape[:2], _NONE, np.uint8) if pha is None else np.rint(pha * 255).astype(np.uint8)
-    return Cell(name, _thumbnail(picture), _thumbnail(truth))
+    return Cell(name, in_square(picture, _SIDE, _PAPER), in_square(truth, _SIDE, _PAPER))
 
 
 def contact_sheet(cells: Sequence[Cell], columns: int = 6) -> Rgb:
@@ -43,17 +43,6 @@ def contact_sheet(cells: Sequence[Cell], columns: int = 6) -> Rgb:
         sheet.paste(Image.fromarray(cell.truth), (left + _SIDE, top))
         draw.text((left, top + _SIDE + 3), _shortened(cell.name), (_INK,) * 3, font)
     return np.array(sheet)
-
-
-def _thumbnail(picture: NDArray) -> NDArray:
-    """Fitted into a square, keeping its shape."""
-    scale = _SIDE / max(picture.shape[:2])
-    size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
-    square = np.full((_SIDE, _SIDE, *picture.shape[2:]), _PAPER, np.uint8)
-    left, top = (_SIDE - size[0]) // 2, (_SIDE - size[1]) // 2
-    square[top : top + size[1], left : left + size[0]] = small
-    return square
 
 
 def _shortened(name: str, limit: int = 50) -> str:
