@@ -115,7 +115,8 @@ def load(
 ) -> Backend:
     """A backend ready to run: a name of `koutu models`, or the path of an ONNX file that koutu exported.
 
-    Or the path of a YAML file that describes somebody else's network (docs/third-party.md); its file is `weights` then.
+    Or the path of a YAML file that describes somebody else's network (docs/third-party.md); its file is `weights` then,
+    or its files, NAME with {h} and {w} in it, of which every picture meets that of its own size.
     Or what `koutu export` wrote for any target: the card NAME.json, or the file beside it (docs/export.md).
 
     engine: of packaged weights and ONNX files "onnxruntime" (the default) or "openvino"; networks of the field run on
@@ -232,6 +233,7 @@ def _described(
 ) -> Backend:
     from koutu.engines.described.backend import DescribedBackend
     from koutu.engines.described.description import read_description
+    from koutu.engines.described.per_size import PerSizeBackend, is_template
 
     description = read_description(Path(model) if model.endswith((".yaml", ".yml")) else third_party.path(model))
     _require_engine(engine, ("onnxruntime",) if description.format == "onnx" else ("litert",))
@@ -240,6 +242,8 @@ def _described(
             f"the file of {model} ({' or '.join(description.files)}) is not distributed with koutu; "
             f"get it from {description.source} and give it with --weights, or where networks are given as NAME=FILE"
         )
+    if is_template(str(weights)):
+        return PerSizeBackend(description, str(weights), device=device, threads=threads, constants=options)
     return DescribedBackend(description, Path(weights), device=device, threads=threads, constants=options)
 
 

@@ -306,6 +306,16 @@ def test_files_of_other_precision_lie_beside(tmp_path):
     assert [(c.name, c.precision) for c in both] == [("net", "fp32"), ("net-fp16", "fp16")]
 
 
+def test_a_size_has_the_file_of_its_own(tmp_path):
+    for side in (36, 64):
+        (tmp_path / f"n{side}x64.tflite").write_bytes(b"")
+    spec = f"mediapipe-selfie-tflite={tmp_path}/n{{h}}x{{w}}.tflite"
+    found = cases([spec], BenchPlan(sizes=[(36, 64), (64, 64)], threads=[1, 2], against=spec))
+    assert [(case.size[0], case.threads, case.file, case.name) for case in found] == [
+        (side, threads, f"n{side}x64.tflite", "mediapipe-selfie-tflite") for side in (36, 64) for threads in (1, 2)
+    ]
+
+
 def test_energy_and_failures_of_a_result_are_in_its_row():
     case = Case("x", "x", "", "onnxruntime", "fp32", 1, TINY)
     result = Result(case, turns=[Turn(0, [1.0, 1.0], [0.5, 0.5], 4.0), Turn(0, [1.0], [0.5], 6.0)])

@@ -19,6 +19,7 @@ from koutu.engines.ascend.backend import AscendBackend  # noqa: E402
 from koutu.engines.backend import Backend, NetworkShape  # noqa: E402
 from koutu.engines.described.backend import DescribedBackend  # noqa: E402
 from koutu.engines.described.description import parse_description  # noqa: E402
+from koutu.engines.described.per_size import PerSizeBackend  # noqa: E402
 from koutu.engines.early_exit import Gate, GatedBackend, parts_of  # noqa: E402
 from koutu.engines.exported.backend import ExportedBackend  # noqa: E402
 from koutu.engines.onnxruntime import OnnxBackend  # noqa: E402
@@ -71,18 +72,23 @@ class Files:
         write_package(path, self.folder / "chip", size=SIZE, tell=lambda _: None, about={"licence": "Apache-2.0"})
         return self.folder / "chip" / "card.json"
 
-    def described(self) -> DescribedBackend:
+    def described(self, sides: tuple[int, int] = (8, 12)) -> DescribedBackend:
         """A file whose output is its input."""
         helper, tensor = onnx.helper, ("x", "y")
-        ports = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (1, 3, 8, 12)) for name in tensor]
+        ports = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (1, 3, *sides)) for name in tensor]
         graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "tiny", ports[:1], ports[1:])
-        path = self.folder / "described.onnx"
+        path = self.folder / f"described-{sides[0]}x{sides[1]}.onnx"
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
         about = {
             "title": "tiny", "source": "https://example.org", "licence": "MIT", "files": [path.name], "format": "onnx",
             "size": {"rule": "fixed"}, "inputs": {"x": {"kind": "src"}}, "outputs": {"pha": {"name": "y"}},
         }  # fmt: skip
         return DescribedBackend(parse_description(about, "tiny.yaml"), path)
+
+    def per_size(self) -> PerSizeBackend:
+        """The same, of which the picture's own size alone is there."""
+        description = self.described(PICTURE).description
+        return PerSizeBackend(description, str(self.folder / "described-{h}x{w}.onnx"))
 
 
 def gated(files: Files) -> GatedBackend:
@@ -109,6 +115,7 @@ BACKENDS: dict[str, Callable[[Files], Backend]] = {
     "torch, trimaps": lambda files: of_torch("shm", variant="light"),
     "solver": lambda files: SolverBackend("closed-form"),
     "described": Files.described,
+    "described, per size": Files.per_size,
     "exported": lambda files: ExportedBackend(files.card),
     "ascend": lambda files: AscendBackend(files.package),
     "sized": lambda files: SizedBackend(OnnxBackend(files.tiny), 0.5),

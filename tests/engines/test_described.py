@@ -11,6 +11,7 @@ from koutu import third_party
 from koutu.color import shrink
 from koutu.engines.described.backend import DescribedBackend
 from koutu.engines.described.description import parse_description, read_description
+from koutu.engines.described.per_size import files_of
 from koutu.engines.described.sizing import Size
 from koutu.matting.hints import Hints
 from koutu.matting.matter import Matter
@@ -219,6 +220,25 @@ def test_memory_runs_on_and_starts_afresh_with_each_stream(tmp_path):
     assert matter(255 - RGB).alpha.mean() == 13  # a cut
     fixed = Matter(backend(with_memory(tmp_path / "n.onnx"), {"ratio": 1}, **MEMORY))
     assert fixed(RGB).alpha.mean() == 26  # 25.5, rounded
+
+
+def test_every_picture_meets_the_file_of_its_own_size(tmp_path):
+    for size in ((24, 32), (32, 24)):
+        passing(tmp_path / f"n{size[0]}x{size[1]}.onnx", shape=(1, 3, *size))
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(describe()))
+    template = str(tmp_path / "n{h}x{w}.onnx")
+    net = load(tmp_path / "tiny.yaml", weights=template)
+    assert net.name.startswith("tiny · n{h}x{w}.onnx") and not net.warms_up and not net.refines
+    for rgb in (RGB, np.ascontiguousarray(np.rot90(RGB)), RGB):
+        assert np.array_equal(Matter(net)(rgb).alpha, rgb[..., 0])  # neither stretched nor padded
+    with pytest.raises(ModelError, match=r"n12x16\.onnx for frames of \(12, 16\)"):
+        Matter(net)(RGB[::2, ::2])
+    passing(tmp_path / "n12x16.onnx")
+    with pytest.raises(ModelError, match=r"frames of \(12, 16\) \(h, w\), got one for \(8, 12\)"):
+        Matter(net)(RGB[::2, ::2])
+    with pytest.raises(ModelError, match=r"files like .*m720x1280\.onnx, found none"):
+        load(tmp_path / "tiny.yaml", weights=tmp_path / "m{h}x{w}.onnx")
+    assert [path.name for path in files_of(template)] == ["n12x16.onnx", "n24x32.onnx", "n32x24.onnx"]
 
 
 def test_states_may_follow_the_size(tmp_path):

@@ -17,7 +17,7 @@ from koutu.evaluation.report import page
 from koutu.evaluation.run import ROWS, evaluate
 from koutu.evaluation.settings import MeasureSettings
 from koutu.evaluation.sheet import write_workbook
-from koutu.evaluation.table import bootstrap, sum_up, text, write
+from koutu.evaluation.table import bootstrap, shown_how, sum_up, text, write
 from koutu.matting.refine import quantise
 from koutu.types import InputError, OutputError
 
@@ -43,6 +43,25 @@ class Says(Backend):
         if not rgb.any():
             raise ModelError("expected light, got none; turn it on")
         return None, np.clip(rgb[..., 0] / 255 + self.wrong, 0, 1).astype(np.float32), state
+
+
+class Looks(Says):
+    """A backend with a memory, which counts its calls; a gate leaves every second one to a cheaper part."""
+
+    gated = True
+
+    def __init__(self, name, *, warms_up=False, propagates=False):
+        super().__init__(name)
+        self.warms_up, self.propagates = warms_up, propagates
+
+    def initial_state(self, size):
+        return [0]
+
+    def __call__(self, rgb, state, **hints):
+        return *super().__call__(rgb, state)[:2], [state[0] + 1]
+
+    def low(self, state):
+        return state[0] % 2 == 0
 
 
 def alpha(i, size=(32, 40)):
@@ -80,6 +99,22 @@ def test_figures_are_the_metrics(portraits, tmp_path):
     cell = table.rows["wrong"]["mad"]
     assert cell.mean == pytest.approx(np.mean(expected), rel=1e-9) and cell.low <= cell.mean <= cell.high
     assert cell.differs and cell.difference == pytest.approx(cell.mean)
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_all_networks_with_a_memory_look_alike_often_at_a_first_frame(portraits, tmp_path, looks):
+    models = {"ours": Looks("o", warms_up=True), "theirs": Looks("t"), "carries": Looks("c", propagates=True)}
+    models["none"] = Says("n")
+    settings = MeasureSettings(looks=looks, perceptual=False)
+    run = evaluate(models, open_dataset(portraits), tmp_path / "out", settings=settings)
+    assert {name: len(backend.seen) / 4 for name, backend in models.items()} == {
+        "ours": looks, "theirs": looks, "carries": 1, "none": 1
+    }  # fmt: skip
+    told = "\n".join(text(sum_up(run), run))
+    assert f"first frame is shown {['once', 'twice', '3 times'][looks - 1]}" in told
+    assert ("ours: its gate left 4 of 4 frames" in told) == (looks == 2)
+    assert all(line in page(sum_up(run), run, {}) for line in shown_how(run))
+    assert json.loads(write(sum_up(run), run, tmp_path)[0].read_text())["settings"]["looks"] == looks
 
 
 def test_a_stopped_run_goes_on_and_another_is_refused(portraits, tmp_path):
@@ -205,6 +240,12 @@ def test_the_command(portraits, tmp_path):
     result = CliRunner().invoke(app, ["eval", "koutu-small", str(portraits), "-o", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
     assert "4 of 4 clips measured" in result.output and (tmp_path / "out" / "report.html").is_file()
+    names = tmp_path / "names.txt"
+    names.write_text("p0\np9\n")
+    with pytest.raises(InputError, match="such as p0, got p9;"):
+        CliRunner().invoke(app, ["eval", "koutu", str(portraits), "--only", str(names)], catch_exceptions=False)
+    with pytest.raises(InputError, match="a clip's name a line"):
+        CliRunner().invoke(app, ["eval", "koutu", str(portraits), "--only", "none.txt"], catch_exceptions=False)
     with pytest.raises(InputError, match="data set"):
         CliRunner().invoke(app, ["eval", "koutu-small"], catch_exceptions=False)
     with pytest.raises(InputError, match="different models"):

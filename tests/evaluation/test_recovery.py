@@ -193,13 +193,17 @@ def test_an_evaluation_tells_it_beside_the_rest_and_goes_on_where_it_was(cutouts
 
 
 def test_the_command_makes_clips_long_enough(cutouts, tmp_path, monkeypatch):
-    monkeypatch.setattr(zoo, "load_named", lambda spec, **options: Fades())
+    given: list[dict[str, Any]] = []
+    monkeypatch.setattr(zoo, "load_named", lambda spec, **options: given.append(options) or Fades())
     command = ["eval", "fades", str(cutouts / "people"), "--backgrounds", str(cutouts / "places"), "-o"]
     result = CliRunner().invoke(app, [*command, str(tmp_path / "out"), "--recovery", "--no-perceptual"])
     assert result.exit_code == 0, result.output
     assert "walks in" in result.output and "not tried" not in result.output
-    plain = CliRunner().invoke(app, [*command, str(tmp_path / "plain"), "--no-perceptual"])
-    assert plain.exit_code == 0 and "walks in" not in plain.output
+    (tmp_path / "names.txt").write_text("elsewhere/p1.webp\n\n")
+    few = ["--only", str(tmp_path / "names.txt"), "--no-gate"]
+    plain = CliRunner().invoke(app, [*command, str(tmp_path / "plain"), "--no-perceptual", *few])
+    assert plain.exit_code == 0 and "walks in" not in plain.output and "1 of 1 clips measured" in plain.output
+    assert [options["gate"] for options in given] == [None, False]  # gated where it can be, as `koutu video` is
 
 
 def test_a_failing_network_is_told_once(cutouts, tmp_path):

@@ -15,6 +15,7 @@ from koutu.classical import METHODS
 from koutu.engines.backend import Backend, NetworkShape
 from koutu.engines.described.backend import DescribedBackend
 from koutu.engines.described.description import GREY, PictureInput, read_description
+from koutu.engines.described.per_size import at_size
 from koutu.engines.exported.backend import ExportedBackend, card_of
 from koutu.engines.exported.card import ExportCard, read_card
 from koutu.engines.exported.graphs import ENGINES as EXPORTED
@@ -66,14 +67,20 @@ class Case:
 
 def cases(specs: Sequence[str], plan: BenchPlan) -> list[Case]:
     """All of a plan, by size and threads, the reference first among its like."""
-    names = _names([plan.against, *specs])
-    reference = next(_of(plan.against, names, replace(plan, engines=(), precisions=())))
-    variants = list(dict.fromkeys([reference, *(v for spec in specs for v in _of(spec, names, plan))]))
     return [
         replace(variant, size=size, threads=threads)
-        for size, threads in itertools.product(plan.sizes, plan.threads)
+        for size in plan.sizes
+        for variants in [_variants([at_size(spec, size) for spec in (plan.against, *specs)], plan)]
+        for threads in plan.threads
         for variant in variants
     ]
+
+
+def _variants(specs: Sequence[str], plan: BenchPlan) -> list[Case]:
+    """Engines and precisions of every spec, of which the first is the reference."""
+    names = _names(specs)
+    reference = next(_of(specs[0], names, replace(plan, engines=(), precisions=())))
+    return list(dict.fromkeys([reference, *(v for spec in specs[1:] for v in _of(spec, names, plan))]))
 
 
 def weights_file(spec: str) -> Path | None:

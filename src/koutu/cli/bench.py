@@ -59,8 +59,9 @@ def bench(
 ) -> None:
     """Measure how fast models matte the packaged sample, beside a reference, round after round.
 
-    A model that fails is reported at the end, the others are measured, and the exit code is 5. With --target nothing is
-    measured: the time on a chip that is not here is predicted from its published numbers (docs/ascend.md).
+    FILE may have {h} and {w} in it: each size then has the file of its own. A model that fails is reported at the end,
+    the others are measured, and the exit code is 5. With --target nothing is measured: the time on a chip that is not
+    here is predicted from its published numbers (docs/ascend.md).
 
     \b
     koutu bench

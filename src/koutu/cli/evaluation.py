@@ -13,7 +13,9 @@ from koutu.evaluation.settings import MeasureSettings, SetRecipe
 from koutu.types import InputError
 
 if TYPE_CHECKING:
-    from koutu.data.sets.open import DataSet
+    from collections.abc import Sequence
+
+    from koutu.data.sets.open import Clip, DataSet
 
 Backgrounds = Annotated[
     Path | None, typer.Option(readable=False, help="Folder of images or videos that cut-outs are composed on.")
@@ -25,6 +27,10 @@ Cause = Annotated[
 Split = Annotated[str, typer.Option(help="Part of the data set; auto takes the first that is for tests.")]
 Size = Annotated[str, typer.Option(metavar="WxH", help="Pixels of composed images; those of the cut-out if not given.")]
 Limit = Annotated[int, typer.Option(min=0, help="Take only the first so many clips; 0 takes all.")]
+Only = Annotated[
+    Path | None,
+    typer.Option(readable=False, help="Text file with the names, or files, of the clips to take, one a line."),
+]
 
 
 def evaluate(
@@ -43,6 +49,11 @@ def evaluate(
     cause: Cause = SetRecipe.cause,
     size: Size = "",
     limit: Limit = 0,
+    only: Only = None,
+    looks: Annotated[
+        int,
+        typer.Option(min=1, help="How often every network with a memory, whoever made it, is shown a first frame."),
+    ] = MeasureSettings.looks,
     recovery: Annotated[
         bool,
         typer.Option(
@@ -62,17 +73,20 @@ def evaluate(
     ] = MeasureSettings.trimap_radius,
     device: options.Device = DEVICE,
     threads: options.Threads = 0,
+    gate: options.Gate = None,
     steady: options.Steady = None,
 ) -> None:
     """Measure networks on a data set: a table, results.csv, .json and .xlsx, and report.html to look at.
 
-    Published weights and files of described peers are given as NAME=FILE. A run that was stopped goes on where it was.
+    Published weights and files of described peers are given as NAME=FILE; with {h} and {w} in FILE, every picture meets
+    the file of its own size. A run that was stopped goes on where it was.
 
     \b
     koutu eval koutu PPM-100 -o ppm
     koutu eval koutu rvm=rvm_mobilenetv3.pth u2net=u2net_human_seg.pth AIM-500 -o aim
     koutu eval koutu portraits/ --backgrounds places/ --frames 100 --cause all -o hard
     koutu eval koutu portraits/ --backgrounds places/ --recovery -o memory
+    koutu eval koutu rvm-onnx-fixed='rvm_{h}x{w}.onnx' portraits/ --backgrounds places/ --frames 24 -o beside
     """
     from koutu.evaluation.cards import card
     from koutu.evaluation.recovery import LENGTH
@@ -88,16 +102,17 @@ def evaluate(
     if len(things) < 2:
         raise InputError(f"expected one or more models and then a data set, got only {things[0]}; name the other")
     models = _names(things[:-1])
-    backends = {name: load_named(spec, device=device, threads=threads, steady=steady) for name, spec in models.items()}
+    how = {"device": device, "threads": threads, "gate": gate, "steady": steady}
+    backends = {name: load_named(spec, **how) for name, spec in models.items()}
     guess = Matter(load()) if mask == "auto" else None
-    settings = MeasureSettings(perceptual=perceptual, trimap_radius=trimap_radius, recovery=recovery)
+    settings = MeasureSettings(perceptual=perceptual, trimap_radius=trimap_radius, recovery=recovery, looks=looks)
     recipe = SetRecipe(
         seed=seed,
         frames=max(frames, LENGTH) if recovery else frames,
         cause=cause,
         size=options.parse_size(size) if size else None,
     )
-    for data in _sets(Path(things[-1]), layout, split, backgrounds, recipe, limit):
+    for data in _sets(Path(things[-1]), layout, split, backgrounds, recipe, limit, only):
         where = folder(output / (data.name if cause == "all" else "."))
         with Steps(data.name) as progress:
             run = run_evaluation(backends, data, where, settings=settings, guess=guess, progress=progress)
@@ -126,6 +141,7 @@ def compose(
     cause: Cause = SetRecipe.cause,
     size: Size = "",
     limit: Limit = 0,
+    only: Only = None,
 ) -> None:
     """Write a test set composed from cut-outs, as RVM's evaluation lays it out: SET/CLIP/com, pha, fgr, bgr.
 
@@ -141,7 +157,7 @@ def compose(
     if backgrounds is None:
         raise InputError("expected a folder of backgrounds, got none; give --backgrounds")
     recipe = SetRecipe(seed=seed, frames=frames, cause=cause, size=_size(size))
-    for data in _sets(cutouts, layout, split, backgrounds, recipe, limit):
+    for data in _sets(cutouts, layout, split, backgrounds, recipe, limit, only):
         with Steps(data.name) as progress:
             broken = save_set(data, output / data.name, progress)
         print(f"wrote {len(data.clips) - len(broken)} clips to {output / data.name}")
@@ -149,7 +165,9 @@ def compose(
             print(f"koutu: {item.name}: {item.reason}", file=sys.stderr)
 
 
-def _sets(root: Path, layout: str, split: str, backgrounds: Path | None, recipe, limit: int) -> "list[DataSet]":  # type: ignore[no-untyped-def]
+def _sets(  # type: ignore[no-untyped-def]
+    root: Path, layout: str, split: str, backgrounds: Path | None, recipe, limit: int, only: Path | None
+) -> "list[DataSet]":
     """The set as it lies there, or composed: once, or for every cause that stills or clips can show."""
     from dataclasses import replace
 
@@ -158,6 +176,8 @@ def _sets(root: Path, layout: str, split: str, backgrounds: Path | None, recipe,
     from koutu.evaluation.testset import backgrounds_in, compose
 
     data = open_dataset(root, layout, split)
+    if only is not None:
+        data = replace(data, clips=_named(data.clips, only))
     if limit:
         data = replace(data, clips=list(data.clips)[:limit])
     if not data.cutouts:
@@ -169,6 +189,23 @@ def _sets(root: Path, layout: str, split: str, backgrounds: Path | None, recipe,
     found = backgrounds_in(backgrounds)
     wanted = [c for c in CAUSES if recipe.frames > 1 or c not in MOVING] if recipe.cause == "all" else [recipe.cause]
     return [compose(data, found, replace(recipe, cause=name)) for name in wanted]
+
+
+def _named(clips: "Sequence[Clip]", only: Path) -> "list[Clip]":
+    """The clips that a text file names: by their own names, or by files that are called as they are."""
+    try:
+        lines = [line.strip() for line in only.read_text("utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as e:
+        raise InputError(f"{only}: expected a text file with a clip's name a line, got {e}; check the path") from e
+    by_name = {clip.name: clip for clip in clips}
+    named = {line: line if line in by_name else Path(line).stem for line in lines}
+    missing = [line for line, name in named.items() if name not in by_name]
+    if missing or not lines:
+        raise InputError(
+            f"{only}: expected names of clips, such as {next(iter(by_name))}, got {', '.join(missing[:5]) or 'none'}"
+            f"{', …' * (len(missing) > 5)}; correct the list"
+        )
+    return [clip for name, clip in by_name.items() if name in named.values()]
 
 
 def _names(specs: list[str]) -> dict[str, str]:

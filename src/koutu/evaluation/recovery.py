@@ -70,12 +70,13 @@ def trials(
     other: Sequence[Example | Broken] = (),
     *,
     hints: HintsOf = lambda example: {},
+    looks: int | None = None,
 ) -> list[Trial]:
     """Every kind that has a meaning for the network and the frames, of which `LENGTH` are used.
 
     "other" needs `BEFORE` frames of another clip; "appears" and "walks in" need bgr and fgr. hints: of a frame, for the
-    network. A network without memory recovers in no time and is not run. Raises InputError for frames that are too few,
-    broken, or without image and soft truth.
+    network; looks: as of `Matter`. A network without memory recovers in no time and is not run. Raises InputError for
+    frames that are too few, broken, or without image and soft truth.
     """
     shown, another = _usable(frames, LENGTH), _usable(other, BEFORE) if other else []
     empty = [_without(example) for example in shown[:BEFORE]] if _layered(shown) else []
@@ -86,7 +87,7 @@ def trials(
         return [Trial(kind, 0, True, [], []) for kind in kinds]
     if backend.propagates:
         raise InputError("expected a network that remembers alphas, got one that carries a first frame's hints on")
-    tried = _Tried(backend, hints)
+    tried = _Tried(backend, hints, looks)
     found = list(tried.wrong_memory(shown, another))
     if empty:
         found += [tried.entering("appears", empty, shown[BEFORE:])]
@@ -95,8 +96,8 @@ def trials(
 
 
 class _Tried:
-    def __init__(self, backend: Backend, hints: HintsOf):
-        self.backend, self.hints = Watched(backend), hints
+    def __init__(self, backend: Backend, hints: HintsOf, looks: int | None):
+        self.backend, self.hints, self.looks = Watched(backend), hints, looks
 
     def wrong_memory(self, frames: Sequence[Example], other: Sequence[Example]) -> Iterator[Trial]:
         matter = self._after(frames[:BEFORE])
@@ -116,7 +117,7 @@ class _Tried:
         return _trial(kind, errors, [self._errors(self._new(), [frame])[0] for frame in frames])
 
     def _new(self) -> Steady:
-        return Steady(cast(Backend, self.backend))
+        return Steady(cast(Backend, self.backend), looks=self.looks)
 
     def _after(self, frames: Sequence[Example]) -> Steady:
         matter = self._new()

@@ -13,7 +13,7 @@ from koutu.evaluation.gallery import PANELS
 from koutu.evaluation.measure import COLUMNS, HIGHER, badness
 from koutu.evaluation.published import PUBLISHED
 from koutu.evaluation.result import ClipResult, Evaluation
-from koutu.evaluation.table import Table, best
+from koutu.evaluation.table import Table, best, shown_how
 
 WORST = 12  # of each network
 CLIPS = 30  # with curves
@@ -59,6 +59,7 @@ def _head(table: Table, run: Evaluation) -> Iterator[str]:
         f"<code>{_escape(data['root'])}</code>. {today}, {_escape(where)}.</p>"
     )
     yield "<h2>Figures</h2><p>Mean over clips, and where 95 % of bootstrapped means lie. Best in bold.</p>"
+    yield "".join(f"<p>{_escape(line)}</p>" for line in shown_how(run))
     heads = "".join(
         f'<th scope="col"><a href="#{_anchor(name)}">{_escape(name)}</a>{_failed(table.errors[name])}</th>'
         for name in table.rows

@@ -19,6 +19,7 @@ class ClipResult:
     broken: list[dict[str, str]] = field(default_factory=list)
     error: str = ""
     matting_seconds: float = 0.0
+    low_frames: int = 0  # that a gate left to the network's low-resolution branch
     picture: str = ""  # of the worst frame, in the run's folder, if it is among the worst of all
     worst: int = -1  # its index in rows
     trials: list[dict[str, Any]] = field(default_factory=list)  # of `koutu.evaluation.recovery`, if asked for

@@ -108,7 +108,8 @@ class _Stage:
 
     def __init__(self, name: str, backend: Backend, clip: Clip, settings: MeasureSettings, guess: Any):
         self.result = ClipResult(name, clip.name, clip.still)
-        self.matter = Matter(backend, hints=Hints(mask="auto", guess=guess) if guess else None)
+        hints = Hints(mask="auto", guess=guess) if guess else None
+        self.matter = Matter(backend, hints=hints, looks=settings.looks)
         self.scorer = Scorer(settings, clip.still, overwrites="trimap" in backend.needs)
         self.settings = settings
         self.worst: tuple[Example, np.ndarray] | None = None
@@ -134,6 +135,7 @@ class _Stage:
             return
         self.result.names.append(item.name)
         self.result.rows.append(row)
+        self.result.low_frames += matte.low
         worst = self.result.worst
         if worst < 0 or badness(row) > badness(self.result.rows[worst]):
             self.result.worst, self.worst = len(self.result.rows) - 1, (item, matte.alpha)
@@ -147,7 +149,8 @@ class _Stage:
         if self.result.error:
             return
         try:
-            found = recovery.trials(self.matter.backend, frames, other, hints=self._hints)
+            looks = self.settings.looks
+            found = recovery.trials(self.matter.backend, frames, other, hints=self._hints, looks=looks)
             self.result.trials = [asdict(trial) for trial in found]
         except KoutuError as e:
             self.result.untried = str(e)

@@ -8,7 +8,8 @@ class MeasureSettings:
     """What is measured beside the plain errors.
 
     perceptual: Gradient and Connectivity; video: dtSSD, flicker; recovery: clips again with a wrong memory, and with
-    somebody who comes in (`koutu.evaluation.recovery`).
+    somebody who comes in (`koutu.evaluation.recovery`). looks: how often every network with a memory is shown the frame
+    that it begins with, whoever made it (`koutu.matting.matter`).
     """
 
     perceptual: bool = True
@@ -16,6 +17,7 @@ class MeasureSettings:
     foreground: bool = True
     trimap_radius: int = 25  # of trimaps made from the truth for networks that need one where the set has none
     recovery: bool = False
+    looks: int = 2
 
 
 @dataclass(frozen=True)

@@ -116,8 +116,21 @@ def text(table: Table, run: Evaluation) -> list[str]:
             lines.append(f"{name} failed on {len(reasons)} clip(s), first: {reasons[0]}")
     used = max((len(clips) for clips in table.clips.values()), default=0)
     lines.append(f"{used} of {run.data['clips']} clips measured; ± half the 95 % interval; * best, ° as good within it")
+    lines += shown_how(run)
     if table.broken:
         lines.append(f"{table.broken} file(s) could not be used; the report and results.json name them")
+    return lines
+
+
+def shown_how(run: Evaluation) -> list[str]:
+    """What all networks had alike, and what a gate did: sentences for the terminal and the page."""
+    times = {1: "once", 2: "twice"}.get(run.settings.looks, f"{run.settings.looks} times")
+    lines = [f"a first frame is shown {times} to every network with a memory, unless it carries a hint on"]
+    for name in run.models:
+        own = [r for r in run.results if r.model == name]
+        low, frames = sum(r.low_frames for r in own), sum(len(r.rows) for r in own)
+        if low:
+            lines.append(f"{name}: its gate left {low} of {frames} frames to the low-resolution branch")
     return lines
 
 

@@ -24,13 +24,16 @@ class Matter:
     The memory starts afresh on the first frame, on a cut, after a gap of more than a second, when time runs backwards
     and when the size changes; the frame it starts with is shown to the network twice. Where the backend wants another
     network size for the same frames, its memory is brought to that size if it can be. `refine`: let alpha follow the
-    edges of the full-size frame. `warms_up` and `refines` of the backend say whether it takes part in either.
+    edges of the full-size frame. `warms_up` and `refines` of the backend say whether it takes part in either; `looks`
+    at a first frame, 1 or more, go before `warms_up`, but for networks that carry hints on, which look once.
     `hints` make what the network needs beside the frames; a network that carries its hints on gets them with the
     first frame, and its memory then outlives cuts and gaps.
     """
 
-    def __init__(self, backend: Backend, *, refine: bool = True, hints: Hints | None = None):
+    def __init__(self, backend: Backend, *, refine: bool = True, hints: Hints | None = None, looks: int | None = None):
         self.backend, self.refine, self.hints = backend, refine, hints or Hints()
+        own = 2 if backend.warms_up else 1  # a network with a memory sees more when it looks twice
+        self.looks = own if looks is None or backend.propagates else looks
         self.state: State = None
         self._size = 0, 0
         self._last: Frame | None = None
@@ -54,7 +57,7 @@ class Matter:
         self._resize(size)
         if fresh or self.state is None:
             self.state = self.backend.initial_state(size)
-            if self.state and self.backend.warms_up:  # a network with a memory sees more when it looks twice
+            for _ in range(self.looks - 1 if self.state else 0):
                 _, _, self.state = self.backend(rgb, self.state, **given)
         fgr, pha, self.state = self.backend(rgb, self.state, **given)
         self._last = frame

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from koutu import third_party
 from koutu.engines.backend import Backend
 from koutu.engines.blazepose import DETECTORS
+from koutu.engines.described.per_size import files_of, is_template
 from koutu.matting.matter import Matter
 from koutu.models import MODELS as NETWORKS
 from koutu.types import InputError, Rgb
@@ -124,9 +125,9 @@ def _teacher(spec: str) -> Teacher:
 
 
 def _digest(path: Path) -> str:
-    """SHA-256 of a file, or of the files of a folder that networks are in; empty for a name."""
-    files = [path]
-    if not path.is_file():
+    """SHA-256 of a file, of the files of a template, or of a folder that networks are in; empty for a name."""
+    files = files_of(str(path)) if is_template(str(path)) else [path]
+    if not files[0].is_file():
         files = sorted(p for p in path.glob("*") if p.suffix == ".tflite" or p.name in DETECTORS)
     digest = hashlib.sha256()
     for file in files:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from koutu.engines.backend import Backend
 from koutu.engines.described.binding import bind, constant_values
-from koutu.engines.described.description import HINTS, Description
+from koutu.engines.described.description import Description
 from koutu.engines.described.levels import decode_alpha, decode_colours, encode, laid_out
 from koutu.engines.graph import open_graph
 from koutu.types import ModelError, Rgb
@@ -22,7 +22,8 @@ Size = tuple[int, int]
 class DescribedBackend(Backend):
     """A network of `description` in the file `path`, run as its makers do.
 
-    Its alpha is scaled to the picture bilinearly and nothing more, and it sees the first frame of a stream once.
+    Its alpha is scaled to the picture bilinearly and nothing more, and it sees the first frame of a stream once, unless
+    the `Matter` it is run by says otherwise.
     device: "cpu", for ONNX "cuda" too; threads: 0 for the engine's choice. constants: values for constant inputs, by
     name, instead of those of the description. Raises ModelError where file and description do not fit.
     """
@@ -44,8 +45,7 @@ class DescribedBackend(Backend):
         self._bound = bind(description, self._graph, path.name)
         self.name = f"{description.title} · {path.name} · {self._graph.engine}"
         self._constants = constant_values(self._bound, constants or {}, self.name)
-        kinds = [entry.kind for entry, _ in self._bound.pictures]
-        self.needs: tuple[str, ...] = tuple(hint for hint in HINTS if hint in kinds)
+        self.needs: tuple[str, ...] = description.hints
 
     def network_size(self, size: Size) -> Size:
         """What the network is shown of frames of (H, W), without the padding of a letterbox."""

@@ -146,6 +146,12 @@ class Description:
     inputs: dict[Name, Input] = field(metadata=by(_inputs))
     outputs: dict[str, Output] = field(metadata=by(_outputs))
 
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """What the network is given beside the frame."""
+        kinds = {entry.kind for entry in self.inputs.values()}
+        return tuple(hint for hint in HINTS if hint in kinds)
+
 
 def parse_description(given: Any, where: str) -> Description:
     """A description from what YAML gave; `where` names it in errors."""
