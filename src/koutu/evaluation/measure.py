@@ -1,5 +1,6 @@
 """The row of figures that one matte gets, in the scale that papers print."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -9,7 +10,7 @@ from koutu import metrics
 from koutu.data.sets.open import Example
 from koutu.evaluation.settings import MeasureSettings
 from koutu.foreground import decontaminate
-from koutu.metrics.no_reference import flicker, uncertain_share
+from koutu.metrics.no_reference import Motion, flicker, motion, uncertain_share
 from koutu.types import Alpha, InputError, Rgb
 
 FAR = 8  # pixels from a mask's edge beyond which a binary truth is trusted
@@ -42,13 +43,29 @@ HIGHER = frozenset({"iou"})
 RANKED = ("mad", "far_mad", "flicker", "uncertain")  # the first of these that a row has says how bad it is
 
 
+class SharedMotion:
+    """`motion` for the scorers of several networks, which ask for the same two frames one after the other."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Rgb, Rgb, Motion] | None = None
+
+    def __call__(self, previous: Rgb, current: Rgb) -> Motion:
+        if self._last is None or self._last[0] is not previous or self._last[1] is not current:
+            self._last = previous, current, motion(previous, current)
+        return self._last[2]
+
+
 @dataclass
 class Scorer:
-    """Scores the mattes of one clip in order, by one network. `overwrites`: it was given the trimap."""
+    """Scores the mattes of one clip in order, by one network. `overwrites`: it was given the trimap.
+
+    motion: of two frames of the clip, which the scorers of several networks may share.
+    """
 
     settings: MeasureSettings
     still: bool
     overwrites: bool = False
+    motion: Callable[[Rgb, Rgb], Motion] = motion
     _before: tuple[Example, Alpha] | None = None
 
     def __call__(self, example: Example, alpha: Alpha, foreground: Rgb | None) -> dict[str, float]:
@@ -103,7 +120,8 @@ class Scorer:
             return {}
         (last, last_alpha), row = self._before, {}
         if example.src is not None and last.src is not None:
-            found = flicker(alpha, last_alpha, example.src, last.src)
+            moved = self.motion(last.src, example.src)
+            found = flicker(alpha, last_alpha, example.src, last.src, moved=moved)
             row |= {"flicker": found.whole * 1e3, "band_flicker": found.band * 1e3}
         if example.pha is not None and last.pha is not None and not example.binary:
             pairs = last_alpha, _as_levels(last.pha), alpha, _as_levels(example.pha)

@@ -15,7 +15,7 @@ from koutu.data.sets.open import Broken, Clip, DataSet, Example
 from koutu.engines.backend import Backend
 from koutu.evaluation import recovery
 from koutu.evaluation.gallery import Gallery
-from koutu.evaluation.measure import Scorer, badness
+from koutu.evaluation.measure import Scorer, SharedMotion, badness
 from koutu.evaluation.result import ClipResult, Evaluation
 from koutu.evaluation.settings import MeasureSettings
 from koutu.files import folder as make_folder
@@ -78,7 +78,8 @@ def _on_clip(
 ) -> list[ClipResult]:
     """The clip is read once for all networks; with `settings.recovery` it and the other, for its memory, once more."""
     clip, other = clips
-    stages = [_Stage(name, backend, clip, settings, guess) for name, backend in models.items()]
+    moved = SharedMotion()
+    stages = [_Stage(name, backend, clip, settings, guess, moved) for name, backend in models.items()]
     if not stages:
         return []
     for at, item in enumerate(clip.examples()):
@@ -106,11 +107,13 @@ def _try(stages: "Sequence[_Stage]", clip: Clip, other: Clip) -> None:
 class _Stage:
     """One network on one clip."""
 
-    def __init__(self, name: str, backend: Backend, clip: Clip, settings: MeasureSettings, guess: Any):
+    def __init__(
+        self, name: str, backend: Backend, clip: Clip, settings: MeasureSettings, guess: Any, moved: SharedMotion
+    ):
         self.result = ClipResult(name, clip.name, clip.still)
         hints = Hints(mask="auto", guess=guess) if guess else None
         self.matter = Matter(backend, hints=hints, looks=settings.looks)
-        self.scorer = Scorer(settings, clip.still, overwrites="trimap" in backend.needs)
+        self.scorer = Scorer(settings, clip.still, "trimap" in backend.needs, moved)
         self.settings = settings
         self.worst: tuple[Example, np.ndarray] | None = None
 

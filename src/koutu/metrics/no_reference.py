@@ -29,6 +29,13 @@ class Flicker(NamedTuple):
     band: float
 
 
+class Motion(NamedTuple):
+    """How a frame moved: backward flow (H, W, 2) to the previous frame, and where it is known (H, W)."""
+
+    backward: NDArray[np.float32]
+    known: Region
+
+
 def flow(previous: NDArray[Any], current: NDArray[Any], *, side: int = SIDE) -> NDArray[np.float32]:
     """Where each pixel of `current` was in `previous`, both RGB (H, W, 3) uint8 → (H, W, 2) float32.
 
@@ -76,6 +83,12 @@ def consistent(
     return np.asarray(mask)
 
 
+def motion(previous: NDArray[Any], current: NDArray[Any], *, side: int = SIDE) -> Motion:
+    """The motion between two frames, RGB (H, W, 3) uint8, found both ways by `flow`."""
+    backward, forward = flow(previous, current, side=side), flow(current, previous, side=side)
+    return Motion(backward, consistent(backward, forward, previous, current))
+
+
 def flicker(
     pha: NDArray[Any],
     previous_pha: NDArray[Any],
@@ -83,14 +96,15 @@ def flicker(
     previous_src: NDArray[Any],
     *,
     side: int = SIDE,
+    moved: Motion | None = None,
 ) -> Flicker:
     """Mean |α_t − warp(α_{t−1})| over consistent pixels, of the image and of the band; NaN where none is consistent.
 
     The band is `regions.band` of either alpha, so that it does not thin out with the size of the image. Alpha that
     changes where the image does not is unsteady; that it is wrong does not follow, nor that a still error is right.
+    moved: `motion` of the two frames, where it is known already.
     """
-    backward, forward = flow(previous_src, src, side=side), flow(src, previous_src, side=side)
-    known = consistent(backward, forward, previous_src, src)
+    backward, known = moved or motion(previous_src, src, side=side)
     alpha, before = level(pha), np.clip(warp(level(previous_pha), backward), 0, 1)
     change = np.abs(alpha - before)
     return Flicker(_mean(change, known), _mean(change, known & (band(alpha) | band(before))))
