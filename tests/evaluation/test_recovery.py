@@ -14,6 +14,7 @@ from koutu import zoo
 from koutu.cli import app
 from koutu.data.sets.open import Broken, Example, open_dataset
 from koutu.engines.backend import Backend
+from koutu.engines.stabilise import held_steady
 from koutu.evaluation.recoveries import recovered, recoveries
 from koutu.evaluation.recovery import AFTER, BEFORE, KINDS, LENGTH, trials
 from koutu.evaluation.remembered import forced
@@ -90,6 +91,13 @@ def test_what_clings_never_comes_back():
     assert found["ones"].frames == AFTER and not found["ones"].back
     assert not found["shifted"].back and not found["other"].back
     assert found["zeros"].frames == 0 and found["zeros"].back
+
+
+def test_behind_a_steadied_alpha_it_is_the_networks_own_that_is_made_wrong():
+    backend = Fades(clings=True)
+    backend.states = {"before": "pha"}
+    found = by_kind(held_steady(backend), [clip(1, at=10 + i / 8)[0] for i in range(LENGTH)])
+    assert found["ones"].frames == AFTER and not found["ones"].back and not found["shifted"].back
 
 
 def test_who_comes_in_is_compared_with_a_start_on_the_same_frame():

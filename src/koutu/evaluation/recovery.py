@@ -102,7 +102,8 @@ class _Tried:
     def wrong_memory(self, frames: Sequence[Example], other: Sequence[Example]) -> Iterator[Trial]:
         matter = self._after(frames[:BEFORE])
         pha = self.backend.pha
-        states: dict[str, State] = {kind: forced(kind, matter.state, pha) for kind in FORCED}
+        alphas = self.backend.alphas
+        states: dict[str, State] = {kind: forced(kind, matter.state, pha, alphas) for kind in FORCED}
         if other:
             states["other"] = self._after([_like(example, frames[0]) for example in other]).state
         normal = self._errors(copy.copy(matter), frames[BEFORE:])
