@@ -15,7 +15,7 @@ from koutu.cli import app
 from koutu.data.mattes.checks import Measures, doubtfulness, faults
 from koutu.data.mattes.folder import matte_folder
 from koutu.data.mattes.plan import MattePlan
-from koutu.data.mattes.teachers import Opinion, agreement, asked, in_dispute
+from koutu.data.mattes.teachers import Opinion, agreement, asked, in_dispute, read_anew
 from koutu.types import InputError, ModelError
 
 onnx = pytest.importorskip("onnx")
@@ -96,6 +96,19 @@ def test_another_teacher_is_another_run(pictures):
     assert run(plan).done == 2
     assert run(MattePlan(plan.networks[:1])).done == 2
     assert "disputed" not in run(MattePlan(plan.networks[:1])).records[0]
+
+
+def test_a_teacher_may_have_a_file_for_each_size(tmp_path):
+    red = teacher(tmp_path, "red", (1, 0, 0))
+    (tmp_path / "red-net.onnx").rename(tmp_path / f"red-{SIZE}x{SIZE}.onnx")
+    sized = red.replace("red-net", "red-{h}x{w}")
+    (one,) = read_anew((sized,))
+    assert np.array_equal(
+        asked(picture(passer_by=True), (sized,), mirrored=False).mask > 0.5, picture(passer_by=True)[..., 0] > 127
+    )
+    (tmp_path / "red-9x9.onnx").write_bytes(b"another")
+    (other,) = read_anew((sized,))
+    assert one.file == "red-{h}x{w}.onnx" and len(one.sha256) == 64 and one.sha256 != other.sha256
 
 
 def test_disagreement_counts_only_where_it_was_measured():
