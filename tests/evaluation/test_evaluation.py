@@ -234,6 +234,8 @@ def test_only_the_worst_pictures_are_kept(portraits, tmp_path, monkeypatch):
     assert len(kept) == 2 and len(list((tmp_path / "out" / "pictures" / "m").iterdir())) == 2
     mads = sorted((r.rows[0]["mad"] for r in run.results), reverse=True)
     assert sorted((r.rows[0]["mad"] for r in kept), reverse=True) == mads[:2]
+    again = evaluate({"m": worse[0]}, open_dataset(portraits), tmp_path / "out")  # from the lines of the first
+    assert [r.picture for r in again.results] == [r.picture for r in run.results]
 
 
 def test_the_command(portraits, tmp_path):

@@ -28,8 +28,10 @@ class Gallery:
         self.kept: dict[str, list[tuple[float, ClipResult]]] = {}
 
     def known(self, result: ClipResult) -> None:
-        """A result of a run begun before, whose image is there already."""
-        if result.picture and (self.root / result.picture).is_file():
+        """A result of a run begun before, whose image is there already, unless a worse one took its place later."""
+        if result.picture and not (self.root / result.picture).is_file():
+            result.picture = ""
+        if result.picture:
             self.kept.setdefault(result.model, []).append((badness(result.rows[result.worst]), result))
 
     def offer(self, result: ClipResult, example: Example, alpha: Alpha) -> None:
