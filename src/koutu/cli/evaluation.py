@@ -13,9 +13,7 @@ from koutu.evaluation.settings import MeasureSettings, SetRecipe
 from koutu.types import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from koutu.data.sets.open import Clip, DataSet
+    from koutu.data.sets.open import DataSet
 
 Backgrounds = Annotated[
     Path | None, typer.Option(readable=False, help="Folder of images or videos that cut-outs are composed on.")
@@ -173,11 +171,12 @@ def _sets(  # type: ignore[no-untyped-def]
 
     from koutu.data.sets.open import open_dataset
     from koutu.evaluation.causes import CAUSES, MOVING
+    from koutu.evaluation.only import only_named
     from koutu.evaluation.testset import backgrounds_in, compose
 
     data = open_dataset(root, layout, split)
     if only is not None:
-        data = replace(data, clips=_named(data.clips, only))
+        data = only_named(data, only)
     if limit:
         data = replace(data, clips=list(data.clips)[:limit])
     if not data.cutouts:
@@ -189,23 +188,6 @@ def _sets(  # type: ignore[no-untyped-def]
     found = backgrounds_in(backgrounds)
     wanted = [c for c in CAUSES if recipe.frames > 1 or c not in MOVING] if recipe.cause == "all" else [recipe.cause]
     return [compose(data, found, replace(recipe, cause=name)) for name in wanted]
-
-
-def _named(clips: "Sequence[Clip]", only: Path) -> "list[Clip]":
-    """The clips that a text file names: by their own names, or by files that are called as they are."""
-    try:
-        lines = [line.strip() for line in only.read_text("utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as e:
-        raise InputError(f"{only}: expected a text file with a clip's name a line, got {e}; check the path") from e
-    by_name = {clip.name: clip for clip in clips}
-    named = {line: line if line in by_name else Path(line).stem for line in lines}
-    missing = [line for line, name in named.items() if name not in by_name]
-    if missing or not lines:
-        raise InputError(
-            f"{only}: expected names of clips, such as {next(iter(by_name))}, got {', '.join(missing[:5]) or 'none'}"
-            f"{', …' * (len(missing) > 5)}; correct the list"
-        )
-    return [clip for name, clip in by_name.items() if name in named.values()]
 
 
 def _names(specs: list[str]) -> dict[str, str]:

@@ -53,6 +53,8 @@ def forced(kind: str, state: State, pha: NDArray[Any], alphas: Collection[str] =
     found: list[int] = []
 
     def always(leaf: NDArray[Any]) -> NDArray[Any]:
+        if leaf.size != pha.size:
+            return leaf
         found.append(1)
         return change(leaf.reshape(pha.shape)).reshape(leaf.shape)
 

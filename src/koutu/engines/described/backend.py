@@ -23,9 +23,9 @@ class DescribedBackend(Backend):
     """A network of `description` in the file `path`, run as its makers do.
 
     Its alpha is scaled to the picture bilinearly and nothing more, and it sees the first frame of a stream once, unless
-    the `Matter` it is run by says otherwise.
-    device: "cpu", for ONNX "cuda" too; threads: 0 for the engine's choice. constants: values for constant inputs, by
-    name, instead of those of the description. Raises ModelError where file and description do not fit.
+    its `Matter` is told otherwise. device: "cpu", for ONNX "cuda" too; threads: 0 for the engine's choice. constants:
+    values for constant inputs, by name, instead of those of the description. Raises ModelError where file and
+    description do not fit.
     """
 
     refines = False
