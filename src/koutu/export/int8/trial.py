@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.engines.onnxruntime import OnnxBackend
+from koutu.export.onnx_file import save
 from koutu.export.trace import describe
-from koutu.files import whole_file
 
 PERCENTILE = 99.99  # of an activation that its scale must hold; what is beyond is cut
 
@@ -73,8 +73,7 @@ class Trial:
 
         model = onnx.load(self.file)
         describe(model, card)
-        with whole_file(out) as file:
-            file.write(model.SerializeToString())
+        save(model, out)
 
 
 def _shapes(feeds: Feeds) -> dict[str, tuple[int, ...]]:
