@@ -32,7 +32,8 @@ LADDER = (
 )  # fmt: skip
 HEIGHT = {room: len(LADDER) - rung for rung, rooms in enumerate(LADDER) for room in rooms}
 ENTRANCES = ("koutu", "koutu.__main__")  # which name the rest for users
-ELSEWHERE = ("export/hilens/skill", "hilens_simulator/site", "data/render/program")  # programs of their own
+# programs of their own
+ELSEWHERE = ("export/hilens/skill", "export/hilens/article", "hilens_simulator/site", "data/render/program")
 
 
 def modules() -> dict[str, Path]:

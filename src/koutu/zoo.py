@@ -97,7 +97,7 @@ def _stored(name: str, precision: str, sha256: str, how: str) -> ModelCard:
 
 _HALF, _EIGHT = "in half floats", "in eight bits where quality allows"
 MODELS |= {
-    "koutu-fp16": _stored("koutu", "fp16", "e10499f2200f3853d154483fe2c3d6af61128bbd0e42c3a55f6639db4a86b46b", _HALF),
+    "koutu-fp16": _stored("koutu", "fp16", "bfb41b18d55d053a53763f0843f373482ff01dd4f5e0d168f48e5228886bce2a", _HALF),
     "koutu-int8": _stored("koutu", "int8", "4897f77c5738c9e62f067257a8c16f995c23f9ba44a7be03b565b8c8af77e45b", _EIGHT),
 }
 

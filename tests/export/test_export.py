@@ -389,7 +389,8 @@ class Odd(Network):
         return src, torch.sigmoid(self.function(self.conv(src)))
 
 
-def test_an_operator_that_a_target_lacks_is_named(tmp_path):
+def test_an_operator_that_a_target_lacks_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("koutu.export.targets.tools.require_opencv4", lambda: None)  # it is not come to
     from koutu.export.run import Request, export
     from koutu.export.subject import Subject
     from koutu.export.targets.ncnn import require_layers
@@ -412,11 +413,27 @@ def test_a_missing_tool_is_named_with_its_remedy(model, tmp_path, monkeypatch):
     with pytest.raises(ModelError, match=r"torch, which is not installed; pip install"):
         run(tmp_path, "onnx", "out", model)
     monkeypatch.undo()
-    monkeypatch.setenv("KOUTU_LITERT_PYTHON", "")
-    if find_spec("ai_edge_litert"):
-        with pytest.raises(ModelError, match=r"litert-torch .* && litert/bin/pip install"):
-            run(tmp_path, "tflite", "out", model)
+    monkeypatch.setattr("koutu.export.run._module", None)  # before any work
+    for python, got in (("", "none"), (sys.executable, "which has none"), (str(SAMPLE / "lake.jpg"), "does not run")):
+        monkeypatch.setenv("KOUTU_LITERT_PYTHON", python)
+        if find_spec("ai_edge_litert"):
+            with pytest.raises(ModelError, match=rf"litert-torch .*{got}.* && litert/bin/pip install"):
+                run(tmp_path, "tflite", "out", model)
+    monkeypatch.setenv("KOUTU_OPENCV4", str(tmp_path))
+    with pytest.raises(ModelError, match=rf"OpenCV 4 in the folder .* got {tmp_path}; pip install"):
+        run(tmp_path, "caffe", "out", model)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_missing_tool_is_named_before_anything_heavy_is_loaded(tmp_path):
+    """In the first second: neither PyTorch nor a network was touched."""
+    code = "import sys; from koutu.cli.export import export\ntry: export('rvm', {!r}, sys.argv[1])\n"
+    code += "except Exception as e: print(e, 'torch' in sys.modules, 'cv2' in sys.modules)"
+    bare = {name: value for name, value in os.environ.items() if name not in ("KOUTU_OPENCV4", "KOUTU_LITERT_PYTHON")}
+    for target, said in (("caffe", "KOUTU_OPENCV4"), ("tflite", "KOUTU_LITERT_PYTHON")):
+        words = [sys.executable, "-c", code.format(target), str(tmp_path / "out")]
+        done = subprocess.run(words, capture_output=True, text=True, check=True, env=bare)
+        assert "False False" in done.stdout and (said in done.stdout or "not installed" in done.stdout)
 
 
 def test_what_was_there_stays_when_an_export_fails(model, copied):

@@ -19,7 +19,7 @@ from support.python37 import problems
 from koutu.composite import replace, solid
 from koutu.engines.backend import Backend
 from koutu.export.hilens.card import SkillCard
-from koutu.export.hilens.package import PROGRAM, Skill, write_skill
+from koutu.export.hilens.package import ARTICLE, PROGRAM, Skill, write_skill
 from koutu.hilens_simulator import Session, simulate
 from koutu.hilens_simulator.__main__ import main
 from koutu.hilens_simulator.plan import parse
@@ -107,9 +107,9 @@ def shown(path: Path) -> list[np.ndarray]:
 # The program
 
 
-@pytest.mark.parametrize("path", sorted(PROGRAM.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted([*PROGRAM.glob("*.py"), *ARTICLE.glob("*.py")]), ids=lambda path: path.name)
 def test_the_program_is_python_3_7(path: Path) -> None:
-    assert problems(path.read_text("utf-8"), MODULES | OWN) == []
+    assert problems(path.read_text("utf-8"), MODULES | {one.stem for one in path.parent.glob("*.py")}) == []
 
 
 @pytest.mark.parametrize(

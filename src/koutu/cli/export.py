@@ -95,6 +95,10 @@ def export(
             "--setting", metavar="NAME=VALUE", help="A field of the skill's config.json, for hilens; several."
         ),
     ] = None,
+    article: Annotated[
+        bool,
+        typer.Option("--article", help="Give hilens a network of the picture alone, for run(work_path)."),
+    ] = False,
     weights: options.Weights = "",
     option: options.Option = [],  # noqa: B006
 ) -> None:
@@ -107,6 +111,7 @@ def export(
     koutu export rvm --weights rvm_mobilenetv3.pth --to ncnn --size 640x360 --ratio 0.5 -o rvm.param
     koutu export koutu-small --to ascend --soc Ascend310B1 --size 512x288 -o package
     koutu export koutu-small --to hilens --background lake.jpg -o skill
+    koutu export koutu-small --to hilens --article --size 320x320 -o skill
     koutu video talk.mp4 -o out.mp4 --model koutu-1080p.json
     """
     import shlex
@@ -124,6 +129,7 @@ def export(
     options.require_packs(people, backgrounds)
     given = {"soc": soc, "source_format": camera, "background": background}
     device = {k: v for k, v in given.items() if v} | {"settings": options.parse_options(setting or [])}
+    device |= {"article": True} if article else {}
     request = Request(
         target=to, out=output, size=_size(size), preprocess=preprocess.value if preprocess else "",
         precision=precision, ratio=parse_ratio(ratio), refine=refine, clips=tuple(clip or ()),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from koutu.export.deployed import Deployed
 from koutu.export.geometry import geometry
+from koutu.export.onnx_file import save
 from koutu.export.trace import slimmed, traced
-from koutu.files import whole_file
 from koutu.models.base import Network
 from koutu.types import ModelError
 
@@ -41,8 +41,7 @@ def fixed_onnx(
     inputs = {own.get(name, name): tensor for name, tensor in module.example(size).items()}
     outputs = [own.get(name, name) for name in module.names.outputs]
     states = {own.get(fed, fed): own.get(output, output) for fed, output in module.names.states.items()}
-    with whole_file(path) as file:
-        file.write(slimmed(traced(module, inputs, outputs)).SerializeToString())
+    save(slimmed(traced(module, inputs, outputs)), path)
     shapes = {name: tuple(tensor.shape) for name, tensor in inputs.items()}
     made = {pha: (1, 1, *size)} | {after: shapes[before] for before, after in states.items() if after != pha}
     return Layout(shapes, made, states)

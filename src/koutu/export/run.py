@@ -72,6 +72,7 @@ def export(request: Request, subject: Subject, watch: Watch = lambda *_: None) -
     """
     target = target_of(request.target)
     request = checked(request, target, subject)
+    subject = subject.picture_only() if request.device.get("article") else subject
     goal = export_path(request.out, request.target, target)
     require_tools(request.target)
     for clip in request.clips:

@@ -42,6 +42,12 @@ class Subject:
         self.network.cfg = replace(self.network.cfg, downsample_ratio=float(ratio))
         return self
 
+    def picture_only(self) -> "Subject":
+        """The same for programs that feed no memory back; raises ModelError where that cannot be."""
+        from koutu.export.picture_only import PictureOnly
+
+        return replace(self, network=PictureOnly(self.network))
+
 
 def subject(model: str, weights: str | Path | None = None, options: Mapping[str, Any] | None = None) -> Subject:
     """Packaged weights by name, a checkpoint .pt of `koutu train`, or a network of the field with `weights`.

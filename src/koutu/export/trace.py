@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from koutu.export.onnx_file import require_valid, save
 from koutu.types import ModelError
 
 OPSET = 17
@@ -43,7 +44,7 @@ def slimmed(model: bytes) -> Any:
     except ModuleNotFoundError as e:
         raise ModelError(f"exporting needs {e.name}, found none; pip install 'koutu[export]'") from e
     slim: Any = onnxslim.slim(onnx.load_from_string(model))
-    onnx.checker.check_model(slim, full_check=True)
+    require_valid(slim, "the network in ONNX")
     return slim
 
 
@@ -60,7 +61,7 @@ def write_described(path: Path, model: bytes, card: Mapping[str, Any]) -> None:
 
     found = onnx.load_from_string(model)
     describe(found, card)
-    onnx.save(found, path)
+    save(found, path)
 
 
 def described(path: Path) -> tuple[Any, dict[str, Any]]:

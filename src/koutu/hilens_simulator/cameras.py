@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.hilens_simulator.pixels import cropped, nv21_of, scaled
+from koutu.hilens_simulator.pixels import framed, nv21_of, scaled
 from koutu.hilens_simulator.session import Session
+from koutu.hilens_simulator.stopping import STOPPED, end_reading, is_left_to_us
 from koutu.media.reader import open_video
 from koutu.types import InputError, Yuv420
 
 BUILT_IN = (1280, 720)
+_SLIVER = 2  # pixels that rounding an aspect to whole pixels leaves over
 AFTER_STOP = 100  # frames that a skill may still ask for after SIGTERM
 
 
@@ -46,14 +48,22 @@ class Cameras:
         return Source(self, self._video, camera)
 
     def count(self, is_last: bool) -> int:
-        """The number of the frame that is being read; sends SIGTERM with the last one of the run."""
+        """The number of the frame that is being read; sends SIGTERM with the last one of the run.
+
+        A skill that has no handler for it ends when it asks for another frame, so that the last one is shown.
+        """
         self.frames += 1
         over = is_last or self.frames == self.session.frames or self.plan.at("stop", self.frames)
         if over and not self._asked:
             self._asked = 1
-            os.kill(os.getpid(), signal.SIGTERM)
+            if not is_left_to_us():
+                os.kill(os.getpid(), signal.SIGTERM)
         elif self._asked:
             self._asked += 1
+            if is_left_to_us():
+                if self._asked > AFTER_STOP:  # it catches everything; its films are finished
+                    os._exit(STOPPED)
+                end_reading()
         if self._asked > AFTER_STOP:
             raise RuntimeError("Failed to read frame")  # a skill that does not stop when it is asked to
         return self.frames
@@ -138,7 +148,7 @@ class Source:
         if held is not None:
             time.sleep(float(held))  # goes on after a signal's handler, as a call into C++ would
         frame = self._video.shown if frame is None else frame
-        frame = _covering(frame, *BUILT_IN) if self._built_in else frame
+        frame = _fitted(frame, *BUILT_IN) if self._built_in else frame
         size = self._cameras.plan.at("size", number)
         return _forced(frame, size) if size else frame
 
@@ -165,13 +175,16 @@ def _plane(plane: Any) -> NDArray[np.uint8]:
     return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
-def _covering(frame: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """The middle of the frame at another size."""
+def _fitted(frame: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """The whole frame at another size; black beside it, or above and below, where its aspect is another."""
     w, h = frame.shape[1], frame.shape[0] * 2 // 3
     if (w, h) == (width, height):
         return frame
-    part = min(w, round(h * width / height)) & -2, min(h, round(w * height / width)) & -2
-    return scaled(cropped(frame, (w - part[0]) // 2 & -2, (h - part[1]) // 2 & -2, *part), width, height)
+    part = min(width, round(height * w / h)), min(height, round(width * h / w))
+    if max(width - part[0], height - part[1]) <= _SLIVER:
+        return scaled(frame, width, height)
+    inner = max(2, part[0] & -2), max(2, part[1] & -2)
+    return framed(scaled(frame, *inner), width, height)
 
 
 def _forced(frame: NDArray[np.uint8], size: str) -> NDArray[np.uint8]:

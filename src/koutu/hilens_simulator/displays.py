@@ -1,6 +1,7 @@
 """Simulated displays: what is shown becomes a video, H.264 by PyAV."""
 
 import os
+import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class Displays:
     def __init__(self, session: Session):
         self.session, self.pictures = session, 0
         self.rate = Fraction(25)
+        self.lock = threading.RLock()  # a thread may show or close while another ends the process
         self._hdmi: Panel | None = None
         self._open: list[Panel] = []
 
@@ -86,15 +88,17 @@ class Panel:
             ]
         if self._size != (width, height):
             return REFUSED
-        for video in self._recordings:
-            video.write(frame)
+        with self._displays.lock:
+            for video in self._recordings:
+                video.write(frame)
         return 0
 
     def close(self) -> None:
         """Finish the videos; more than once is no mistake."""
-        for video in self._recordings:
-            video.close()
-        self._recordings = []
+        with self._displays.lock:
+            for video in self._recordings:
+                video.close()
+            self._recordings = []
         self._displays.closed(self)
 
 

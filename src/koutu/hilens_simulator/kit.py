@@ -1,6 +1,7 @@
 """The one simulated Kit of a process: its cameras, accelerator, displays and log, made on first use."""
 
 import atexit
+import signal
 import sys
 from functools import lru_cache
 
@@ -18,9 +19,10 @@ class Kit:
 
     def __init__(self, session: Session):
         self.session = session
-        self.cameras, self.accelerator, self.displays = Cameras(session), Accelerator(session), Displays(session)
+        self.cameras, self.displays = Cameras(session), Displays(session)
+        self.accelerator = Accelerator(session, lambda level, text: self.log(LEVELS.index(level), text))
         self.cloud = Cloud(session)
-        self.ready = False
+        self.ready = self.begun = False  # init went well; it was called
         self.level = LEVELS.index("INFO")
 
     def log(self, level: int, text: object) -> None:
@@ -38,5 +40,12 @@ class Kit:
 def kit() -> Kit:
     """The process's Kit; its videos are finished when the process ends in an orderly way."""
     made = Kit(from_environment())
-    atexit.register(made.close)
+    atexit.register(_finish, made)
     return made
+
+
+def _finish(made: Kit) -> None:
+    """Close it, undisturbed by those who are told to stop twice."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    made.close()

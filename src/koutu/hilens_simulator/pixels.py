@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from koutu.types import Yuv420
 
+_BLACK, _NO_COLOUR = 16, 128
+
 
 def nv21_of(picture: Yuv420) -> NDArray[np.uint8]:
     """Eight bits, an odd last row or column left out; the numbers as they are, whatever their matrix and range."""
@@ -42,6 +44,18 @@ def cropped(picture: NDArray[Any], x: int, y: int, width: int, height: int) -> N
     luma, chroma = split(picture)
     chroma = chroma[y // 2 : (y + height) // 2, x // 2 : (x + width) // 2]
     return np.vstack([luma[y : y + height, x : x + width], chroma.reshape(height // 2, width)])
+
+
+def framed(picture: NDArray[Any], width: int, height: int) -> NDArray[np.uint8]:
+    """In the middle of black; all sides even."""
+    luma, chroma = split(picture)
+    (h, w), whole = luma.shape, np.full((height * 3 // 2, width), _NO_COLOUR, np.uint8)
+    y, vu = split(whole)
+    y[:] = _BLACK
+    top, left = (height - h) // 4 * 2, (width - w) // 4 * 2
+    y[top : top + h, left : left + w] = luma
+    vu[top // 2 : (top + h) // 2, left // 2 : (left + w) // 2] = chroma
+    return whole
 
 
 def to_bgr(picture: NDArray[Any]) -> NDArray[Any]:

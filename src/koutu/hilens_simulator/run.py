@@ -28,9 +28,9 @@ class SkillRun:
 def simulate(session: Session, *, echo: Callable[[str], object] = lambda _: None) -> SkillRun:
     """Run `session.skill` to its end; `echo` gets every line of its log as it comes.
 
-    The video at `session.out` appears when the skill is done, whatever its exit code, if anything was shown; not where
-    the process ended all at once, because the video has no end then. Raises InputError for a folder without main.py or
-    a video that is not there, OutputError where the video cannot be written.
+    The video at `session.out` appears when the skill is done or stopped, whatever its exit code, if anything was
+    shown; not where the process was killed, because the video has no end then. Raises InputError for a folder without
+    main.py or a video that is not there, OutputError where the video cannot be written.
     """
     skill = Path(session.skill).resolve()
     if not (skill / "main.py").is_file():
@@ -43,9 +43,9 @@ def simulate(session: Session, *, echo: Callable[[str], object] = lambda _: None
     session = replace(session, skill=str(skill), out=str(part or ""), **paths)
     try:
         code, log = _run(session, echo)
+    finally:  # also when Ctrl-C ends it
         if part is not None and whole_mark(part).is_file():
             part.replace(part.with_name(_name_of(part)))
-    finally:
         if part is not None:
             part.unlink(missing_ok=True)
             whole_mark(part).unlink(missing_ok=True)
@@ -58,8 +58,8 @@ def _run(session: Session, echo: Callable[[str], object]) -> tuple[int, list[str
     environment["PYTHONDONTWRITEBYTECODE"] = "1"  # a skill's folder stays as it was written
     log: list[str] = []
     with subprocess.Popen(
-        [sys.executable, "main.py"], cwd=session.skill, env=environment, text=True, errors="replace",
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [sys.executable, "-m", "koutu.hilens_simulator.program"], cwd=session.skill, env=environment, text=True,
+        errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         assert process.stdout is not None
         try:

@@ -27,12 +27,7 @@ class CaffeGraph:
     """NAME.caffemodel with the NAME.prototxt beside it; the program ends with the object."""
 
     def __init__(self, path: Path):
-        folder = os.environ.get(FOLDER, "")
-        if not Path(folder, "cv2").is_dir():
-            raise ModelError(
-                f"expected OpenCV 4 in the folder that {FOLDER} names to run Caffe files, got {folder or 'none'}; "
-                "pip install --target DIR --no-deps opencv-python-headless==4.14.0.94"
-            )
+        folder = opencv4_folder()
         self._folder = tempfile.TemporaryDirectory()
         prototxt = Path(self._folder.name) / "net.prototxt"
         prototxt.write_text(path.with_suffix(".prototxt").read_text().replace(_OURS, _THEIRS))
@@ -70,6 +65,17 @@ class CaffeGraph:
     def __del__(self) -> None:
         if hasattr(self, "_process") and self._process.returncode is None:
             self.close()
+
+
+def opencv4_folder() -> str:
+    """The folder that OpenCV 4 lives in; raises ModelError."""
+    folder = os.environ.get(FOLDER, "")
+    if not Path(folder, "cv2").is_dir():
+        raise ModelError(
+            f"expected OpenCV 4 in the folder that {FOLDER} names to run Caffe files, got {folder or 'none'}; "
+            "pip install --target DIR --no-deps opencv-python-headless==4.14.0.94"
+        )
+    return folder
 
 
 def send(pipe: Any, arrays: dict[str, NDArray[Any]]) -> None:

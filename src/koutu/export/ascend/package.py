@@ -14,6 +14,7 @@ from koutu.export.ascend.ports import Ports, ports
 from koutu.export.ascend.readme import readme
 from koutu.export.ascend.rewrite import Rewritten, half_weights, rewrite
 from koutu.export.caffe import write_caffe
+from koutu.export.onnx_file import save as save_onnx
 from koutu.types import InputError, ModelError, OutputError
 
 AIPP = "aipp.cfg"
@@ -93,7 +94,7 @@ def _fill(
     aipp = options.aipp(found.size)
     conversion = options.conversion(name, found.inputs, tuple(found.states))
     work = _Work(part, name, found, _rewritten(plain, options), [])
-    _save(half_weights(work.rewritten.model), part / f"{name}.onnx")
+    save_onnx(half_weights(work.rewritten.model), part / f"{name}.onnx")
     if options.with_caffe:
         work.beyond = _caffe(plain, part, name)
     paths = scripts(part, conversion, aipp, AIPP, caffe=options.with_caffe, kit=options.is_310 and options.with_caffe)
@@ -140,12 +141,8 @@ def _caffe(plain: Path, part: Path, name: str) -> tuple[str, ...]:
     import onnx
 
     half = part / ".half.onnx"
-    _save(half_weights(onnx.load(plain)), half)
+    save_onnx(half_weights(onnx.load(plain)), half)
     try:
         return write_caffe(half, part / name, depthwise="DepthwiseConvolution").beyond  # as the kit's list has it
     finally:
         half.unlink()
-
-
-def _save(model: Any, path: Path) -> None:
-    path.write_bytes(model.SerializeToString())

@@ -10,7 +10,7 @@ from koutu.engines.ascend.aipp import Aipp
 from koutu.engines.ascend.backend import AscendBackend
 from koutu.engines.graph import open_graph
 from koutu.export.defaults import FRAMES
-from koutu.export.parity import Bounds, ClipDifference, compared, pictures, require_parity, rolled_out
+from koutu.export.parity import Bounds, ClipDifference, both_rolled_out, compared, pictures, require_parity
 from koutu.types import Rgb
 from koutu.zoo import SAMPLE
 
@@ -59,7 +59,8 @@ def difference(card: Path, exact: Exact, clip: Path | None = None) -> ClipDiffer
     """Of 60 frames of a clip, the packaged sample if None; both sides with their own memory."""
     backend, clip = AscendBackend(card, threads=1), clip or SAMPLE / "talk.mp4"
     rgb = pictures(clip, backend, FRAMES)
-    return compared(rolled_out(backend, rgb), rolled_out(exact, rgb), clip.name, (rgb.shape[1], rgb.shape[2]))
+    found, true = both_rolled_out(backend, exact, rgb)
+    return compared(found, true, clip.name, (rgb.shape[1], rgb.shape[2]))
 
 
 def require(found: ClipDifference, bounds: Bounds = BOUNDS) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from koutu.export.ascend.operators import Finding, check
 from koutu.export.ascend.rules import RULES, Writer
+from koutu.export.onnx_file import require_valid
 from koutu.export.onnx_graph import Array, Graph, label, load
 from koutu.types import ModelError
 
@@ -75,7 +76,7 @@ def _pass(graph: Graph, wanted: set[str]) -> Graph:
     del model.graph.node[:], model.graph.value_info[:]
     model.graph.node.extend(nodes)
     _drop_unused(model)
-    onnx.checker.check_model(model, full_check=True)
+    require_valid(model, "the rewritten network")
     return Graph(model)
 
 

@@ -16,8 +16,8 @@ from koutu.engines.onnxruntime import OnnxBackend
 from koutu.export.clips import CalibrationClip, Watch
 from koutu.export.defaults import ALLOWED
 from koutu.export.early_exit.sweep import Tried, choose, sweep
+from koutu.export.onnx_file import save
 from koutu.export.trace import describe, described
-from koutu.files import whole_file
 from koutu.types import InputError
 
 THRESHOLDS = (2.0, 3.0, 4.0, 4.5, 5.0, 6.0, 8.0)  # tried, in thousandths of alpha
@@ -119,8 +119,7 @@ def write_gate(low: Path, gate: Gate) -> None:
     model, card = described(low)
     card["gate"] = {"signs": SIGNS, "weights": gate.weights, "bias": gate.bias, "threshold": gate.threshold}
     describe(model, card)
-    with whole_file(low) as file:
-        file.write(model.SerializeToString())
+    save(model, low)
 
 
 def _least_squares(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from koutu.color import shrink
 from koutu.export.hilens.card import SkillCard
 from koutu.export.hilens.readme import readme
@@ -19,6 +21,7 @@ from koutu.media.image import write_image
 from koutu.types import InputError, OutputError, Rgb
 
 PROGRAM = Path(__file__).parent / "skill"
+ARTICLE = Path(__file__).parent / "article"  # in the form of published skills: run(work_path), without settings
 BACKGROUND = "background.jpg"
 LONGEST = 1920  # pixels of a background's longer side: no view is larger
 _DATE = (1980, 1, 1, 0, 0, 0)  # of every file in the archive: the same skill gives the same bytes
@@ -39,28 +42,34 @@ def write_skill(
     build: Path | None = None,
     background: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
+    article: bool = False,
 ) -> Skill:
     """Write the skill of a network to `folder`, and FOLDER.zip; both appear whole or not at all.
 
     build: a folder with what the .om is built from and simulated by (NAME.onnx, aipp.cfg, *.sh …), copied to build/; an
     NAME.om in it goes to model/. background: what people are put before, a picture, a colour or "blur" as of
     `make_background`, or "camera", no change. settings: of config.json, see the skill's settings.py; what is not given
-    has its default. Raises OutputError for a folder that holds something or an archive that is there, InputError for a
-    folder, background or setting that cannot be used.
+    has its default. article: instead of the program and its settings, a main.py that gives the model the picture alone.
+    Raises OutputError for a folder that holds something or an archive that is there, InputError for a folder,
+    background or setting that cannot be used.
     """
     folder = Path(folder).absolute()
     archive = require_free(folder)
     behind, picture = ({}, None) if background is None else background_settings(background)
+    if article:
+        picture = article_background(behind, picture)
     complete = checked_settings(dict(settings or {}) | behind)
+    if article and (model_card.states or settings):
+        raise InputError("expected no memory and no settings for the article's program, got some; leave article out")
     if build is not None and not build.is_dir():
         raise InputError(f"{build}: expected a folder of what the model is built from, found none; check the path")
     part = folder.with_name(f".{secrets.token_hex(4)}.part")
     packed = part.with_suffix(".zip")
     try:
-        _fill(part, model_card, complete, build)
+        _fill(part, model_card, None if article else complete, build)
         if picture is not None:
             _write_background(picture, part / "workspace" / "data" / BACKGROUND)
-        (part / "README.md").write_text(readme(model_card, complete, part), "utf-8")
+        (part / "README.md").write_text(readme(model_card, {} if article else complete, part), "utf-8")
         _pack(part, packed)
         packed.rename(archive)
         try:
@@ -103,12 +112,14 @@ def checked_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _fill(part: Path, card: SkillCard, settings: dict[str, Any], build: Path | None) -> None:
+def _fill(part: Path, card: SkillCard, settings: dict[str, Any] | None, build: Path | None) -> None:
+    """settings: of the program; None: the article's, which has none."""
     for name in ("model", "workspace/data"):
         (part / name).mkdir(parents=True)
-    for source in sorted(PROGRAM.glob("*.py")):
+    for source in sorted((ARTICLE if settings is None else PROGRAM).glob("*.py")):
         shutil.copyfile(source, part / source.name)
-    _write_json(part / "config.json", settings)
+    if settings is not None:
+        _write_json(part / "config.json", settings)
     for place in (part, part / "model"):  # the console may bring the model alone
         _write_json(place / "card.json", card.values())
     if build is None:
@@ -134,6 +145,16 @@ def background_settings(background: str | Path) -> tuple[dict[str, Any], Rgb | N
         if made.rgb.shape[:2] != (1, 1):
             return {"background": BACKGROUND}, made.rgb
         return {"background": "#{:02x}{:02x}{:02x}".format(*made.rgb[0, 0])}, None
+
+
+def article_background(behind: Mapping[str, Any], picture: Rgb | None) -> Rgb | None:
+    """What `background_settings` found as the one file that the article's program reads; raises InputError."""
+    if picture is not None or not behind:
+        return picture
+    text = behind["background"]
+    if not text.startswith("#"):
+        raise InputError(f"expected an image or a colour behind the article's program, got {text}; choose one")
+    return np.full((64, 64, 3), [int(text[i : i + 2], 16) for i in (1, 3, 5)], np.uint8)
 
 
 def _write_background(picture: Rgb, target: Path) -> None:

@@ -45,6 +45,39 @@ Exit codes: 0 stopped or the file ended, 1 something unforeseen, 2 settings, 3 c
 into the framework did not come back.
 """
 
+_ARTICLE = """\
+# {name}: a portrait matting network for run(work_path)
+
+What is here:
+
+    main.py, utils.py      run(work_path) and preprocess; put your own in their place. Python 3.7, numpy and cv2
+    model/{name}.om        the network; {om}
+    model/card.json        its size, what it takes and gives
+    workspace/data/        background.jpg
+    build/                 what the .om is built from, with a README.md of its own; not uploaded
+
+## The network
+
+It takes {inputs} and gives {outputs}: alpha, {size} float32, 0 to 1. It has no memory.
+
+    outputs = model.infer([picture.flatten()])    # uint8
+    alpha = outputs[0].reshape({height}, {width})
+
+## Try it on a computer
+
+    python -m koutu.hilens_simulator . --video talk.mp4 -o shown.mp4
+
+takes build/{name}.onnx and build/aipp.cfg in place of any .om that main.py names, and calls run if main.py only
+defines it.
+
+## Build the .om
+
+{commands}
+
+Put {name}.om into model/ and upload the archive as a new skill, language Python 3.7, with the check value that
+`hilens.init` is given.
+"""
+
 _HELP = {
     "check_value": "must equal the console's",
     "camera": "empty: built in; 0: USB; the name of a camera; rtsp://…; a file",
@@ -69,7 +102,7 @@ _HELP = {
 
 
 def readme(card: SkillCard, settings: dict, folder: Path) -> str:
-    """The text for a skill in `folder`, whose build/ and model/ are there."""
+    """The text for a skill in `folder`, whose build/ and model/ are there; the article's has no settings."""
     has_model = (folder / "model" / f"{card.name}.om").is_file()
     rows = [f"| {name} | {value!r} | {_HELP[name]} |" for name, value in settings.items()]
     height, width = card.size
@@ -78,7 +111,10 @@ def readme(card: SkillCard, settings: dict, folder: Path) -> str:
     shown = {name: f"{name} ({'×'.join(map(str, shape))} float32)" for name, shape in values["shapes"].items()}
     shown["src"] = f"src ({sizes[card.source]}, {width}×{height})"
     lines = _commands(folder / "build") or ["(nothing to build it from was given)"]
-    return _TEXT.format(
+    return (_TEXT if settings else _ARTICLE).format(
+        size=f"{height}×{width}",
+        height=height,
+        width=width,
         name=card.name,
         om="is here" if has_model else "to be built, see below",
         inputs=", ".join(shown[name] for name in card.inputs),

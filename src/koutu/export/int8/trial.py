@@ -1,9 +1,11 @@
 """One network, quantised again and again with other layers in eight bits, and what that does to its alpha."""
 
 import contextlib
+import copy
 import io
 import logging
 from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.engines.onnxruntime import OnnxBackend
+from koutu.export.onnx_file import save
 from koutu.export.trace import describe
-from koutu.files import whole_file
 
 PERCENTILE = 99.99  # of an activation that its scale must hold; what is beyond is cut
 
@@ -47,19 +49,34 @@ class Trial:
         return [name for output, name in convolutions.items() if values[output][0, 0].size > 1]
 
     def write(self, layers: Collection[str]) -> None:
-        """Scales for these layers, and the file with them."""
+        """The file with these layers in eight bits."""
         if not layers:
             self.file.write_bytes(self.plain.read_bytes())
             return
-        from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+        import onnx
+        from onnxruntime.quantization import QDQQuantizer, QuantType
 
-        reader: Any = _Reader(self.scales)
         with _quiet():
-            quantize_static(
-                str(self.plain), str(self.file), reader, quant_format=QuantFormat.QDQ, per_channel=True,
-                activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_quantize=list(layers),
-                calibrate_method=CalibrationMethod.Percentile, extra_options={"CalibPercentile": PERCENTILE},
+            quantiser: Any = QDQQuantizer(
+                onnx.load(self.plain), per_channel=True, reduce_range=False, weight_qType=QuantType.QInt8,
+                activation_qType=QuantType.QUInt8, tensors_range=copy.deepcopy(self._ranges),
+                nodes_to_quantize=list(layers), nodes_to_exclude=[], op_types_to_quantize=["Conv"], extra_options={},
             )  # fmt: skip
+            quantiser.quantize_model()
+        quantiser.model.save_model_to_file(str(self.file), False)
+
+    @cached_property
+    def _ranges(self) -> Any:
+        """What every tensor's scale must hold, of the frames that give scales: the same for all choices of layers."""
+        from onnxruntime.quantization import CalibrationMethod, create_calibrator
+
+        with _quiet():
+            calibrator: Any = create_calibrator(
+                self.plain, augmented_model_path=str(self.file.with_name("observed.onnx")),
+                calibrate_method=CalibrationMethod.Percentile, extra_options={"percentile": PERCENTILE},
+            )  # fmt: skip
+            calibrator.collect_data(_Reader(self.scales))
+            return calibrator.compute_data()
 
     def error(self) -> float:
         """Mean |difference to float32| × 1000 over the clips that gave no scales, each frame with the true memory."""
@@ -73,8 +90,7 @@ class Trial:
 
         model = onnx.load(self.file)
         describe(model, card)
-        with whole_file(out) as file:
-            file.write(model.SerializeToString())
+        save(model, out)
 
 
 def _shapes(feeds: Feeds) -> dict[str, tuple[int, ...]]:

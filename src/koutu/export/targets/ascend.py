@@ -8,7 +8,7 @@ from koutu.export.ascend import write_package
 from koutu.export.targets.table import FLAGS
 from koutu.types import InputError
 
-SKILL = ("background", "settings")  # options of a skill alone
+SKILL = ("background", "settings", "article")  # options of a skill alone
 
 
 def check(options: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from koutu.export.hilens.network import write_hilens
-from koutu.export.hilens.package import background_settings, checked_settings
+from koutu.export.hilens.package import article_background, background_settings, checked_settings
 from koutu.types import InputError
 
 
@@ -14,9 +14,14 @@ def check(options: Mapping[str, Any]) -> None:
     if options.get("soc", "Ascend310") != "Ascend310":
         raise InputError(f"expected Ascend310 for a HiLens Kit, got {options['soc']}; leave --soc out")
     settings, background = options.get("settings") or {}, options.get("background")
+    if settings and options.get("article"):
+        raise InputError("expected no --setting with --article, got some: its program has none; leave them out")
     if background and {"background", "blur"} & set(settings):
         raise InputError("expected --background or --setting background, got both; leave one of them out")
-    checked_settings(settings | (background_settings(background)[0] if background else {}))
+    behind, picture = background_settings(background) if background else ({}, None)
+    if options.get("article"):
+        article_background(behind, picture)
+    checked_settings(settings | behind)
 
 
 def write(source: Path, out: Path, options: Mapping[str, Any]) -> tuple[Path, Sequence[Path]]:

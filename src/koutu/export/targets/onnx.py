@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from koutu.export.job import Converted, Job
+from koutu.export.onnx_file import save
 from koutu.export.trace import describe, slimmed, traced
 from koutu.types import ModelError
 
@@ -34,12 +35,10 @@ def model_of(job: Job) -> Any:
 
 def write(job: Job, model: Any) -> Path:
     """The model as NAME.onnx; with koutu's own metadata where its own reader can do without a card."""
-    import onnx
-
     del model.metadata_props[:]
     if own := properties(job):
         describe(model, own)
-    onnx.save(model, job.path(".onnx"))
+    save(model, job.path(".onnx"))
     return job.path(".onnx")
 
 
@@ -55,7 +54,10 @@ def properties(job: Job) -> dict[str, Any]:
 def halved(model: Any) -> Any:
     """Weights and arithmetic in half floats; inputs and outputs stay float32, and so does resizing."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of every weight that is too small for a half float
-        return convert_float_to_float16(model, keep_io_types=True)
+        half = convert_float_to_float16(model, keep_io_types=True)
+    OnnxModel.graph_topological_sort(half.graph)  # casts were added behind the nodes that read them
+    return half

@@ -16,6 +16,7 @@ class Target:
     precisions, preprocess: what can be asked for, the first is the default. any_size: whether one file may serve
     pictures of any size; view: (H, W) that a file of one size is for. modules: Python modules it needs, with what
     installs them. why: why not the other precisions. check: module:function that refuses options the device lacks.
+    tools: module:function that raises for want of what is no module.
     """
 
     title: str
@@ -31,10 +32,14 @@ class Target:
     why: str = ""
     view: tuple[int, int] = (720, 1280)
     check: str = ""
+    tools: str = ""
 
 
 # options of devices, and the flags that give them
-FLAGS = {"soc": "--soc", "source_format": "--camera", "background": "--background", "settings": "--setting"}
+FLAGS = {
+    "soc": "--soc", "source_format": "--camera", "background": "--background", "settings": "--setting",
+    "article": "--article",
+}  # fmt: skip
 _CHIP = "the chip computes in half floats; AIPP makes its numbers of the camera's bytes"
 _INT8 = "int8 is made for onnx and openvino"
 
@@ -49,6 +54,7 @@ TARGETS: dict[str, Target] = {
     "tflite": Target(
         "TFLite", "koutu.export.targets.tflite:convert", (".tflite",), ("fp32",), refines=True,
         modules=("torch", "ai_edge_litert"), install="pip install 'koutu[export,tflite]'",
+        tools="koutu.export.targets.tools:require_litert",
         why=f"{_INT8}; a delegate of a phone computes in half floats by itself",
     ),
     "coreml": Target(
@@ -62,6 +68,7 @@ TARGETS: dict[str, Target] = {
     ),
     "caffe": Target(
         "Caffe", "koutu.export.targets.caffe:convert", (".caffemodel", ".prototxt"), ("fp32",), ("outside",),
+        tools="koutu.export.targets.tools:require_opencv4",
         why="Caffe's files hold float32; the device's converter makes half floats or bytes of them",
     ),
     "ascend": Target(
@@ -93,11 +100,13 @@ def choose(name: str, what: str, asked: str, known: tuple[str, ...], why: str = 
 
 
 def require_tools(name: str) -> None:
-    """Raise ModelError, with the remedy, if a module that the target needs is not installed."""
+    """Raise ModelError, with the remedy, if a module or another tool that the target needs is not there."""
     target = target_of(name)
     for module in target.modules:
         if find_spec(module) is None:
             raise ModelError(f"exporting for {name} needs {module}, which is not installed; {target.install}")
+    if target.tools:
+        _function(target.tools)()
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:

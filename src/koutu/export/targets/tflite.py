@@ -3,8 +3,6 @@
 KOUTU_LITERT_PYTHON names that environment's interpreter. The network goes there as an exported program (.pt2).
 """
 
-import os
-import shlex
 import subprocess
 import tempfile
 import warnings
@@ -13,9 +11,9 @@ from pathlib import Path
 import torch
 
 from koutu.export.job import Converted, Job
+from koutu.export.targets.tools import litert_python
 from koutu.types import ModelError
 
-PYTHON = "KOUTU_LITERT_PYTHON"
 PROGRAM = Path(__file__).with_name("tflite_program.py")
 SECONDS = 1800  # after which the conversion is stopped
 
@@ -24,7 +22,7 @@ def convert(job: Job) -> Converted:
     """NAME.tflite, its tensors under their names of the signature; ModelError, with commands, without litert-torch."""
     from koutu.engines.graph import open_graph
 
-    python = interpreter()
+    python = litert_python()
     names, out = job.module.names, job.path(".tflite")
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -41,24 +39,3 @@ def convert(job: Job) -> Converted:
     renamed = dict(zip(names.inputs, sorted(graph.inputs), strict=True))
     renamed |= dict(zip(names.outputs, sorted(graph.outputs), strict=True))
     return Converted(out, (out,), renamed, tools=("torch",), notes=(done.stdout.strip().splitlines()[-1],))
-
-
-def interpreter() -> str:
-    """The Python that has litert-torch; ModelError with the commands that make one, and the one to run then."""
-    python = os.environ.get(PYTHON, "")
-    if not python or not Path(python).is_file():
-        raise ModelError(
-            f"exporting for tflite needs the Python of an environment with litert-torch (2 GB) in {PYTHON}, got "
-            f"{python or 'none'}; make it and run the command again: {' && '.join(commands())}"
-        )
-    return python
-
-
-def commands() -> list[str]:
-    """What makes the environment and names it, in this version of PyTorch: its programs are read by the same alone."""
-    version = torch.__version__.split("+")[0]
-    return [
-        "python3 -m venv litert",
-        f"litert/bin/pip install {shlex.quote(f'torch=={version}')} litert-torch",
-        f"export {PYTHON}=$PWD/litert/bin/python",
-    ]

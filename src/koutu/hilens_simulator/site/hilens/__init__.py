@@ -25,6 +25,7 @@ RGB2YUV_NV12, RGB2YUV_NV21, BGR2YUV_NV12, BGR2YUV_NV21 = range(4)
 
 def init(check_value: str) -> int:
     """0, or an error code if the check value is not the console's."""
+    kit().begun = True
     wanted = kit().session.check_value
     kit().ready = not wanted or check_value == wanted
     if not kit().ready:
@@ -111,7 +112,12 @@ class VideoCapture:
 
     def read(self) -> Any:
         """NV21 (H*3//2, W), of a USB camera BGR (H, W, 3), uint8; raises RuntimeError."""
-        frame = self._source.read()
+        try:
+            frame = self._source.read()
+        except SystemExit:  # which a skill may catch, to go on for ever
+            info("stopped by SIGTERM, for which main.py has no handler")
+            kit().displays.close()
+            raise
         if frame is None:
             return None
         if self._size:
