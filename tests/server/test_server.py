@@ -85,7 +85,7 @@ def test_config_says_what_there_is(web):
         assert opened(web.get(background["url"]).content).size == (1920, 1080)
         assert opened(web.get(background["thumb"]).content).size == (320, 180)
     assert web.get("/models/modnet.onnx").status_code == web.get("/backgrounds/x").status_code == 404
-    assert config["limits"]["upload_mb"] == 32 and config["engines"]["websocket"]
+    assert config["limits"]["upload_mb"] == 64 and config["engines"]["websocket"]
 
 
 def test_watching(web):
@@ -155,6 +155,22 @@ def test_rotation_in_exif_is_respected(web):
     image = opened(web.post("/api/remove", content=turned).content)
     assert image.size == (320, 180)
     assert np.array_equal(np.asarray(image)[..., 3], koutu.matte(person(), model="koutu-small").alpha)
+
+
+def test_photographs_of_phones(web):
+    """HEIC in, through every interface; for the page, which may not read it, as JPEG; limits leave 50 megapixels in."""
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    photograph = file_of(person(), "HEIF", quality=95)
+    cut = web.post("/api/remove", files={"file": ("IMG_1.HEIC", photograph)})
+    like_jpeg = web.post("/api/remove", content=file_of(read_image(photograph), "PNG"))
+    assert np.array_equal(np.asarray(opened(cut.content)), np.asarray(opened(like_jpeg.content)))
+    assert web.post("/api/removebg", files={"image_file": ("IMG_1.HEIC", photograph)}).status_code == 200
+    jpeg = web.post("/api/jpeg", files={"file": ("IMG_1.HEIC", photograph)})
+    assert jpeg.headers["content-type"] == "image/jpeg"
+    assert np.abs(read_image(jpeg.content).astype(int) - person()).mean() < 4
+    assert "expected an image" in told(web.post("/api/jpeg", content=b"\0\0\0\x1cftypheic"), 400, "invalid_request")
+    limits = web.get("/api/config").json()["limits"]
+    assert limits["megapixels"] >= 8160 * 6144 / 1e6 and limits["upload_mb"] >= 48
 
 
 def test_what_cannot_be_used_is_said(web):

@@ -11,7 +11,7 @@ const WHOLE = [0, 0, 1, 1];
 class Slot {
   constructor(gpu) {
     this.picture = gpu.texture();
-    this.alpha = gpu.texture();
+    this.alpha = gpu.texture("r8");
     this.fgr = gpu.texture();
     this.hasAlpha = this.hasFgr = false;
   }
@@ -27,7 +27,6 @@ export class Compositor {
     this.gpu = new Gpu(canvas);
     const { gpu } = this;
     this.slots = [new Slot(gpu), new Slot(gpu)];
-    this.turn = 0;
     this.small = gpu.texture("r8", "nearest");
     this.lines = gpu.texture("rg16f");
     this.halves = [gpu.texture(), gpu.texture()];
@@ -51,10 +50,18 @@ export class Compositor {
     return this.gpu.imitated;
   }
 
-  /** Put a picture, video or canvas into the older of two slots, which is returned. */
-  take(source, [width, height]) {
-    this.turn = 1 - this.turn;
-    const slot = this.slots[this.turn];
+  /** Put a picture, video or canvas into the slot that is not `kept`, which is returned. */
+  take(source, size, kept) {
+    return this.put(this.slots.find((slot) => slot !== kept), source, size);
+  }
+
+  /** The same into a slot beside those two. */
+  apart(source, size) {
+    this.spare ??= new Slot(this.gpu);
+    return this.put(this.spare, source, size);
+  }
+
+  put(slot, source, [width, height]) {
     this.gpu.fill(slot.picture, source, width, height);
     slot.hasAlpha = slot.hasFgr = false;
     if (this.summed === slot) this.summed = null;
@@ -83,9 +90,10 @@ export class Compositor {
     const { gpu } = this;
     const size = slot.size;
     if (matte.cut) {
-      gpu.fill(slot.fgr, matte.cut, ...size);
-      gpu.pass(FOURTH, { source: slot.fgr }, [gpu.room(slot.alpha, ...size)], size);
-      slot.hasFgr = true;
+      const own = [matte.cut.width, matte.cut.height];
+      gpu.fill(slot.fgr, matte.cut, ...own);
+      gpu.pass(FOURTH, { source: slot.fgr }, [gpu.room(slot.alpha, ...own)], own);
+      slot.hasFgr = own[0] === size[0] && own[1] === size[1]; // of a smaller one the alpha alone is good enough
     } else if (matte.picture) {
       gpu.fill(slot.alpha, matte.picture, matte.picture.width, matte.picture.height);
       if (matte.fgr) gpu.fill(slot.fgr, matte.fgr, ...size);
@@ -107,15 +115,25 @@ export class Compositor {
     this.fits = false;
   }
 
-  /** Show a slot on the canvas. look: {view, split, window, mirror, background, squares}. */
+  /** Show nothing of any picture. */
+  blank({ squares }) {
+    const { gl } = this.gpu;
+    this.gpu.aim([]);
+    gl.clearColor(...(squares?.[1] ?? [0.8, 0.8, 0.8]), 1);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+  }
+
+  /** Show a slot on the canvas, veiled where a result is wanted that is not there yet.
+   * look: {view, split, window, mirror, background, squares, veil}. */
   show(slot, look) {
     const size = [this.canvas.width, this.canvas.height];
     this.prepare(slot, look, size);
     this.gpu.pass(SHOW, this.inputs(slot, look), [], size);
   }
 
-  /** RGBA bytes of the whole slot as `look` says, at the picture's size. */
+  /** RGBA bytes of the whole slot as `look` says, at the picture's size; of a slot without alpha the original only. */
   bytes(slot, look) {
+    if (!slot.hasAlpha && look.view !== "original") throw new Error("this picture has no alpha yet");
     this.prepare(slot, look, slot.size);
     const target = this.gpu.room(this.gpu.texture(), ...slot.size);
     this.gpu.pass(SHOW, this.inputs(slot, { ...look, window: WHOLE }), [target], slot.size);
@@ -133,7 +151,7 @@ export class Compositor {
       hasAlpha: slot.hasAlpha, hasFgr: slot.hasFgr, clean: 1,
       window: look.window ?? WHOLE, mirror: look.mirror ? 1 : 0, split: look.split ?? 0.5,
       narrow: level, wide: level + 3, view: { int: VIEWS[look.view] }, background: { int: BACKGROUNDS[kind] },
-      plain: colour.map((c) => c / 255), square: look.square ?? 12,
+      plain: colour.map((c) => c / 255), square: look.square ?? 12, veil: look.veil ?? 1,
       squareA: look.squares?.[0] ?? [1, 1, 1], squareB: look.squares?.[1] ?? [0.8, 0.8, 0.8],
     };
   }

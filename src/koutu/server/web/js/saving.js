@@ -4,6 +4,7 @@ import { VideoJob } from "./jobs.js";
 import { tell, trouble } from "./notices.js";
 import { canRecord, Recorder } from "./record.js";
 import { download, nameFor, offer, still } from "./saves.js";
+import { removeOnServer } from "./server-engine.js";
 
 export class Saving {
   constructor(app) {
@@ -15,7 +16,7 @@ export class Saving {
   draw() {
     offer(this.app.source, {
       acts: { still: (what) => this.still(what), video: (format) => this.video(format), record: () => this.record() },
-      canRecord: canRecord(), canServer: true, recording: Boolean(this.recorder),
+      canRecord: canRecord(), canServer: true, recording: Boolean(this.recorder), matted: this.app.session.matted,
     });
   }
 
@@ -30,10 +31,26 @@ export class Saving {
 
   async still(what) {
     const { session, source, compositor } = this.app;
-    if (!session.shown) return;
+    if (!session.shown || (what !== "original" && !session.matted)) return;
     const name = nameFor(source, what, "png");
-    download(await still(compositor, session.shown.slot, what, this.app.look()), name);
-    tell("saved", { name });
+    try {
+      const slot = session.shown.composed && what !== "original" ? await this.cutByServer() : session.shown.slot;
+      download(await still(compositor, slot, what, this.app.look()), name);
+      tell("saved", { name });
+    } catch (error) {
+      trouble(error.key ?? "serverSaid", { reason: error.message, ...error.values });
+    }
+  }
+
+  /** A live picture that came composed from the server has no alpha of its own: the server cuts this one frame out. */
+  async cutByServer() {
+    const { session, compositor, engines } = this.app;
+    const { shown } = session;
+    const whole = await still(compositor, shown.slot, "original", { ...this.app.look(), mirror: false });
+    const { cut } = await removeOnServer(whole, "", engines.headers());
+    const slot = compositor.apart(await createImageBitmap(whole), shown.size);
+    compositor.matte(slot, { cut });
+    return slot;
   }
 
   async video(format) {
@@ -63,6 +80,7 @@ export class Saving {
     if (this.recorder) return this.recorder.stop();
     const { compositor, source } = this.app;
     this.recorder = new Recorder(compositor, () => this.app.look());
+    this.app.options();
     this.draw();
     try {
       const { blob, ending } = await this.recorder.done;
@@ -73,6 +91,7 @@ export class Saving {
       trouble("recordFailed", { reason: error.message });
     } finally {
       this.recorder = null;
+      this.app.options();
       this.draw();
     }
   }

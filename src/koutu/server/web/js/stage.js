@@ -82,14 +82,14 @@ export class Stage {
     this.look(this.zoom, [this.centre[0] + x / this.zoom, this.centre[1] + y / this.zoom]);
   }
 
-  /** Tags, and the border of the comparison. */
-  dress() {
+  /** Tags, and the border of the comparison; nothing is called a result that is none. */
+  dress(matted) {
     const view = settings.get("view");
     const split = view === "split";
     $("split").hidden = $("border").hidden = !split;
     $("border").style.left = `${100 * this.split}%`;
-    const words = { result: [null, "tagResult"], original: ["tagOriginal", null], alpha: [null, "tagAlpha"] };
-    const [left, right] = split ? ["tagOriginal", "tagResult"] : words[view];
+    const words = { result: [null, "tagResult"], original: ["tagOriginal", null], alpha: [null, "tagAlpha"], split: ["tagOriginal", "tagResult"] };
+    const [left, right] = [words[view][0], matted ? words[view][1] : null];
     for (const [id, word] of [["tag-left", left], ["tag-right", right]]) {
       $(id).hidden = !word;
       $(id).textContent = word ? say(word) : "";
