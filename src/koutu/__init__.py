@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the same names for type checkers
     from koutu.foreground import decontaminate as decontaminate
     from koutu.matting.clicks import Click as Click
     from koutu.matting.hints import Hints as Hints
+    from koutu.matting.matte import Matte as Matte
     from koutu.matting.matter import Matter as Matter
     from koutu.media.background import Background as Background
     from koutu.media.background_spec import make_background as make_background
@@ -33,7 +34,6 @@ if TYPE_CHECKING:  # the same names for type checkers
     from koutu.types import Frame as Frame
     from koutu.types import InputError as InputError
     from koutu.types import KoutuError as KoutuError
-    from koutu.types import Matte as Matte
     from koutu.types import ModelError as ModelError
     from koutu.types import OutputError as OutputError
     from koutu.types import Yuv420 as Yuv420
@@ -54,7 +54,7 @@ _HOMES = {
     "Frame": "koutu.types",
     "Yuv420": "koutu.types",
     "ColorSpace": "koutu.types",
-    "Matte": "koutu.types",
+    "Matte": "koutu.matting.matte",
     "open_video": "koutu.media.reader",
     "VideoReader": "koutu.media.reader",
     "open_writer": "koutu.media.writer",

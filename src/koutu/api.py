@@ -13,6 +13,7 @@ from koutu.composite import Fit, replace
 from koutu.engines.backend import Backend
 from koutu.foreground import decontaminate
 from koutu.matting.hints import Hints
+from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
 from koutu.media.background import Background, Transparent
 from koutu.media.background_spec import Spec, make_background
@@ -20,7 +21,7 @@ from koutu.media.image import Format, Source, read_image, write_image
 from koutu.media.writer import EncodeOptions
 from koutu.pipeline.convert import Observe, Outputs, Progress, Report, convert_video
 from koutu.pipeline.look import Look
-from koutu.types import Alpha, Frame, Matte, OutputError, Rgb
+from koutu.types import Alpha, Frame, OutputError, Rgb
 from koutu.zoo import DEFAULT, load
 
 PathLike = str | os.PathLike[str]

@@ -70,7 +70,7 @@ def test_photographs_of_phones(tmp_path):
     assert image_size((tmp_path / "a.heic").read_bytes()) == found.shape[:2] == (64, 48)
     assert np.abs(found.astype(int) - np.rot90(rgb, -1)).mean() < 4
     assert is_image(tmp_path / "a.heic")
-    with pytest.raises(InputError, match="whole image, got a truncated"):
+    with pytest.raises(InputError, match=r"expected (an|a whole) image"):
         read_image((tmp_path / "a.heic").read_bytes()[:-200])
     with pytest.raises(InputError, match=r"truncated or damaged|something else"):
         read_image(b"\0\0\0\x1cftypheic" + bytes(200))

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from koutu.extras import pip_line
 from koutu.types import ModelError
 
 OPSET = 17
@@ -41,7 +42,7 @@ def slimmed(model: bytes) -> Any:
         import onnx
         import onnxslim
     except ModuleNotFoundError as e:
-        raise ModelError(f"exporting needs {e.name}, found none; pip install 'koutu[export]'") from e
+        raise ModelError(f"exporting needs {e.name}, found none; {pip_line('export')}") from e
     slim: Any = onnxslim.slim(onnx.load_from_string(model))
     onnx.checker.check_model(slim, full_check=True)
     return slim

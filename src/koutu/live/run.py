@@ -25,8 +25,9 @@ from koutu.live.source_address import SourceAddress
 from koutu.live.stages import Compositing, Matting
 from koutu.live.window import Window
 from koutu.matting.hints import Hints
+from koutu.matting.matte import Matte
 from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
-from koutu.types import InputError, KoutuError, Matte, OutputError
+from koutu.types import InputError, KoutuError, OutputError
 
 WORDS = 6  # said last, that the page shows
 END_SECONDS = 60.0  # for outputs to complete what they write; a second Ctrl-C does not wait

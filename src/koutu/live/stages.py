@@ -12,10 +12,11 @@ from koutu.live.adaptive_size import Change, Sizer
 from koutu.live.controls import AUTO, Desk
 from koutu.live.flow import CapturedFrame, Shown
 from koutu.matting.hints import Hints
+from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
 from koutu.media.background import Background
 from koutu.pipeline.convert import own_colours
-from koutu.types import Frame, KoutuError, Matte, Yuv420
+from koutu.types import Frame, KoutuError, Yuv420
 
 RATE_SHOTS = 30  # over which a source's rate is measured
 

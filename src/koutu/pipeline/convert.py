@@ -12,6 +12,7 @@ from koutu.composite import matte_picture, replace, side_by_side, without_backgr
 from koutu.engines.backend import Backend
 from koutu.foreground import decontaminate
 from koutu.matting.hints import Hints
+from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
 from koutu.matting.one_frame_delay import one_frame_delay
 from koutu.media.background import Background, Transparent
@@ -21,7 +22,7 @@ from koutu.media.reader import VideoReader, open_video
 from koutu.media.writer import EncodeOptions, Writer, open_writer
 from koutu.pipeline.look import Look
 from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
-from koutu.types import Alpha, Frame, Matte, OutputError, Picture, Yuv420
+from koutu.types import Alpha, Frame, OutputError, Picture, Yuv420
 
 WAITING = 3  # frames between two stages: enough to overlap them, little enough to forget
 

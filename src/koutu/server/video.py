@@ -36,7 +36,7 @@ class VideoRequest(BaseModel):
     background: Word = Field(
         "blur", description="A colour, blur, blur:STRENGTH, a name of /api/config, or transparent (alpha)."
     )
-    format: Literal["mp4", "webm", "mov"] = "mp4"
+    format: Literal["auto", "mp4", "webm", "mov"] = Field("auto", description="auto: MP4, and with alpha WebM.")
     alpha: bool = Field(False, description="The person alone, with alpha: webm (VP9) or mov (ProRes 4444).")
     only_mask: bool = Field(False, description="The matte as a grey video.")
     audio: bool = Field(True, description="Keep the sound.")
@@ -81,7 +81,7 @@ def routes(service: Service, jobs: Jobs) -> APIRouter:
             async with received(request, service, megabytes=service.limits.video_mb) as sent:
                 whole = checked(VideoRequest, {**task.model_dump(exclude_unset=True), **sent.fields})
                 require_network(service, whole.model)
-                job.suffix = f".{whole.format}"
+                job.suffix = f".{_format(whole)}"
                 order = await _order(service, job, whole, sent)
         except BaseException:
             jobs.discard(job)
@@ -132,7 +132,7 @@ async def _order(service: Service, job: Job, task: VideoRequest, sent: Sent) -> 
         raise invalid(f"expected files named file and bg_image_file, got {sorted(unknown)[0][:40]!r}")
     if "file" not in sent.files:
         raise invalid("expected a video, as file or as the body, got none", "missing_source")
-    transparent = task.alpha or task.background == "transparent"
+    transparent = _is_transparent(task)
     if transparent and (task.format == "mp4" or task.only_mask):
         raise invalid("expected format webm or mov with alpha, and no only_mask: MP4 has no alpha")
     background = "transparent" if transparent else await _background(service, job, task, sent)
@@ -145,6 +145,16 @@ async def _order(service: Service, job: Job, task: VideoRequest, sent: Sent) -> 
         device=service.settings.device, seconds=limits.video_seconds, frame_megapixels=limits.frame_megapixels,
         result_mb=limits.result_mb,
     )  # fmt: skip
+
+
+def _is_transparent(task: VideoRequest) -> bool:
+    return task.alpha or task.background == "transparent"
+
+
+def _format(task: VideoRequest) -> str:
+    if task.format != "auto":
+        return task.format
+    return "webm" if _is_transparent(task) else "mp4"
 
 
 async def _background(service: Service, job: Job, task: VideoRequest, sent: Sent) -> str:

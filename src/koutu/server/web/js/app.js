@@ -1,5 +1,6 @@
 // The page: what is open, what runs it, and what the controls change.
 
+import { Batch } from "./batch.js";
 import { Backgrounds, isColour } from "./backgrounds.js";
 import { Compositor } from "./compositor.js";
 import { Engines } from "./engines.js";
@@ -8,6 +9,7 @@ import { tell, trouble, untell, whisper } from "./notices.js";
 import { Pending } from "./pending.js";
 import { Saving } from "./saving.js";
 import { Session } from "./session.js";
+import { Retouch } from "./retouch.js";
 import { jpegByServer } from "./server-engine.js";
 import { settings } from "./settings.js";
 import { Governor, pixelsOf, SIZES } from "./sizing.js";
@@ -30,9 +32,11 @@ class App {
     this.stage = new Stage({
       changed: () => this.redraw(),
       sparing: this.compositor.imitated,
+      tool: () => this.retouch,
       rim: () => this.mirrored(this.compositor.rim(this.session?.shown?.slot)),
     });
     this.session = new Session(this.compositor, () => this.look(), {
+      matted: (frame) => this.retouch.apply(frame),
       shown: (frame, matte) => this.shown(frame, matte),
       failed: (error) => this.failed(error),
     });
@@ -49,6 +53,8 @@ class App {
     this.governor = new Governor();
     this.pending = new Pending();
     this.saving = new Saving(this);
+    this.retouch = new Retouch(this);
+    this.batch = new Batch(this);
     this.source = null;
     this.turn = 0;
     this.state = "wait";
@@ -58,6 +64,7 @@ class App {
     this.showBackground();
     this.arrange();
     setInterval(() => this.drawFigures(), 500);
+    this.saving.resume();
   }
 
   // What is open
@@ -107,8 +114,10 @@ class App {
 
   use(source) {
     this.saving.stop();
+    this.retouch.leave();
     this.source?.close();
     this.source = source;
+    this.batch.opened(source);
     this.last = null;
     this.governor = new Governor();
     this.stage.setSize(source?.size ?? null);
@@ -206,6 +215,7 @@ class App {
     this.saving.add(frame, matte);
     const state = this.session.matted ? "matted" : "plain";
     if ($("frame").dataset.state !== state) this.turned(state);
+    if (this.retouch.on) this.retouch.draw();
     if (!matte) return;
     this.engines.started = true;
     this.last = { ms: matte.ms, size: matte.width ? [matte.width, matte.height] : null };
@@ -217,6 +227,7 @@ class App {
   turned(state) {
     $("frame").dataset.state = state;
     this.saving.draw();
+    this.retouch.draw();
     this.stage.dress(this.session.matted);
     this.drawFigures();
   }
@@ -283,6 +294,7 @@ class App {
       },
       language: () => {
         speak(settings.get("language"));
+        this.batch.draw();
         this.backgrounds.draw();
       },
       theme: () => this.themed(),
@@ -321,6 +333,7 @@ class App {
     drawControls(this);
     drawTransport(this);
     this.saving.draw();
+    this.retouch.draw();
     this.drawFigures();
   }
 

@@ -37,7 +37,7 @@ export function offer(source, { acts, canRecord, canServer, recording, matted })
 }
 
 function note(source, canRecord, canServer) {
-  const opaque = settings.get("background") === "transparent" ? "recordOpaque" : "recordNote";
+  const opaque = settings.get("background") === "transparent" ? "recordOpaque" : settings.get("sound") ? "recordNote" : "recordNoteSilent";
   const words = { video: canServer ? "jobNote" : "", camera: canRecord ? opaque : "recordUnsupported" };
   const word = source ? words[source.kind] : "saveNothing";
   $("save-note").hidden = !word;

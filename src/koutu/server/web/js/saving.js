@@ -1,10 +1,12 @@
 // Saving what is open: stills and recordings made here, whole videos made on the server.
 
 import { VideoJob } from "./jobs.js";
+import { Microphone } from "./microphone.js";
 import { tell, trouble } from "./notices.js";
 import { canRecord, Recorder } from "./record.js";
 import { download, nameFor, offer, still } from "./saves.js";
 import { removeOnServer } from "./server-engine.js";
+import { settings } from "./settings.js";
 
 export class Saving {
   constructor(app) {
@@ -23,6 +25,18 @@ export class Saving {
   /** A frame that was just shown, for a recording that goes on. */
   add(frame, matte) {
     this.recorder?.add(frame, matte);
+    const latency = this.app.session.meter.figures?.latency;
+    if (latency) this.recorder?.microphone?.follow(latency);
+  }
+
+  /** The microphone, or null and the reason told. */
+  async microphone() {
+    try {
+      return await Microphone.open();
+    } catch (error) {
+      tell("recordSilent", { reason: error.message });
+      return null;
+    }
   }
 
   stop() {
@@ -61,17 +75,26 @@ export class Saving {
       return trouble("tooLargeForServerNow", { name: file.name, megabytes: Math.ceil(file.size / 1e6), limit });
     }
     this.job?.cancel();
-    this.job = new VideoJob(document.getElementById("job"));
     const background = format === "webm" ? "transparent" : backgrounds.forServer;
     const picture = background === null ? backgrounds.own?.file : null;
+    const name = nameFor(source, format === "webm" ? "cutout" : "result", format);
+    const again = [["retry", () => this.app.source?.file === file && this.video(format)]];
+    await this.follow(name, again, (job) => job.run(file, { background, picture, format, name }, engines.headers()));
+  }
+
+  /** A video that was begun before the page was loaded anew, as its address tells. */
+  async resume() {
+    const begun = VideoJob.begun();
+    if (begun) await this.follow(begun.name, [], (job) => job.resume(begun.id, this.app.engines.headers()));
+  }
+
+  async follow(name, again, work) {
+    this.job = new VideoJob(document.getElementById("job"));
     try {
-      const result = await this.job.run(file, { background, picture, format }, engines.headers());
-      const name = nameFor(source, format === "webm" ? "cutout" : "result", format);
-      download(result, name);
+      download(await work(this.job), name);
       tell("jobDone", { name });
     } catch (error) {
       if (error.name === "AbortError") return tell("jobCancelled");
-      const again = [["retry", () => this.app.source?.file === file && this.video(format)]];
       trouble(error.key ?? "serverSaid", { reason: error.message, ...error.values }, again);
     }
   }
@@ -79,7 +102,9 @@ export class Saving {
   async record() {
     if (this.recorder) return this.recorder.stop();
     const { compositor, source } = this.app;
-    this.recorder = new Recorder(compositor, () => this.app.look());
+    const microphone = settings.get("sound") ? await this.microphone() : null;
+    if (source !== this.app.source) return microphone?.close();
+    this.recorder = new Recorder(compositor, () => this.app.look(), microphone);
     this.app.options();
     this.draw();
     try {
@@ -90,6 +115,7 @@ export class Saving {
     } catch (error) {
       trouble("recordFailed", { reason: error.message });
     } finally {
+      microphone?.close();
       this.recorder = null;
       this.app.options();
       this.draw();

@@ -3,7 +3,7 @@
 import { Meter } from "./meter.js";
 
 export class Session {
-  /** told: {shown(frame, matte), failed(error)}; look() → what the compositor shall show. */
+  /** told: {matted(frame), shown(frame, matte), failed(error)}; look() → what the compositor shall show. */
   constructor(compositor, look, told) {
     Object.assign(this, { compositor, look, told });
     this.meter = new Meter();
@@ -85,8 +85,9 @@ export class Session {
   }
 
   present(frame, matte) {
-    if (matte) this.compositor.matte(frame.slot, matte);
     frame.composed = Boolean(matte?.composed);
+    if (matte) this.compositor.matte(frame.slot, matte);
+    if (matte && !frame.composed) this.told.matted(frame);
     this.shown = frame;
     this.compositor.show(frame.slot, this.look());
     const now = performance.now();
