@@ -8,6 +8,7 @@ import glob
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -85,6 +86,16 @@ def test_the_lines_of_a_page(page, folder, tmp_path, monkeypatch, capfd):
         assert not code, f"{line}\n{err}{out}"
         for word in [*after(words, "-o"), *after(words, ">")]:
             assert word == "-" or any(tmp_path.glob(f"{word.rstrip('/')}*")), line
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/start.md"])
+def test_the_python_of_a_page(page, folder, tmp_path, monkeypatch):
+    """Its blocks one after the other, as one program."""
+    shutil.copytree(folder, tmp_path, symlinks=True, dirs_exist_ok=True)
+    shutil.copy(tmp_path / "talk.mp4", tmp_path / "in.mp4")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+    exec(compile("\n".join(blocks), page, "exec"), {"__name__": "__main__"})
 
 
 def typed(words: list[str]) -> object:

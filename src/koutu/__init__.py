@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # the same names for type checkers
     from koutu.api import convert_image as convert_image
     from koutu.api import make_trimap as make_trimap
     from koutu.api import matte as matte
+    from koutu.api import mattes as mattes
     from koutu.color import to_rgb as to_rgb
     from koutu.composite import replace as replace
     from koutu.engines.backend import Backend as Backend
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # the same names for type checkers
     from koutu.media.writer import Writer as Writer
     from koutu.media.writer import open_writer as open_writer
     from koutu.pipeline.convert import Report as Report
+    from koutu.progress import watch as watch
     from koutu.review import Reviewer as Reviewer
     from koutu.types import ColorSpace as ColorSpace
     from koutu.types import Frame as Frame
@@ -45,6 +47,8 @@ _HOMES = {
     "convert": "koutu.api",
     "convert_image": "koutu.api",
     "matte": "koutu.api",
+    "mattes": "koutu.api",
+    "watch": "koutu.progress",
     "make_trimap": "koutu.api",
     "load": "koutu.zoo",
     "Backend": "koutu.engines.backend",

@@ -19,7 +19,7 @@ export class VideoJob {
     return asked.has("job") ? { id: asked.get("job"), name: asked.get("save") ?? "koutu.mp4" } : null;
   }
 
-  /** → Blob of the finished video. wanted: {background, picture: File or null, format, name}. Raises Trouble or AbortError. */
+  /** → Blob of the finished video. wanted: {background, picture: File or null, format, name, touches}. Raises Trouble or AbortError. */
   run(file, wanted, headers) {
     return this.followed("jobSending", headers, async () => {
       this.id = await this.send(file, wanted, headers);
@@ -67,12 +67,13 @@ export class VideoJob {
     if (this.id) fetch(`/api/video/${this.id}`, { method: "DELETE", keepalive: true }).catch(() => {});
   }
 
-  send(file, { background, picture, format }, headers) {
+  send(file, { background, picture, format, touches }, headers) {
     const form = new FormData();
     form.append("file", file, file.name);
     form.append("format", format);
     if (picture) form.append("bg_image_file", picture, picture.name);
     else form.append("background", background);
+    for (const touch of touches) form.append("touch", touch.file, touch.name);
     return new Promise((resolve, reject) => {
       const request = new XMLHttpRequest(); // fetch does not tell how much was sent
       request.open("POST", "/api/video");

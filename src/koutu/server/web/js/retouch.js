@@ -2,7 +2,7 @@
 
 import { tell } from "./notices.js";
 import { likeArea, people } from "./regions.js";
-import { area, Touch } from "./touch.js";
+import { area, mask, Touch } from "./touch.js";
 
 const $ = (id) => document.getElementById(id);
 const LOOK = 360; // pixels of the longer side that clicks are judged on
@@ -48,6 +48,12 @@ export class Retouch {
     let mark = this.marks.find((one) => one.seconds === seconds);
     if (!mark) this.marks.push((mark = { seconds, touch: new Touch(size), mark: compositor.mark(slot) }));
     return mark;
+  }
+
+  /** The touch-ups as the server takes them: [{name, file}]. */
+  masks() {
+    const drawn = this.marks.filter(({ touch }) => !touch.empty);
+    return Promise.all(drawn.map(async ({ seconds, touch }) => ({ name: `${seconds.toFixed(4)}.png`, file: await mask(touch) })));
   }
 
   /** What was drawn is seen. */

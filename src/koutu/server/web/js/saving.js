@@ -79,7 +79,10 @@ export class Saving {
     const picture = background === null ? backgrounds.own?.file : null;
     const name = nameFor(source, format === "webm" ? "cutout" : "result", format);
     const again = [["retry", () => this.app.source?.file === file && this.video(format)]];
-    await this.follow(name, again, (job) => job.run(file, { background, picture, format, name }, engines.headers()));
+    await this.follow(name, again, async (job) => {
+      const touches = await this.app.retouch.masks();
+      return job.run(file, { background, picture, format, name, touches }, engines.headers());
+    });
   }
 
   /** A video that was begun before the page was loaded anew, as its address tells. */

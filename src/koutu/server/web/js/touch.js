@@ -1,5 +1,7 @@
 // A visitor's touch-up of one picture: what to keep and what to erase, drawn step by step, each step taken back at will.
 
+import { png } from "./png.js";
+
 const LONGEST = 1280; // pixels of the longer side that it is drawn on
 const COLOURS = { keep: "#f00", erase: "#0f0" }; // as the compositor reads them
 
@@ -81,6 +83,17 @@ export class Touch {
     for (const [u, v] of rest) context.lineTo(u, v);
     context.stroke();
   }
+}
+
+/** The strokes as a grey picture for the server: 255 to keep, 0 to erase, 128 elsewhere → PNG. */
+export function mask({ canvas, context }) {
+  const { width, height } = canvas;
+  const { data } = context.getImageData(0, 0, width, height);
+  const grey = Uint8Array.from({ length: width * height }, (_, i) => {
+    if (data[4 * i + 3] < 128) return 128;
+    return data[4 * i] > data[4 * i + 1] ? 255 : 0;
+  });
+  return png(grey, width, height, 1);
 }
 
 /** Areas of a mask (1 where it counts) of width × height as a canvas, for `Touch.areas`. */

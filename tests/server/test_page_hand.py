@@ -1,7 +1,10 @@
-"""Touching up by hand: brushes, clicks, one person of several; step by step back, and on the frames that follow."""
+"""Work with results: touching up, several pictures at once, recordings, backgrounds, a page that is loaded anew."""
 
+import io
+import zipfile
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -39,10 +42,27 @@ REGIONS = """async () => {
   return [count, labels[6 * w + 6], labels[6 * w + 17], labels[0], size, small[6 * w + 17], [...like]];
 }"""
 
+# A picture let go over the tiles of backgrounds.
+DROPPED = """async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 8, height: 8 });
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([blob], "wall.png", { type: "image/png" }));
+  for (const name of ["dragenter", "drop"]) {
+    const event = new DragEvent(name, { dataTransfer, bubbles: true, cancelable: true });
+    document.getElementById("tiles").dispatchEvent(event);
+  }
+}"""
+
 
 @pytest.fixture(scope="module")
 def page():
-    with running() as server, chromium() as browser, Page(browser, f"{server.url}/", "?background=transparent") as page:
+    allowed = {"permissions": ["camera", "microphone"]}
+    with (
+        running() as server,
+        chromium("--use-fake-device-for-media-stream") as browser,
+        Page(browser, f"{server.url}/", "?background=transparent", **allowed) as page,
+    ):
         yield page
 
 
@@ -157,3 +177,75 @@ def test_frames_that_follow(page):
     page.settled()
     assert (alpha(page)[30:] > 128).mean() > 0.7 * (before[30:] > 128).mean()
     assert page.errors == []
+
+
+def test_several_pictures_in_one_download(page, two_people, tmp_path):
+    """Each can be looked at and touched up; what cannot be read is named and does not stop the others."""
+    (tmp_path / "more").mkdir()
+    for name in ("a.jpg", "more/a.jpg"):
+        Image.open(two_people).save(tmp_path / name, quality=95)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    page.page.set_input_files("#file", [tmp_path / name for name in ("a.jpg", "more/a.jpg", "broken.png")])
+    thumbs = page.page.locator(".thumb")
+    page.page.wait_for_selector(".thumb[aria-current=true]")
+    page.matted()
+    if page.page.get_attribute("#touch", "aria-pressed") == "false":
+        page.page.click("#touch")
+    tool(page, "brushErase")
+    page.page.mouse.click(*at(page, 0.25, 0.6))
+    touched = alpha(page)
+    thumbs.nth(1).click()
+    page.page.wait_for_selector(".thumb:nth-child(2)[aria-current=true]")
+    page.matted()
+    assert alpha(page)[20:23, 15:17].min() > 200
+    thumbs.nth(0).click()
+    page.page.wait_for_selector(".thumb:nth-child(1)[aria-current=true]")
+    page.matted()
+    assert near(alpha(page), touched) and touched[20:23, 15:17].max() < 20
+    with page.page.expect_download() as download:
+        page.page.click("#save-all")
+    download.value.save_as(tmp_path / "all.zip")
+    assert "broken.png" in page.trouble()
+    page.page.click("#notices [role=alert] button[aria-label]")
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["a-cutout.png", "a-cutout (2).png"]
+        first, second = (np.asarray(Image.open(io.BytesIO(archive.read(name)))) for name in archive.namelist())
+    assert first.shape == (360, 720, 4) and first[216, 180, 3] == 0 and second[216, 180, 3] > 200
+    assert page.errors == []
+
+
+def test_a_background_is_dragged_in(page):
+    page.page.evaluate(DROPPED)
+    page.page.wait_for_selector('input[name="background"][value="upload"]:checked', state="attached")
+    assert page.errors == []
+
+
+def test_recordings_have_sound(page, tmp_path):
+    page.choose("background", "blur")
+    page.page.click("#open-camera")
+    page.page.wait_for_selector("#sound-label:not([hidden])")
+    page.matted()
+    page.page.click('#saves button[data-word="record"]')
+    page.page.wait_for_timeout(1500)
+    path = page.save("recordStop", tmp_path / "talk.webm")
+    with av.open(str(path)) as container:
+        assert container.streams.video and container.streams.audio
+        levels = [np.abs(frame.to_ndarray()).max() for frame in container.decode(audio=0)]
+    assert max(levels) > 0.01  # the stand-in for a microphone beeps
+    assert page.errors == []
+
+
+def test_a_page_that_is_loaded_anew_does_not_lose_a_video(page):
+    page.open(SAMPLE / "talk.mp4")
+    page.page.wait_for_selector("#seek:not([hidden])")
+    page.choose("background", "#00b140")
+    page.page.click('#saves button[data-word="saveMp4"]')
+    page.page.wait_for_url("**job=*")
+    with page.page.expect_download() as download:
+        page.page.reload()
+    assert download.value.suggested_filename == "talk-result.mp4"
+    page.page.wait_for_url(lambda address: "job=" not in address)
+    page.page.goto(page.page.url + "&job=unknown")
+    assert "does not know that video" in page.trouble()
+    assert [error for error in page.errors if "404" not in error] == []
