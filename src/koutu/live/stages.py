@@ -112,7 +112,10 @@ class Matting:
 
 
 class Compositing:
-    """What `Matting` gives → the composite; while paused the last one, with the new shot's time; None before one."""
+    """What `Matting` gives → the composite; while paused the last one, at the new shot's time; None before one.
+
+    A picture that stands still goes on growing older: it keeps the moment that it was captured at.
+    """
 
     def __init__(self, desk: Desk, *, decontaminate: bool = True):
         self.desk, self._decontaminate = desk, decontaminate
@@ -123,7 +126,7 @@ class Compositing:
         shot, matte = matted
         if matte is None:
             last = self._last
-            return last and Shown(last.picture, last.alpha, CapturedFrame(shot.frame, shot.captured, shot.number))
+            return last and Shown(last.picture, last.alpha, CapturedFrame(shot.frame, last.shot.captured, shot.number))
         behind = self.desk.behind
         if behind is not self._behind:
             self._behind.close()

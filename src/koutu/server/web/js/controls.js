@@ -66,13 +66,13 @@ function bindFiles(app) {
     if (!files(event)) return;
     event.preventDefault();
     veil(-depth);
-    const files = [...event.dataTransfer.files];
-    if (files.length && $("backgrounds").contains(event.target)) app.takeBackground(files[0]);
-    else if (files.length) app.batch.take(files);
+    const dropped = [...event.dataTransfer.files];
+    if (dropped.length && $("backgrounds").contains(event.target)) app.takeBackground(dropped[0]);
+    else if (dropped.length) app.batch.take(dropped);
   });
   addEventListener("paste", (event) => {
-    const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length) app.batch.take(files);
+    const pasted = [...(event.clipboardData?.files ?? [])];
+    if (pasted.length) app.batch.take(pasted);
   });
 }
 
