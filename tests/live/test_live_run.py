@@ -39,6 +39,7 @@ from koutu.pipeline.mailbox import Mailbox, stage, stop
 from koutu.types import InputError, ModelError, OutputError
 from koutu.zoo import SAMPLE, load
 
+PART = 376  # bytes of a stream that are sent at once
 QUICK = Reading(patience=2, wait=0.01)
 
 
@@ -265,7 +266,9 @@ class Server:
         while self.served < self.times:
             one, _ = self.socket.accept()
             with one:
-                one.sendall(self.data)
+                for at in range(0, len(self.data), PART):  # little by little, as what is live comes
+                    one.sendall(self.data[at : at + PART])
+                    time.sleep(0.02)
                 self.served += 1
                 if self.served == self.times:
                     self.socket.close()

@@ -13,12 +13,11 @@ from koutu.engines.backend import Backend, State
 from koutu.matting.hints import Hints
 from koutu.matting.matte import Matte
 from koutu.matting.refine import guided_upsample, quantise
-from koutu.matting.touch import Touch
+from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
 from koutu.types import Alpha, Frame, InputError, Rgb
 
 MAX_GAP = Fraction(1)  # seconds; after a longer gap, memory of the past misleads more than it helps
 CUT_DIFFERENCE = 28.0  # mean change of a thumbnail, of 255, that no motion in a shot was seen to reach
-KEEP, ERASE = 192, 64  # beyond which a correction's mask says something
 CUT_SIZE = (18, 32)
 
 
@@ -88,14 +87,10 @@ class Matter:
                 f"expected a correction {matte.alpha.shape} uint8 of 0, 128 and 255, got {mask.shape} {mask.dtype}; "
                 "give it the size of the frame"
             )
-        keep, erase = mask > KEEP, mask < ERASE
-        small = [_resized((255 * plane).astype(np.uint8), plain.shape) / np.float32(255) for plane in (keep, erase)]
-        if self._touch is not None:  # the later one counts where both say something
-            small[0] = np.maximum(small[0], self._touch.keep * (1 - small[1]))
-            small[1] = np.maximum(small[1], self._touch.erase * (1 - small[0]))
-        self._touch = Touch(small[0], small[1], plain, rgb)
-        alpha = np.where(keep, 255, np.where(erase, 0, matte.alpha)).astype(np.uint8)
-        foreground = matte.foreground if not keep.any() else None  # the network knows no colours of what it left out
+        self._touch = touch_of(mask, plain, rgb, self._touch)
+        kept = mask > KEEP
+        alpha = np.where(kept, 255, np.where(mask < ERASE, 0, matte.alpha)).astype(np.uint8)
+        foreground = None if kept.any() else matte.foreground  # the network knows no colours of what it left out
         matte = replace(matte, alpha=alpha, foreground=foreground)
         self._answer = matte, plain, rgb
         return matte
