@@ -28,7 +28,7 @@ LADDER = (
     ("foreground",                                                                               ),
     ("composite", "classical", "third_party",                 "models", "metrics",               ),
     ("color", "trimap", "files", "machine",                   "nn", "losses",                    ),
-    ("types", "defaults", "sizes",                                                                ),
+    ("types", "defaults", "sizes", "extras",                                                                ),
 )  # fmt: skip
 HEIGHT = {room: len(LADDER) - rung for rung, rooms in enumerate(LADDER) for room in rooms}
 ENTRANCES = ("koutu", "koutu.__main__")  # which name the rest for users

@@ -11,12 +11,14 @@ if TYPE_CHECKING:  # the same names for type checkers
     from koutu.api import convert_image as convert_image
     from koutu.api import make_trimap as make_trimap
     from koutu.api import matte as matte
+    from koutu.api import mattes as mattes
     from koutu.color import to_rgb as to_rgb
     from koutu.composite import replace as replace
     from koutu.engines.backend import Backend as Backend
     from koutu.foreground import decontaminate as decontaminate
     from koutu.matting.clicks import Click as Click
     from koutu.matting.hints import Hints as Hints
+    from koutu.matting.matte import Matte as Matte
     from koutu.matting.matter import Matter as Matter
     from koutu.media.background import Background as Background
     from koutu.media.background_spec import make_background as make_background
@@ -28,12 +30,12 @@ if TYPE_CHECKING:  # the same names for type checkers
     from koutu.media.writer import Writer as Writer
     from koutu.media.writer import open_writer as open_writer
     from koutu.pipeline.convert import Report as Report
+    from koutu.progress import watch as watch
     from koutu.review import Reviewer as Reviewer
     from koutu.types import ColorSpace as ColorSpace
     from koutu.types import Frame as Frame
     from koutu.types import InputError as InputError
     from koutu.types import KoutuError as KoutuError
-    from koutu.types import Matte as Matte
     from koutu.types import ModelError as ModelError
     from koutu.types import OutputError as OutputError
     from koutu.types import Yuv420 as Yuv420
@@ -45,6 +47,8 @@ _HOMES = {
     "convert": "koutu.api",
     "convert_image": "koutu.api",
     "matte": "koutu.api",
+    "mattes": "koutu.api",
+    "watch": "koutu.progress",
     "make_trimap": "koutu.api",
     "load": "koutu.zoo",
     "Backend": "koutu.engines.backend",
@@ -54,7 +58,7 @@ _HOMES = {
     "Frame": "koutu.types",
     "Yuv420": "koutu.types",
     "ColorSpace": "koutu.types",
-    "Matte": "koutu.types",
+    "Matte": "koutu.matting.matte",
     "open_video": "koutu.media.reader",
     "VideoReader": "koutu.media.reader",
     "open_writer": "koutu.media.writer",

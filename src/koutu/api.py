@@ -1,7 +1,8 @@
-"""The library in four calls: convert a video, convert an image, matte an image, and what they need loaded."""
+"""The library in a few calls: convert a video, an image, matte an image or a stream, and what they need loaded."""
 
 import os
-from contextlib import nullcontext
+from collections.abc import AsyncIterator
+from contextlib import aclosing, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,14 +14,16 @@ from koutu.composite import Fit, replace
 from koutu.engines.backend import Backend
 from koutu.foreground import decontaminate
 from koutu.matting.hints import Hints
+from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
 from koutu.media.background import Background, Transparent
 from koutu.media.background_spec import Spec, make_background
 from koutu.media.image import Format, Source, read_image, write_image
 from koutu.media.writer import EncodeOptions
-from koutu.pipeline.convert import Observe, Outputs, Progress, Report, convert_video
+from koutu.pipeline.asynchronous import Frames, mattes_of
+from koutu.pipeline.convert import Corrections, Observe, Outputs, Progress, Report, convert_video
 from koutu.pipeline.look import Look
-from koutu.types import Alpha, Frame, Matte, OutputError, Rgb
+from koutu.types import Alpha, Frame, OutputError, Rgb
 from koutu.zoo import DEFAULT, load
 
 PathLike = str | os.PathLike[str]
@@ -49,6 +52,7 @@ def convert(
     encode: EncodeOptions | None = None,
     progress: Progress | None = None,
     observe: Observe | None = None,
+    corrections: Corrections | None = None,
 ) -> Report:
     """Cut the person out of the video `source` and write what is asked for; sound, timing and colour are kept.
 
@@ -56,7 +60,8 @@ def convert(
     folder of PNGs). background: an image or video file, a colour, "blur", "green" or "transparent". alpha: a grey
     video; foreground: the person on black; side_by_side: original beside composite. smooth: one-frame-delay smoothing,
     which adds one frame of delay. hints: what networks other than the default need beside the pictures. observe: is
-    given every matte in order, for example a `koutu.Reviewer`. gate, steady: as of `koutu.load`.
+    given every matte in order, for example a `koutu.Reviewer`. corrections: masks as of `Matter.correct`, by the second
+    from which on they are carried along. gate, steady: as of `koutu.load`.
     Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}
@@ -65,8 +70,9 @@ def convert(
     _require_background_stays(background, outputs)
     backend = _backend(model, engine, device, threads, gate=gate, steady=steady)
     return convert_video(
-        source, outputs, look=look, backend=backend, hints=hints, encode=encode, progress=progress, observe=observe
-    )
+        source, outputs, look=look, backend=backend, hints=hints, encode=encode, progress=progress, observe=observe,
+        corrections=corrections,
+    )  # fmt: skip
 
 
 def matte(
@@ -80,6 +86,26 @@ def matte(
 ) -> Matte:
     """The matte of one picture: (H, W, 3) uint8 RGB, a path, the bytes of a file, or an open file."""
     return Matter(_backend(model, engine, device, threads), hints=hints)(_rgb(image))
+
+
+async def mattes(
+    source: PathLike | Frames,
+    *,
+    model: str | Path | Backend = DEFAULT,
+    engine: str | None = None,
+    device: str = "cpu",
+    threads: int = 0,
+    hints: Hints | None = None,
+) -> AsyncIterator[Matte]:
+    """The mattes of a stream, for asyncio: `async for matte in koutu.mattes("talk.mp4")`.
+
+    source: a video, or frames, (H, W, 3) uint8 RGB or `Frame`, of any iterator or asynchronous one. The network runs in
+    a thread of its own, one frame when one is asked for; leave the loop at any time.
+    """
+    matter = Matter(_backend(model, engine, device, threads), hints=hints)
+    async with aclosing(mattes_of(source, matter)) as found:
+        async for matte in found:
+            yield matte
 
 
 def convert_image(

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.extras import pip_line
 from koutu.types import Alpha, ModelError, Rgb
 
 Method = Literal["closed-form", "knn"]
@@ -54,7 +55,7 @@ def library() -> Any:
     except ImportError as e:
         raise ModelError(
             "closed-form and KNN matting need the library pymatting, which is not installed; "
-            "install it with `pip install 'koutu[classical]'`"
+            f"install it with `{pip_line('classical')}`"
         ) from e
     if torch:
         torch.set_num_threads(threads)

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from koutu import __version__
+from koutu.extras import pip_line
 
 NEEDED = ("numpy", "av", "cv2", "PIL", "onnxruntime")
-OPTIONAL = {"openvino": "pip install 'koutu[openvino]'", "torch": "pip install 'koutu[train]', for training only"}
+OPTIONAL = {"openvino": ("openvino", ""), "torch": ("train", ", for training only")}  # module: extra, what it is for
 
 
 def examine() -> Iterator[tuple[str, bool]]:
@@ -20,9 +21,9 @@ def examine() -> Iterator[tuple[str, bool]]:
     for name in NEEDED:
         module = _import(name)
         yield f"{name}: {_version(module) if module else 'MISSING, reinstall koutu'}", module is not None
-    for name, remedy in OPTIONAL.items():
+    for name, (extra, use) in OPTIONAL.items():
         module = _import(name)
-        yield f"{name}: {_version(module) if module else f'not installed ({remedy})'}", True
+        yield f"{name}: {_version(module) if module else f'not installed ({pip_line(extra)}{use})'}", True
     yield from _codecs()
     yield from _engines()
 

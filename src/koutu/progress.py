@@ -3,21 +3,23 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from koutu.media.reader import VideoReader
     from koutu.pipeline.convert import Progress, Report
 
+QUICK_SECONDS = 0.2  # between what is shown to somebody who watches
 QUIET_SECONDS = 30.0  # between lines when nobody watches
 BAR = 24
 
 
 @contextmanager
 def watch(title: str) -> "Iterator[Progress]":
-    """A progress callback for `convert`, shown on standard error."""
-    meter = Meter(title, terminal=sys.stderr.isatty())
+    """A progress callback for `convert`, shown on standard error, in a notebook as a bar below the cell."""
+    meter = NotebookMeter(title) if in_notebook() else Meter(title, terminal=sys.stderr.isatty())
     try:
         yield meter
     finally:
@@ -33,7 +35,7 @@ class Meter:
 
     def __call__(self, frames: int, reader: "VideoReader") -> None:
         now = monotonic()
-        if now - self.shown < (0.2 if self.terminal else QUIET_SECONDS):
+        if now - self.shown < (QUICK_SECONDS if self.terminal else QUIET_SECONDS):
             return
         self.shown = now
         line = self.line(frames, reader.frame_count, frames / (now - self.started))
@@ -55,6 +57,43 @@ class Meter:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
+class NotebookMeter(Meter):
+    """The same as a bar that stays in one place of a notebook."""
+
+    def __init__(self, title: str):
+        super().__init__(title, terminal=True)
+        self._place: Any = None
+
+    def __call__(self, frames: int, reader: "VideoReader") -> None:
+        now = monotonic()
+        if now - self.shown < QUICK_SECONDS:
+            return
+        self.shown = now
+        total = reader.frame_count or 0
+        value = f"value={min(1, frames / total):.4f}" if total else ""
+        line = self.line(frames, None, frames / (now - self.started)) + (f" of {total}" if total else "")
+        self._show(f"<progress {value} style='width:16em'></progress> <code>{escape(line)}</code>")
+
+    def end(self) -> None:
+        """Leave how long it took."""
+        self._show(f"<code>{escape(self.title)}: {monotonic() - self.started:.1f} s</code>")
+
+    def _show(self, html: str) -> None:
+        from IPython.display import HTML, display  # pyright: ignore[reportMissingImports]
+
+        if self._place is None:
+            self._place = display(HTML(html), display_id=True)
+        else:
+            self._place.update(HTML(html))
+
+
+def in_notebook() -> bool:
+    """Whether this runs in a Jupyter notebook, or another that talks to a kernel."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
 class Steps:
     """The same for work that goes from one named thing to the next: called with those done, all, and the one now."""
 
@@ -71,7 +110,7 @@ class Steps:
 
     def __call__(self, done: int, total: int, name: str) -> None:
         now = monotonic()
-        if now - self.shown < (0.2 if self.terminal else QUIET_SECONDS):
+        if now - self.shown < (QUICK_SECONDS if self.terminal else QUIET_SECONDS):
             return
         self.shown = now
         left = int((total - done) * (now - self.started) / done + 0.5) if done else 0

@@ -1,4 +1,4 @@
-"""What flows through koutu: pictures, frames, mattes, and the errors a caller can meet."""
+"""What flows through koutu: pictures and frames, and the errors a caller can meet."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -65,21 +65,6 @@ class Frame:
     def seconds(self) -> Fraction:
         """When the frame is shown, exactly."""
         return self.pts * self.time_base
-
-
-@dataclass(frozen=True, slots=True)
-class Matte:
-    """A frame with its alpha (H, W) uint8, at the frame's own size. `fresh`: the memory was empty before it.
-
-    foreground: the person's own colours where the network gives them. low: a gate left the frame to the network's
-    low-resolution branch.
-    """
-
-    frame: Frame
-    alpha: Alpha
-    fresh: bool = False
-    foreground: Rgb | None = None
-    low: bool = False
 
 
 class KoutuError(Exception):

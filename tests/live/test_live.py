@@ -320,6 +320,7 @@ def test_mirrored_and_paused_pictures():
     desk.change("paused", True)
     held = compositing(matting(shot(2, 0.2)))
     assert first and held and held.picture is first.picture and held.shot.number == 2
+    assert held.shot.captured == first.shot.captured  # what stands still grows older
     desk.change("paused", False)
     goes_on = compositing(matting(shot(3, 0.3)))
     assert goes_on and goes_on.picture is not first.picture

@@ -129,6 +129,8 @@ class Receiver:
 def test_a_stream_reaches_its_receiver_and_finds_it_again():
     receiver = Receiver()
     sink = StreamSink(f"tcp://127.0.0.1:{receiver.port}", Encoding(rate=25.0))
+    sent: list[int] = []
+    sink.seen = lambda captured, number: sent.append(number)
     number = 0
     while len(receiver.data) < 2000:
         sink.show(shown(number), [])
@@ -147,6 +149,7 @@ def test_a_stream_reaches_its_receiver_and_finds_it_again():
     sink.close([])
     again.thread.join(20)
     again.socket.close()
+    assert sent[:100] == list(range(100)) and sent[-30:] == list(range(9000, 9030))  # each when it was sent
     with av.open(io.BytesIO(receiver.data), "r", format="mpegts") as file:
         assert next(file.decode(video=0)).height == SIZE[0]
     with av.open(io.BytesIO(again.data), "r", format="mpegts") as file:
@@ -227,7 +230,7 @@ def test_a_virtual_camera_that_cannot_be_says_what_to_do(monkeypatch):
 @pytest.mark.parametrize(("module", "word"), [("pygame", "window"), ("pyvirtualcam", "virtual-camera")])
 def test_what_is_not_installed_says_how(module, word, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(OutputError, match=r"pip install 'koutu\[(window|virtualcam)\]'"):
+    with pytest.raises(OutputError, match=r"pip install '(pygame-ce|pyvirtualcam)>="):
         sink_of(word, wiring())
 
 

@@ -28,15 +28,18 @@ from support.live_parts import (
 from support.ports import free_port
 from support.waiting import came_true, until
 
+from koutu.live.connection import Feed, Lost, Still
 from koutu.live.flow import Shown
 from koutu.live.options import Patience, Reading
 from koutu.live.output_thread import Fan, Outlet, SinkLost
 from koutu.live.run import Live, LiveReport
+from koutu.live.source_address import parse_source
 from koutu.live.stages import Compositing, Matting
 from koutu.pipeline.mailbox import Mailbox, stage, stop
 from koutu.types import InputError, ModelError, OutputError
 from koutu.zoo import SAMPLE, load
 
+PART = 376  # bytes of a stream that are sent at once
 QUICK = Reading(patience=2, wait=0.01)
 
 
@@ -263,7 +266,9 @@ class Server:
         while self.served < self.times:
             one, _ = self.socket.accept()
             with one:
-                one.sendall(self.data)
+                for at in range(0, len(self.data), PART):  # little by little, as what is live comes
+                    one.sendall(self.data[at : at + PART])
+                    time.sleep(0.02)
                 self.served += 1
                 if self.served == self.times:
                     self.socket.close()
@@ -296,6 +301,24 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.mark.parametrize(("late", "seen"), [(0.1, list(range(50))), (0.5, [49]), (5.0, [45])])
+def test_what_comes_while_the_machine_is_busy_does_not_pile_up(tmp_path, late, seen):
+    """Late by a little, all is shown; by more, the newest alone; by seconds, the newest that stands alone."""
+    server, clock = Server(numbered_clip(tmp_path / "numbers.ts", 50).read_bytes(), 1), Clock()
+    feed = Feed(parse_source(server.url), clock=clock)
+    arrivals = feed._arrivals
+    assert arrivals is not None
+    until(lambda: not arrivals._thread.is_alive())
+    clock.now = late
+    found: list[int] = []
+    with pytest.raises(Lost, match="it ended"):
+        for item in feed:
+            assert isinstance(item, Still) and item.arrived == 0  # the age counts from there
+            found.append(number_in(float(item.picture.y.mean())))
+    feed.close()
+    assert found == seen and feed.skipped == 50 - len(seen)
 
 
 def test_a_receiver_that_is_lost_comes_back_or_is_given_up():

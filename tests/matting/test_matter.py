@@ -10,10 +10,11 @@ import pytest
 
 from koutu.color import rgb_to_yuv
 from koutu.engines.backend import Backend
+from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
 from koutu.matting.one_frame_delay import one_frame_delay, smooth_middle
 from koutu.matting.refine import guided_upsample, quantise
-from koutu.types import Frame, InputError, Matte
+from koutu.types import Frame, InputError
 
 
 class Counting(Backend):

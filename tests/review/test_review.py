@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from koutu.cli.review import review as command
 from koutu.composite import matte_picture
 from koutu.engines.backend import Backend
+from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
 from koutu.media.alpha_track import AlphaReader, CutOutReader, has_alpha
 from koutu.media.reader import open_video
@@ -25,7 +26,7 @@ from koutu.media.writer import open_writer
 from koutu.review import Review, Reviewer, page, require_writable, review, write_text
 from koutu.review.record import Gallery, Series
 from koutu.review.report import time_code
-from koutu.types import Frame, InputError, Matte, OutputError
+from koutu.types import Frame, InputError, OutputError
 
 SIZE, COUNT = (96, 160), 50
 Damage = Callable[[int, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]

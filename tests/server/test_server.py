@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import zipfile
 
 import numpy as np
@@ -85,7 +86,7 @@ def test_config_says_what_there_is(web):
         assert opened(web.get(background["url"]).content).size == (1920, 1080)
         assert opened(web.get(background["thumb"]).content).size == (320, 180)
     assert web.get("/models/modnet.onnx").status_code == web.get("/backgrounds/x").status_code == 404
-    assert config["limits"]["upload_mb"] == 32 and config["engines"]["websocket"]
+    assert config["limits"]["upload_mb"] == 64 and config["engines"]["websocket"]
 
 
 def test_watching(web):
@@ -157,6 +158,22 @@ def test_rotation_in_exif_is_respected(web):
     assert np.array_equal(np.asarray(image)[..., 3], koutu.matte(person(), model="koutu-small").alpha)
 
 
+def test_photographs_of_phones(web):
+    """HEIC in, through every interface; for the page, which may not read it, as JPEG; limits leave 50 megapixels in."""
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    photograph = file_of(person(), "HEIF", quality=95)
+    cut = web.post("/api/remove", files={"file": ("IMG_1.HEIC", photograph)})
+    like_jpeg = web.post("/api/remove", content=file_of(read_image(photograph), "PNG"))
+    assert np.array_equal(np.asarray(opened(cut.content)), np.asarray(opened(like_jpeg.content)))
+    assert web.post("/api/removebg", files={"image_file": ("IMG_1.HEIC", photograph)}).status_code == 200
+    jpeg = web.post("/api/jpeg", files={"file": ("IMG_1.HEIC", photograph)})
+    assert jpeg.headers["content-type"] == "image/jpeg"
+    assert np.abs(read_image(jpeg.content).astype(int) - person()).mean() < 4
+    assert "expected an image" in told(web.post("/api/jpeg", content=b"\0\0\0\x1cftypheic"), 400, "invalid_input")
+    limits = web.get("/api/config").json()["limits"]
+    assert limits["megapixels"] >= 8160 * 6144 / 1e6 and limits["upload_mb"] >= 48
+
+
 def test_what_cannot_be_used_is_said(web):
     assert "file" in told(web.post("/api/remove"), 400, "missing_source")
     both = web.post("/api/remove", files={"file": encoded()}, data={"url": "http://example.org/a.png"})
@@ -212,6 +229,43 @@ def test_removebg_as_remove_bg_answers(web):
     told(bg(web, type="car"), 400, "invalid_parameter")
     empty = file_of(np.full((90, 160, 3), 128, np.uint8))
     told(web.post("/api/removebg", files={"image_file": empty}), 400, "unknown_foreground")
+
+
+def test_clients_of_others_change_the_host_alone(web):
+    """remove.bg's path, rembg's names of networks and all its fields."""
+    answer = web.post("/v1.0/removebg", files={"image_file": encoded()}, headers={"X-Api-Key": "any"})
+    assert answer.content == web.post("/api/removebg", files={"image_file": encoded()}).content
+    fields = {
+        "model": "u2net_human_seg",
+        "a": "true",
+        "af": "240",
+        "ab": "10",
+        "ae": "10",
+        "ppm": "true",
+        "extras": "{}",
+    }
+    answer = web.post("/api/remove", files={"file": encoded()}, params=fields)
+    assert answer.content == web.post("/api/remove", files={"file": encoded()}).content
+    assert "'u2-net'" in told(web.post("/api/remove?model=u2-net", files={"file": encoded()}), 400, "invalid_input")
+    typed = {"Content-Type": "application/x-www-form-urlencoded"}  # as curl --data-binary calls a picture
+    assert web.post("/api/remove", content=encoded(), headers=typed).content == answer.content
+
+
+def test_many_pictures_in_one_request(web):
+    """Each result under its picture's name, whatever that is; what cannot be read stands beside them."""
+    names = ["a.jpg", "../../a.png", "b/ü&.jpg", "notes.txt"]
+    files = [("file", (name, b"hello" if name == "notes.txt" else encoded())) for name in names]
+    answer = web.post("/api/batch", files=files, data={"format": "alpha"})
+    assert answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        found = {name: archive.read(name) for name in archive.namelist()}
+    assert set(found) == {"a.png", "a (2).png", "ü_.png", "errors.json"}
+    alone = web.post("/api/remove", files={"file": encoded()}, data={"om": "true"}).content
+    assert {found[name] for name in found if name != "errors.json"} == {alone}
+    assert "expected an image" in json.loads(found["errors.json"])["notes.txt"]
+    assert "expected an image" in told(web.post("/api/batch", files=files[-1:]), 400, "invalid_request")
+    assert "as file" in told(web.post("/api/batch", files={"image": encoded()}), 400, "invalid_request")
+    told(web.post("/api/batch", files=files[:1] * 33), 400, "invalid_request")
 
 
 def test_removebg_sizes_and_formats(web):

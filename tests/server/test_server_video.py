@@ -19,6 +19,7 @@ from koutu.color import to_rgb
 from koutu.media.reader import open_video
 from koutu.server.settings import Limits, ServerSettings
 from koutu.types import InputError, OutputError
+from koutu.zoo import SAMPLE
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,23 @@ def test_from_sending_to_fetching(web, clip, tmp_path):
     assert part.status_code == 206 and part.content == result.content[:100]
     assert web.delete(f"/api/video/{begun['id']}").json()["state"] == "done"
     assert web.get(f"/api/video/{begun['id']}").status_code == 404 == web.get(told["result"]).status_code
+
+
+def test_corrections_by_hand(web, tmp_path):
+    """What a touch erases stays away from its second on; with alpha and no format, WebM comes."""
+    talk = (SAMPLE / "talk.mp4").read_bytes()
+    mask = np.full((90, 160), 128, np.uint8)
+    mask[60:] = 0
+    touch = ("touch", ("0.2.png", file_of(mask, "PNG")))
+    told = ended(web, web.post("/api/video", files=[("file", talk), touch], data={"only_mask": "true"}).json()["id"])
+    assert told["state"] == "done", told
+    frames = frames_of(web.get(told["result"]).content, tmp_path, ".mp4")
+    assert frames[1][260:].mean() > 60 and all(frame[270:].mean() < 20 for frame in frames[7:14])
+    wrong = [("file", talk), ("touch", ("../a.png", file_of(mask, "PNG")))]
+    assert "named by its second" in web.post("/api/video", files=wrong).text
+    begun = web.post("/api/video", files={"file": talk}, data={"alpha": "true"}).json()
+    assert web.delete(f"/api/video/{begun['id']}").status_code == 200
+    assert begun["error"] is None
 
 
 def test_every_kind_of_result(web, clip, tmp_path):

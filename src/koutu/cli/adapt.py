@@ -79,8 +79,9 @@ def adapt(
 
 
 def _require() -> None:
+    from koutu.extras import pip_line
     from koutu.types import ModelError
 
     for module in ("torch", "onnx"):
         if find_spec(module) is None:
-            raise ModelError(f"adapting needs {module}, which is not installed; pip install 'koutu[train]'")
+            raise ModelError(f"adapting needs {module}, which is not installed; {pip_line('train')}")

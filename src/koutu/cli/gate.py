@@ -84,8 +84,9 @@ def require(work: str, *modules: str) -> None:
     """Raise ModelError, with the remedy, if what `work` needs is not installed."""
     from importlib.util import find_spec
 
+    from koutu.extras import pip_line
     from koutu.types import ModelError
 
     for module in modules or ("torch", "onnx"):
         if find_spec(module) is None:
-            raise ModelError(f"{work} needs {module}, which is not installed; pip install 'koutu[train]'")
+            raise ModelError(f"{work} needs {module}, which is not installed; {pip_line('train')}")

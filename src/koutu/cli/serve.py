@@ -98,8 +98,9 @@ def require_server() -> None:
     """Raise ModelError, with the remedy, if what serving needs is not installed."""
     from importlib.util import find_spec
 
+    from koutu.extras import pip_line
     from koutu.types import ModelError
 
     for module in ("fastapi", "uvicorn", "h11", "websockets", "python_multipart"):
         if find_spec(module) is None:
-            raise ModelError(f"serving needs {module}, which is not installed; pip install 'koutu[serve]'")
+            raise ModelError(f"serving needs {module}, which is not installed; {pip_line('serve')}")

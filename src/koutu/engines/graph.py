@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.extras import pip_line
 from koutu.types import ModelError
 
 _ONNX_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
@@ -125,7 +126,7 @@ def _interpreter() -> tuple[str, Any]:
             return package.replace("_", "-"), import_module(f"{package}.interpreter").Interpreter
         except ImportError:
             continue
-    raise ModelError("TFLite files need the package ai-edge-litert; install it with `pip install 'koutu[tflite]'`")
+    raise ModelError(f"TFLite files need the package ai-edge-litert; install it with `{pip_line('tflite')}`")
 
 
 def _onnx_port(node: Any) -> Port:

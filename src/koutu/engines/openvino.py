@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.engines.backend import Backend, NetworkShape, State, open_model, require_engine, run_engine
+from koutu.extras import pip_line
 from koutu.types import ModelError, Rgb
 
 
@@ -15,7 +16,7 @@ class OpenVinoBackend(NetworkShape, Backend):
     """A koutu ONNX file on OpenVINO in float32; device "cpu", "gpu" or "npu"."""
 
     def __init__(self, path: Path, *, device: str = "cpu", threads: int = 0):
-        ov = require_engine("openvino", "pip install 'koutu[openvino]'")
+        ov = require_engine("openvino", pip_line("openvino"))
         core = ov.Core()
         if device.upper() not in {name.split(".")[0] for name in core.available_devices}:
             raise ModelError(

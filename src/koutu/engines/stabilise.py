@@ -41,8 +41,7 @@ class SteadyBackend(WrappedBackend):
         super().__init__(backend)
         self.name = f"{backend.name} · steady"
         self.states, self.can_resize = {}, False  # a frame is remembered too
-        # DIS of Kroeger et al., ECCV 2016. It has buffers of its own size, but no memory of frames.
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._flow = Flow()
 
     def initial_state(self, size: tuple[int, int]) -> SteadyState:
         """An empty alpha, and no frame."""
@@ -51,23 +50,34 @@ class SteadyBackend(WrappedBackend):
     def __call__(
         self, rgb: Rgb, state: SteadyState, **hints: NDArray[Any]
     ) -> tuple[NDArray[Any] | None, NDArray[np.float32], SteadyState]:
-        grey = _grey(rgb)
+        grey = grey_of(rgb)
         fgr, pha, memory = self.inner(rgb, state.memory, **hints)
         # The very same frame is a second look at it, which is better than the first.
         if state.pha is not None and state.grey is not None and not np.array_equal(grey, state.grey):
-            pha = steadied(pha, *self._carried(grey, state.grey, state.pha))
+            pha = steadied(pha, *self._flow.carry(state.pha, state.grey, grey))
         return fgr, pha, SteadyState(memory, pha, grey)
 
     def low(self, state: SteadyState) -> bool:
         """As of the network."""
         return self.inner.low(state.memory)
 
-    def _carried(
-        self, grey: NDArray[Any], last: NDArray[Any], pha: NDArray[np.float32]
+
+class Flow:
+    """Optical flow from frame to frame: DIS of Kroeger et al., ECCV 2016."""
+
+    def __init__(self) -> None:
+        # It has buffers of its own size, but no memory of frames.
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+
+    def carry(
+        self, planes: NDArray[np.float32], last: NDArray[Any], grey: NDArray[Any]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The last alpha where its things are now, and how far that is to be trusted, both (h, w) in [0, 1]."""
-        flow = self._flow.calc(grey, last, None)  # type: ignore[call-overload]  # None: nothing to begin with
-        size = pha.shape[1], pha.shape[0]
+        """The last frame's planes (h, w, …) where its things are now, and how far that is to be trusted, 0…1 (h, w).
+
+        last, grey: `grey_of` that frame and of this one.
+        """
+        flow = self._dis.calc(grey, last, None)  # type: ignore[call-overload]  # None: nothing to begin with
+        size = planes.shape[1], planes.shape[0]
         x, y = _moved(flow)
         came = cv2.remap(last, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         off = cv2.blur(cv2.absdiff(came, grey).astype(np.float32), (_BLUR, _BLUR))
@@ -75,7 +85,7 @@ class SteadyBackend(WrappedBackend):
         trust[(x < 0) | (y < 0) | (x > grey.shape[1] - 1) | (y > grey.shape[0] - 1)] = 0  # it was not in the frame
         flow = cv2.resize(flow, size, interpolation=cv2.INTER_LINEAR)
         flow *= (size[0] / grey.shape[1], size[1] / grey.shape[0])
-        carried = cv2.remap(pha, *_moved(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        carried = cv2.remap(planes, *_moved(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         trust = cv2.resize(trust, size, interpolation=cv2.INTER_LINEAR)
         return np.asarray(carried, np.float32), np.asarray(trust, np.float32)
 
@@ -97,7 +107,8 @@ def remembers_alpha(backend: Backend) -> bool:
     return set(backend.states.values()) == {"pha"}
 
 
-def _grey(rgb: Rgb) -> NDArray[Any]:
+def grey_of(rgb: Rgb) -> NDArray[Any]:
+    """What the flow is found on."""
     size = _cells((rgb.shape[0], rgb.shape[1]))[::-1]
     return np.asarray(cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.extras import pip_line
 from koutu.types import InputError, ModelError
 
 Array = NDArray[Any]
@@ -122,7 +123,7 @@ def load(source: Path | Any, *, strict: bool = False) -> Graph:
     try:
         import onnx
     except ModuleNotFoundError as e:
-        raise ModelError("reading ONNX files needs onnx, found none; pip install 'koutu[export]'") from e
+        raise ModelError(f"reading ONNX files needs onnx, found none; {pip_line('export')}") from e
     if not isinstance(source, str | Path):
         return Graph(source, strict)
     path = Path(source)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from koutu.export.onnx_file import require_valid, save
+from koutu.extras import pip_line
 from koutu.types import ModelError
 
 OPSET = 17
@@ -42,7 +43,7 @@ def slimmed(model: bytes) -> Any:
         import onnx
         import onnxslim
     except ModuleNotFoundError as e:
-        raise ModelError(f"exporting needs {e.name}, found none; pip install 'koutu[export]'") from e
+        raise ModelError(f"exporting needs {e.name}, found none; {pip_line('export')}") from e
     slim: Any = onnxslim.slim(onnx.load_from_string(model))
     require_valid(slim, "the network in ONNX")
     return slim

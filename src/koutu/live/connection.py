@@ -14,6 +14,7 @@ from av.codec.context import Flags
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
+from koutu.live.arrivals import Arrivals
 from koutu.live.clock import Clock, Pace, stamp_origin
 from koutu.live.flow import SAMPLE_RATE
 from koutu.live.source_address import SourceAddress
@@ -23,6 +24,7 @@ from koutu.media.planes import colours_of, frame_to_yuv, turn_of, turned
 from koutu.types import InputError, Yuv420
 
 OPEN_SECONDS, READ_SECONDS = 10.0, 5.0  # that a connection may take, and that it may be silent
+STALE = 0.15  # seconds that a frame may wait to be decoded when a newer one is there
 BEHIND = 1.0  # seconds that a stream may pile up before frames are skipped as far as the next that stands alone
 _PLAYED = {"hls", "dash", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}  # over HTTP: as fast as they are asked for
 
@@ -57,7 +59,8 @@ class Feed:
     def __init__(self, place: SourceAddress, *, clock: Clock = monotonic, audio: bool = True):
         self.place, self._clock = place, clock
         self._container = opened(place)
-        self.damaged = self.skipped = 0
+        self.damaged = self._left_out = 0
+        self._arrivals: Arrivals | None = None
         try:
             self._begin(audio)
         except BaseException:
@@ -88,15 +91,22 @@ class Feed:
         self._growing, self._length = Growing(self._tick), max(1, round(1 / (rate or 25) / self._tick))
         self._resampler = resampler()
         self._heard = Growing(Fraction(1, SAMPLE_RATE))
-        self._waits_for_key = self._told = False
+        self._waits_for_key = self._skipping = self._told = False
+        if not paced:  # from now on: what comes while outputs connect must not pile up
+            self._arrivals = Arrivals(self._packets(), self._clock, BEHIND)
+
+    @property
+    def skipped(self) -> int:
+        """Packets of frames that were left out because too many had piled up."""
+        return self._left_out + (self._arrivals.skipped if self._arrivals else 0)
 
     def __iter__(self) -> Iterator[Still | Heard]:
         try:
-            for packet in self._packets():
+            for packet, arrived in self._arriving():
                 if packet.stream.type == "audio":
                     yield from self._sounds(packet)
                 else:
-                    yield from self._stills(packet, self._clock())
+                    yield from self._stills(packet, arrived)
         except FFmpegError as error:
             raise Lost(reason(error)) from error
         if not self.finite:
@@ -104,7 +114,18 @@ class Feed:
 
     def close(self) -> None:
         """Close the connection; called when nobody iterates any more."""
+        if self._arrivals is not None:
+            self._arrivals.close(READ_SECONDS + 1)
         self._container.close()
+
+    def _arriving(self) -> Iterator[tuple[av.Packet, float]]:
+        """Packets, and when each came."""
+        if self._arrivals is None:
+            yield from ((packet, self._clock()) for packet in self._packets())
+        else:
+            for arrival in self._arrivals:
+                self._skipping = self._skipping or arrival.gap
+                yield arrival.packet, arrival.arrived
 
     def _packets(self) -> Iterator[av.Packet]:
         streams: list[Any] = [self._video, *([self._audio] if self._audio else [])]
@@ -114,13 +135,17 @@ class Feed:
 
     def _stills(self, packet: av.Packet, arrived: float) -> Iterator[Still]:
         if self._skips(packet, arrived):
-            self.skipped += 1
+            self._left_out += 1
             return
         try:
             frames = self._video.codec_context.decode(packet if packet.size else None)
         except (FFmpegError, EOFError):
             self.damaged += 1
             return
+        if self._is_stale(arrived):  # it had to be decoded for those after it, and nobody would see it
+            self._left_out += 1
+            return
+        self._skipping = False
         for frame in frames:
             seconds = float(self._growing.place(frame.pts, frame.duration or self._length) * self._tick)
             if self.place.kind == "device" and not self._told:
@@ -129,14 +154,20 @@ class Feed:
             picture = frame_to_yuv(frame, space, 8, (frame.height, frame.width))
             yield Still(turned(picture, turn_of(frame)), seconds - self._start, arrived)
 
+    def _is_stale(self, arrived: float) -> bool:
+        """Whether a packet waited for long, and a newer one is here."""
+        if self._arrivals is None or self._skipping:  # the first that stands alone after a gap is shown, old or not
+            return False
+        return self._clock() - arrived > STALE and self._arrivals.frame_waits
+
     def _skips(self, packet: av.Packet, arrived: float) -> bool:
         """Whether to leave a packet out, because too much has piled up behind it."""
         if self.pace.paced or packet.pts is None:
             return False
         if packet.is_keyframe:
             self._waits_for_key = False
-        elif arrived - self.pace.captured(float(packet.pts * self._tick), arrived) > BEHIND:
-            self._waits_for_key = True
+        elif max(arrived, self._clock()) - self.pace.captured(float(packet.pts * self._tick), arrived) > BEHIND:
+            self._waits_for_key = self._skipping = True  # what waited here counts as well
         return self._waits_for_key
 
     def _sounds(self, packet: av.Packet) -> Iterator[Heard]:

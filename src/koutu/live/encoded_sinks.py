@@ -2,6 +2,8 @@
 
 import errno
 import os
+from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,15 @@ from koutu.media.containers import CONTAINERS, EncodeOptions, encoder_of
 from koutu.media.destination import checked_target, move, part_of, remove
 from koutu.types import OutputError
 
+# Bytes that may lie in the system for a receiver that is slow: it would else hold many seconds, and all would be old.
+SEND_BUFFER = "65536"
 # FFmpeg's format and options by an address's scheme.
 _SENT: dict[str, tuple[str, dict[str, str]]] = {
-    "rtmp": ("flv", {"flvflags": "no_duration_filesize"}),
-    "rtmps": ("flv", {"flvflags": "no_duration_filesize"}),
+    "rtmp": ("flv", {"flvflags": "no_duration_filesize", "send_buffer_size": SEND_BUFFER}),
+    "rtmps": ("flv", {"flvflags": "no_duration_filesize", "send_buffer_size": SEND_BUFFER}),
     "rtsp": ("rtsp", {"rtsp_transport": "tcp", "timeout": "10000000"}),
     "udp": ("mpegts", {}),
-    "tcp": ("mpegts", {}),
+    "tcp": ("mpegts", {"send_buffer_size": SEND_BUFFER}),
 }
 SCHEMES = tuple(_SENT)
 FILE_WAITING = 2  # pictures: a disk has slow moments
@@ -141,9 +145,10 @@ class HlsSink(Written):
 
 
 class StreamSink(Written):
-    """A stream sent to an address by a process of its own."""
+    """A stream sent to an address by a process of its own; a frame counts as shown when the network has taken it."""
 
     comes_back = True
+    acknowledges = True
 
     def __init__(self, url: str, encoding: Encoding):
         self._url = url
@@ -153,8 +158,10 @@ class StreamSink(Written):
         )
         self._relay: Relay | None = None
         self._reached = False
+        self._under_way: deque[tuple[float, int]] = deque()  # (captured, number) of frames that are not sent yet
 
     def show(self, shown: Shown, sounds: list[Sound]) -> None:
+        self._under_way.append((shown.shot.captured, shown.shot.number))
         try:
             super().show(shown, sounds)
         except SinkLost as lost:
@@ -163,6 +170,7 @@ class StreamSink(Written):
             raise
 
     def drop(self) -> None:
+        self._under_way = deque()
         self._was_reached()
         if self._relay is not None:
             self._relay.kill()
@@ -183,13 +191,18 @@ class StreamSink(Written):
             raise self._refused(lost) from lost
         return []
 
+    def _sent(self, under_way: deque[tuple[float, int]]) -> None:
+        """The oldest frame that was given to a relay is sent."""
+        if under_way:
+            self.seen(*under_way.popleft())
+
     def _was_reached(self) -> bool:
         """Whether the receiver was there once: then it may come back."""
         self._reached = self._reached or (self._relay is not None and self._relay.connected)
         return self._reached
 
     def _begin(self, shown: Shown) -> Recorder:
-        self._relay = Relay(self._url, self._format, self._options)
+        self._relay = Relay(self._url, self._format, self._options, partial(self._sent, self._under_way))
         return self._recorder_of(self._relay, shown)
 
     def _failed(self, error: Exception) -> Exception:

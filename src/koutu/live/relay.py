@@ -1,34 +1,38 @@
 """A process that sends a stream on over the network, so that a receiver that hangs holds up nothing but this process.
 
 Run as `python -m koutu.live.relay`: a line of JSON, then NUT, on standard input; one line on standard output when the
-receiver has taken the first packet, one on standard error when something is wrong. The address is not on the command
-line, where everybody on the machine could read its key.
+receiver is there and one for each frame that is sent, one on standard error when something is wrong. The address is not
+on the command line, where everybody on the machine could read its key.
 """
 
 import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from threading import Thread
 from time import monotonic, sleep
 from typing import Any
 
 from koutu.live.output_thread import SinkLost
 
-CONNECTED = "connected"
+CONNECTED, SENT = "connected", "sent"
 STUCK = 10.0  # seconds that the receiver may take nothing before it counts as gone
 END = 10.0  # seconds for it to take what is left at the end
 
 
 class Relay:
-    """The process and the pipe to it; `write` raises SinkLost when the receiver is gone. connected: it was reached."""
+    """The process and the pipe to it; `write` raises SinkLost when the receiver is gone. connected: it was reached.
 
-    def __init__(self, url: str, format: str, options: dict[str, str]):
+    sent: called, from a thread, for each frame in order when the network has taken it.
+    """
+
+    def __init__(self, url: str, format: str, options: dict[str, str], sent: Callable[[], None] = lambda: None):
         self._process = subprocess.Popen(
             [sys.executable, "-m", "koutu.live.relay"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
-        self.connected, self._words = False, ""
+        self.connected, self._words, self._sent = False, "", sent
         self._since: float | None = None  # when the writing that is going on began
         self._listeners = [Thread(target=work, daemon=True, name="koutu-relay") for work in (self._hear, self._read)]
         for thread in self._listeners:
@@ -75,6 +79,8 @@ class Relay:
         with self._process.stdout as lines:
             for line in lines:
                 self.connected = self.connected or line.strip() == CONNECTED.encode()
+                if line.strip() == SENT.encode():
+                    self._sent()
 
     def _read(self) -> None:
         assert self._process.stderr is not None
@@ -125,7 +131,10 @@ def _send(av: Any, order: dict[str, Any]) -> None:
         for packet in source.demux():
             if packet.size:
                 packet.stream = streams[packet.stream.index]
+                is_frame = packet.stream.type == "video"
                 out.mux(packet)
+                if is_frame:
+                    print(SENT, flush=True)
 
 
 if __name__ == "__main__":

@@ -19,14 +19,16 @@ from koutu.live.keys import press
 from koutu.live.microphone import Microphone
 from koutu.live.options import Encoding, LiveOptions
 from koutu.live.output_thread import Fan, Outlet, Sink
+from koutu.live.page import Page
 from koutu.live.sinks import Wiring, sink_of
 from koutu.live.source import Source
 from koutu.live.source_address import SourceAddress
 from koutu.live.stages import Compositing, Matting
 from koutu.live.window import Window
 from koutu.matting.hints import Hints
+from koutu.matting.matte import Matte
 from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
-from koutu.types import InputError, KoutuError, Matte, OutputError
+from koutu.types import InputError, KoutuError, OutputError
 
 WORDS = 6  # said last, that the page shows
 END_SECONDS = 60.0  # for outputs to complete what they write; a second Ctrl-C does not wait
@@ -149,7 +151,7 @@ class Live:
 
     def _state(self) -> dict[str, Any]:
         """For the page."""
-        page = next((outlet for outlet in self.outlets if outlet.sink.acknowledges), None)
+        page = next((outlet for outlet in self.outlets if isinstance(outlet.sink, Page)), None)
         return {"figures": self.figures(page).as_dict(), "words": self._words, "gated": self.desk.backend.gated}
 
     def _hear(self, sound: Sound) -> None:

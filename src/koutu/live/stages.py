@@ -12,10 +12,11 @@ from koutu.live.adaptive_size import Change, Sizer
 from koutu.live.controls import AUTO, Desk
 from koutu.live.flow import CapturedFrame, Shown
 from koutu.matting.hints import Hints
+from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
 from koutu.media.background import Background
 from koutu.pipeline.convert import own_colours
-from koutu.types import Frame, KoutuError, Matte, Yuv420
+from koutu.types import Frame, KoutuError, Yuv420
 
 RATE_SHOTS = 30  # over which a source's rate is measured
 
@@ -111,7 +112,10 @@ class Matting:
 
 
 class Compositing:
-    """What `Matting` gives → the composite; while paused the last one, with the new shot's time; None before one."""
+    """What `Matting` gives → the composite; while paused the last one, at the new shot's time; None before one.
+
+    A picture that stands still goes on growing older: it keeps the moment that it was captured at.
+    """
 
     def __init__(self, desk: Desk, *, decontaminate: bool = True):
         self.desk, self._decontaminate = desk, decontaminate
@@ -122,7 +126,7 @@ class Compositing:
         shot, matte = matted
         if matte is None:
             last = self._last
-            return last and Shown(last.picture, last.alpha, CapturedFrame(shot.frame, shot.captured, shot.number))
+            return last and Shown(last.picture, last.alpha, CapturedFrame(shot.frame, last.shot.captured, shot.number))
         behind = self.desk.behind
         if behind is not self._behind:
             self._behind.close()

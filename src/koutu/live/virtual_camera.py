@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from koutu.color import rgb_to_yuv, to_rgb
 from koutu.composite import fit
+from koutu.extras import pip_line
 from koutu.live.flow import Shown, Sound
 from koutu.live.output_thread import Sink
 from koutu.types import ColorSpace, OutputError, Picture, Yuv420
@@ -72,5 +73,5 @@ def _pyvirtualcam() -> Any:
         return importlib.import_module("pyvirtualcam")
     except ImportError as error:
         raise OutputError(
-            "virtual camera: expected pyvirtualcam (GPL-2.0), which is not installed; `pip install 'koutu[virtualcam]'`"
+            f"virtual camera: expected pyvirtualcam (GPL-2.0), which is not installed; `{pip_line('virtualcam')}`"
         ) from error

@@ -9,6 +9,7 @@ import numpy as np
 
 from koutu.color import to_rgb
 from koutu.composite import fit
+from koutu.extras import pip_line
 from koutu.live.flow import Shown, Sound
 from koutu.live.keys import QUIT
 from koutu.live.output_thread import Sink
@@ -100,6 +101,6 @@ def _pygame() -> Any:
         return importlib.import_module("pygame")
     except ImportError as error:
         raise OutputError(
-            "window: expected pygame-ce to draw it, which is not installed; `pip install 'koutu[window]'`, or use "
+            f"window: expected pygame-ce to draw it, which is not installed; `{pip_line('window')}`, or use "
             "--out page, which shows it in a browser"
         ) from error

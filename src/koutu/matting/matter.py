@@ -1,5 +1,6 @@
 """The matting stage: frames in, mattes out, one memory per stream."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 from koutu.color import to_rgb
 from koutu.engines.backend import Backend, State
 from koutu.matting.hints import Hints
+from koutu.matting.matte import Matte
 from koutu.matting.refine import guided_upsample, quantise
-from koutu.types import Alpha, Frame, InputError, Matte, Rgb
+from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
+from koutu.types import Alpha, Frame, InputError, Rgb
 
 MAX_GAP = Fraction(1)  # seconds; after a longer gap, memory of the past misleads more than it helps
 CUT_DIFFERENCE = 28.0  # mean change of a thumbnail, of 255, that no motion in a shot was seen to reach
@@ -38,10 +41,13 @@ class Matter:
         self._size = 0, 0
         self._last: Frame | None = None
         self._thumbnail: NDArray | None = None
+        self._answer: tuple[Matte, NDArray[np.float32], Rgb] | None = None  # the last, as the network gave it, of what
+        self._touch: Touch | None = None
 
     def reset(self) -> None:
         """Forget the past: the next frame is matted on its own."""
         self.state, self._last, self._thumbnail = None, None, None
+        self._answer = self._touch = None
 
     def __call__(self, frame: Frame | Rgb, **hints: NDArray[Any]) -> Matte:
         """Alpha of a frame, or of an RGB picture (H, W, 3) uint8 taken to follow the last one by 1/30 s.
@@ -60,9 +66,45 @@ class Matter:
             for _ in range(self.looks - 1 if self.state else 0):
                 _, _, self.state = self.backend(rgb, self.state, **given)
         fgr, pha, self.state = self.backend(rgb, self.state, **given)
-        self._last = frame
+        self._last, plain = frame, pha
+        pha = self._touched(pha, rgb, fresh)
         alpha, low = self._full_size(pha, rgb, frame), self.backend.low(self.state)
-        return Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), low)
+        matte = Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), low)
+        self._answer = matte, plain, rgb
+        return matte
+
+    def correct(self, mask: NDArray[Any]) -> Matte:
+        """The last matte, corrected by hand; the correction is carried along to the frames that follow.
+
+        mask (H, W) uint8 of the frame's size: 255 to keep, 0 to erase, 128 to leave as it is. It follows what moves,
+        and counts where the network repeats the mistake; a cut ends it. Corrections of later frames add to it.
+        Raises InputError before the first frame.
+        """
+        if self._answer is None:
+            raise InputError(
+                "expected a correction of a frame that was matted, got one before the first; matte it first"
+            )
+        matte, plain, rgb = self._answer
+        if mask.shape != matte.alpha.shape or mask.dtype != np.uint8:
+            raise InputError(
+                f"expected a correction {matte.alpha.shape} uint8 of 0, 128 and 255, got {mask.shape} {mask.dtype}; "
+                "give it the size of the frame"
+            )
+        self._touch = touch_of(mask, plain, rgb, self._touch)
+        kept = mask > KEEP
+        alpha = np.where(kept, 255, np.where(mask < ERASE, 0, matte.alpha)).astype(np.uint8)
+        foreground = None if kept.any() else matte.foreground  # the network knows no colours of what it left out
+        matte = replace(matte, alpha=alpha, foreground=foreground)
+        self._answer = matte, plain, rgb
+        return matte
+
+    def _touched(self, pha: NDArray[np.float32], rgb: Rgb, fresh: bool) -> NDArray[np.float32]:
+        """Alpha with the correction, if there is one that reaches this frame."""
+        if self._touch is None or fresh or self._touch.seen.shape != pha.shape:
+            self._touch = None
+            return pha
+        pha, self._touch = self._touch.followed(pha, rgb)
+        return pha
 
     def _resize(self, size: tuple[int, int]) -> None:
         """Bring the memory to the network's size (h, w) of now; without a way to, it starts afresh."""

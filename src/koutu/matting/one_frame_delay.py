@@ -9,7 +9,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from koutu.types import Alpha, Matte
+from koutu.matting.matte import Matte
+from koutu.types import Alpha
 
 THRESHOLD = 26  # 0.1 of 255
 

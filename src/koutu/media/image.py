@@ -15,6 +15,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from koutu.color import require_rgb
 from koutu.composite import require_alpha
 from koutu.files import whole_file
+from koutu.media import heif
 from koutu.types import Alpha, InputError, OutputError, Rgb
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes]
@@ -22,7 +23,7 @@ Format: TypeAlias = Literal["PNG", "WEBP", "JPEG", "TIFF"]
 
 MAX_PIXELS = 200_000_000
 # What is read; Pillow's other decoders are left alone: some start programs (EPS), some take videos for images (MPEG).
-_READ = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF", "JPEG2000", "PPM", "TGA", "ICO")
+_READ = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF", heif.NAME, "JPEG2000", "PPM", "TGA", "ICO")
 _SUFFIXES: dict[str, Format] = {
     ".png": "PNG",
     ".webp": "WEBP",
@@ -165,6 +166,10 @@ def _opened(source: Source) -> Iterator[tuple[IO[bytes], str]]:
 def _identified(file: IO[bytes], name: str) -> Image.Image:
     """The image, not decoded yet, unless it is too large."""
     Image.init()
+    head = file.read(heif.HEAD)
+    file.seek(0)
+    if heif.is_heif(head):
+        heif.require_decoder(name)
     with _limit_lock:
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MAX_PIXELS
         try:

@@ -1,17 +1,22 @@
 """A whole video: decode, matte, composite and encode, each in its own thread, so that none waits for another."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import Any, TypeAlias
+
+import cv2
+from numpy.typing import NDArray
 
 from koutu.color import rgb_to_yuv
 from koutu.composite import matte_picture, replace, side_by_side, without_background
 from koutu.engines.backend import Backend
 from koutu.foreground import decontaminate
 from koutu.matting.hints import Hints
+from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
 from koutu.matting.one_frame_delay import one_frame_delay
 from koutu.media.background import Background, Transparent
@@ -21,12 +26,14 @@ from koutu.media.reader import VideoReader, open_video
 from koutu.media.writer import EncodeOptions, Writer, open_writer
 from koutu.pipeline.look import Look
 from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
-from koutu.types import Alpha, Frame, Matte, OutputError, Picture, Yuv420
+from koutu.types import Alpha, Frame, OutputError, Picture, Yuv420
 
 WAITING = 3  # frames between two stages: enough to overlap them, little enough to forget
 
 Progress = Callable[[int, VideoReader], None]
 Observe = Callable[[Matte], None]
+Corrections: TypeAlias = Mapping[float, NDArray[Any]]
+SOON = 0.005  # seconds, by which players round the moment of a frame
 
 
 @dataclass(frozen=True)
@@ -91,11 +98,13 @@ def convert_video(
     encode: EncodeOptions | None = None,
     progress: Progress | None = None,
     observe: Observe | None = None,
+    corrections: Corrections | None = None,
 ) -> Report:
     """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
 
     backend: what `koutu.load` gives; hints: what it needs beside the frames.
     progress: called with the number of frames written and the reader after each; observe: with every matte, in order.
+    corrections: masks as of `Matter.correct`, of any size, by the second from which on they are carried along.
     Raises InputError, OutputError or ModelError; what of a damaged file could not be read stands in the report.
     """
     look, encode = look or Look(), encode or EncodeOptions()
@@ -109,7 +118,8 @@ def convert_video(
             for name, path in outputs.paths().items()
         }
         report.model, report.added_delay_frames = backend.name, int(look.smooth)
-        stages = _stages(reader, Matter(backend, refine=look.refine, hints=hints), composer, look.smooth)
+        matter = Corrected(Matter(backend, refine=look.refine, hints=hints), corrections or {})
+        stages = _stages(reader, matter, composer, look.smooth)
         stack.callback(stop, stages)
         encode_seconds = 0.0
         for result in stages[-1].outbox:
@@ -177,7 +187,22 @@ def own_colours(matte: Matte) -> Yuv420:
     return _yuv(decontaminate(picture, matte.alpha))
 
 
-def _stages(reader: VideoReader, matter: Matter, composer: Composer, smooth: bool) -> list[Stage]:
+class Corrected:
+    """A Matter that is corrected at its moments."""
+
+    def __init__(self, matter: Matter, corrections: Corrections):
+        self.matter, self._due = matter, sorted(corrections.items(), key=lambda entry: entry[0])
+
+    def __call__(self, frame: Frame) -> Matte:
+        """Alpha of the frame, with what was due before it or is now."""
+        matte = self.matter(frame)
+        while self._due and self._due[0][0] <= frame.seconds + SOON:
+            _, mask = self._due.pop(0)
+            matte = self.matter.correct(cv2.resize(mask, frame.size[::-1], interpolation=cv2.INTER_NEAREST))
+        return matte
+
+
+def _stages(reader: VideoReader, matter: Corrected, composer: Composer, smooth: bool) -> list[Stage]:
     frames, mattes, results = Mailbox[Frame](WAITING), Mailbox[Matte](WAITING), Mailbox[_Result](WAITING)
     return [
         stage(None, reader, frames, name="decode"),

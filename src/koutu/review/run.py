@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from koutu.color import shrink, to_rgb
+from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
 from koutu.media.alpha_track import AlphaReader, CutOutReader, beside, has_alpha
 from koutu.media.reader import VideoReader, open_video
@@ -17,7 +18,6 @@ from koutu.review.judge import Spell, shots, spells
 from koutu.review.measure import MEASURES, Observer, small
 from koutu.review.record import EMPTY, Gallery, Series
 from koutu.review.report import Finding, Review, time_code
-from koutu.types import Matte
 from koutu.zoo import load
 
 PathLike = str | os.PathLike[str]

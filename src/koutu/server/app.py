@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from koutu import __version__
-from koutu.server import errors, health, pages, reference, remove, removebg, stream, video, webrtc
+from koutu.server import batch, errors, health, pages, reference, remove, removebg, stream, video, webrtc
 from koutu.server.guard import Guard
 from koutu.server.jobs import Jobs
 from koutu.server.service import Service
@@ -41,7 +41,7 @@ def make_app(settings: ServerSettings | None = None) -> FastAPI:
         strict_content_type=False,
     )  # fmt: skip
     app.state.service = service
-    for part in (pages, remove, removebg, stream, webrtc, health):
+    for part in (pages, remove, batch, removebg, stream, webrtc, health):
         app.include_router(part.routes(service))
     app.include_router(video.routes(service, jobs))
     app.include_router(pages.open_routes(service))

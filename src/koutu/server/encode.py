@@ -36,6 +36,13 @@ def encode(rgb: Rgb, alpha: Alpha | None, kind: Kind) -> bytes:
     return whole.getvalue()
 
 
+def as_jpeg(rgb: Rgb) -> bytes:
+    """A picture that is to be worked on, as a JPEG that loses hardly anything."""
+    file = io.BytesIO()
+    write_image(file, rgb, format="JPEG", quality=95)
+    return file.getvalue()
+
+
 def _file(rgb: Rgb, alpha: Alpha | None, kind: Format) -> bytes:
     file = io.BytesIO()
     write_image(file, rgb, alpha, format=kind)

@@ -17,6 +17,8 @@ from koutu.server.service import Service
 
 OPEN_PATHS = ("/", "/healthz", "/readyz", "/docs", "/docs/style.css", "/openapi.json", "/api/config")
 OPEN_FOLDERS = ("/web/", "/models/", "/backgrounds/")
+LARGE_PATHS = ("/api/video", "/api/batch")
+BASE64_PATHS = ("/api/removebg", "/v1.0/removebg")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 ROOM_BESIDE_FILE = 2**20  # of a form, for its other fields and the backgrounds' names
 HEADERS = {
@@ -126,8 +128,8 @@ class Guard:
     def _paced(self, scope: Scope, receive: Receive) -> Receive:
         """`receive` that refuses a body that is too large or comes too slowly."""
         limits = self.service.limits
-        most = (limits.video_mb if scope["path"] == "/api/video" else limits.upload_mb) * 1_000_000
-        most = most * 4 // 3 if scope["path"] == "/api/removebg" else most  # base64
+        most = (limits.video_mb if scope["path"] in LARGE_PATHS else limits.upload_mb) * 1_000_000
+        most = most * 4 // 3 if scope["path"] in BASE64_PATHS else most
         most += ROOM_BESIDE_FILE
         declared = Headers(scope=scope).get("content-length", "")
         over = too_large(f"expected a body of at most {most / 1e6:.0f} MB, got more; send a smaller file")

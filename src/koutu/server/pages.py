@@ -14,8 +14,10 @@ from fastapi.responses import HTMLResponse, Response
 
 from koutu import __version__
 from koutu.server import scenery
+from koutu.server.encode import as_jpeg
 from koutu.server.errors import RESPONSES, invalid, not_found
 from koutu.server.guard import page_policy
+from koutu.server.remove import answered
 from koutu.server.service import Service
 from koutu.server.uploads import BINARY, bytes_of, decoded, received
 
@@ -169,14 +171,28 @@ def open_routes(service: Service) -> APIRouter:
         """Send a background, as the raw body or a form's `file`; the name it gets is good wherever one is asked for."""
         leave = service.pictures.take()
         try:
-            async with received(request, service) as sent:
-                if set(sent.files) != {"file"}:
-                    raise invalid("expected an image as file or as the body, got none or another")
-                data = await bytes_of(sent.files["file"])
+            data = await _only_file(request, service)
             rgb = await service.picture(lambda: decoded(data, service), request)
             return {"name": service.backdrops.keep(rgb), "minutes": service.limits.keep_minutes}
         finally:
             leave()
+
+    @router.post(
+        "/api/jpeg", response_class=Response, responses=_binary("image/jpeg") | RESPONSES, tags=["pictures"],
+        openapi_extra={"requestBody": {"content": {"image/*": {"schema": BINARY}}}},
+    )  # fmt: skip
+    async def jpeg(request: Request) -> Response:
+        """A picture that a browser does not read, such as HEIC, as JPEG: upright, sRGB, at its size.
+
+        As the raw body or a form's `file`.
+        """
+
+        async def work() -> Response:
+            data = await _only_file(request, service)
+            body = await service.picture(lambda: as_jpeg(decoded(data, service)), request)
+            return Response(body, media_type="image/jpeg")
+
+        return await answered(service.pictures.take(), work)
 
     @router.get("/api/config")
     def config() -> dict[str, Any]:
@@ -204,6 +220,13 @@ def describe(service: Service) -> dict[str, Any]:
 def has_webrtc() -> bool:
     """Whether aiortc is installed."""
     return find_spec("aiortc") is not None
+
+
+async def _only_file(request: Request, service: Service) -> bytes:
+    async with received(request, service) as sent:
+        if set(sent.files) != {"file"}:
+            raise invalid("expected an image as file or as the body, got none or another")
+        return await bytes_of(sent.files["file"])
 
 
 def _binary(kind: str) -> dict[int | str, dict[str, Any]]:

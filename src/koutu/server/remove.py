@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from starlette.types import Receive, Scope, Send
 
 from koutu.server.cut import alpha_picture, before, cut_out, tinted
@@ -15,6 +15,12 @@ from koutu.server.service import Service
 from koutu.server.uploads import BINARY, bytes_of, decoded, form, received
 from koutu.types import InputError
 
+# rembg's networks; koutu cuts out people alone, and its own network answers for them.
+REMBG = (
+    "u2net", "u2netp", "u2net_human_seg", "u2net_cloth_seg", "silueta", "isnet-general-use", "isnet-anime", "sam",
+    "birefnet-general", "birefnet-general-lite", "birefnet-portrait", "birefnet-dis", "birefnet-hrsod",
+    "birefnet-cod", "birefnet-massive", "ben2-base", "bria-rmbg",
+)  # fmt: skip
 PIECE = 2**18  # bytes of an answer that are handed over at one time
 M = TypeVar("M", bound=BaseModel)
 Word = Annotated[str, Field(max_length=200)]
@@ -26,7 +32,7 @@ class RemoveOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     url: str = Field("", description="Of the image, instead of file; http or https, in the public Internet.")
-    model: Word = Field("", description="koutu or koutu-small.")
+    model: Word = Field("", description="koutu or koutu-small; rembg's names stand for the server's own.")
     format: Literal["png", "jpg", "webp", "zip", "alpha"] = Field(
         "png", description="alpha: the matte in grey, as PNG."
     )
@@ -40,6 +46,17 @@ class RemoveOptions(BaseModel):
     ab: int = Field(0, description="Of rembg; no effect.")
     ae: int = Field(0, description="Of rembg; no effect.")
     ppm: bool = Field(False, description="Of rembg; no effect.")
+    post_process_mask: bool = Field(False, description="The same.")
+    alpha_matting: bool = Field(False, description="Of rembg: every matte is soft here; no effect.")
+    alpha_matting_foreground_threshold: int = Field(0, description="Of rembg; no effect.")
+    alpha_matting_background_threshold: int = Field(0, description="Of rembg; no effect.")
+    alpha_matting_erode_size: int = Field(0, description="Of rembg; no effect.")
+    extras: str = Field("", max_length=100_000, description="Of rembg, for networks that take prompts; no effect.")
+
+    @field_validator("model")
+    @classmethod
+    def _own(cls, name: str) -> str:
+        return "" if name in REMBG else name
 
 
 BODY = {"content": form("file", fields=RemoveOptions) | {"image/*": {"schema": BINARY}}}
@@ -92,15 +109,15 @@ def routes(service: Service) -> APIRouter:
             data = await service.fetch(options.url)
         kind: Kind = "png" if options.format == "alpha" else options.format
         source = data
-        body = await service.picture(lambda: _result(service, source, options, kind), request)
+        body = await service.picture(lambda: removed(service, source, options, kind), request)
         service.counters.add("koutu_pictures_total", route="remove")
         return Response(body, media_type=MEDIA[kind])
 
     return router
 
 
-def _result(service: Service, data: bytes, options: RemoveOptions, kind: Kind) -> bytes:
-    """In a worker thread: the file."""
+def removed(service: Service, data: bytes, options: RemoveOptions, kind: Kind) -> bytes:
+    """In a worker thread: the file of one image's result."""
     background = one_of(options.background, options.bgcolor, options.bgc, name="background, bgcolor and bgc")
     background = "" if background == "transparent" else background
     colour, opacity = with_opacity(background)

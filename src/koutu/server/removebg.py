@@ -1,4 +1,4 @@
-"""/api/removebg: remove.bg's interface, fields and answers, so that its clients work with another address."""
+"""/api/removebg and /v1.0/removebg: remove.bg's fields and answers, so that its clients work with another host."""
 
 import base64
 from typing import IO, Annotated, Any, Literal
@@ -54,9 +54,10 @@ _BODY = {
 
 
 def routes(service: Service) -> APIRouter:
-    """POST /api/removebg."""
+    """POST /api/removebg and /v1.0/removebg."""
     router = APIRouter(tags=["pictures"])
 
+    @router.post("/v1.0/removebg", response_class=Response, include_in_schema=False)  # so that the host alone differs
     @router.post(
         "/api/removebg", response_class=Response, responses=PICTURES | RESPONSES, openapi_extra={"requestBody": _BODY}
     )

@@ -14,8 +14,8 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 class Limits:
     """How much one client, and all together, may ask for, in whole numbers."""
 
-    upload_mb: int = 32  # of an image
-    megapixels: int = 40  # of an image, as its header says before it is decoded
+    upload_mb: int = 64  # of an image
+    megapixels: int = 64  # of an image, as its header says before it is decoded
     requests: int = 64  # images that arrive, wait, are worked on or leave at one time
     fetch_seconds: int = 15  # to get an image from a URL
     video_mb: int = 512

@@ -4,11 +4,13 @@ import asyncio
 import base64
 import binascii
 import json
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from pydantic import BaseModel
@@ -23,6 +25,7 @@ from koutu.types import InputError, Rgb
 IN_MEMORY = 2**20  # of a body; what is longer waits in an unnamed temporary file
 MAX_FIELDS = 64
 MAX_FILES = 4
+URLENCODED = "application/x-www-form-urlencoded"
 BINARY = {"type": "string", "format": "binary"}  # a file, as OpenAPI has it
 
 
@@ -35,19 +38,22 @@ def form(*files: str, fields: type[BaseModel], required: tuple[str, ...] = ()) -
 
 @dataclass
 class Sent:
-    """A request's fields, all text, and its files."""
+    """A request's fields, all text, and its files; `several`: all files as (field, file name, file)."""
 
     fields: dict[str, str] = field(default_factory=dict)
     files: dict[str, IO[bytes]] = field(default_factory=dict)
+    several: list[tuple[str, str, IO[bytes]]] = field(default_factory=list)
 
 
 @asynccontextmanager
-async def received(request: Request, service: Service, *, megabytes: int | None = None) -> AsyncIterator[Sent]:
+async def received(
+    request: Request, service: Service, *, megabytes: int | None = None, files: int = MAX_FILES
+) -> AsyncIterator[Sent]:
     """What the body brings; a body that is no form and no JSON is the file "file". Files are closed afterwards."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     most = (megabytes or service.limits.upload_mb) * 1_000_000
-    if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        async with _form(request, most * 4 // 3 + 4) as sent:
+    if kind == "multipart/form-data":
+        async with _form(request, most * 4 // 3 + 4, files) as sent:
             yield sent
     elif kind == "application/json":
         yield Sent(_texts(await request.body()))
@@ -55,13 +61,16 @@ async def received(request: Request, service: Service, *, megabytes: int | None 
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
             async for part in request.stream():
                 file.write(part)
-            yield Sent(files={"file": file} if file.tell() else {})
+            if kind == URLENCODED and _is_text(file):
+                yield Sent(_fields(file))
+            else:
+                yield Sent(files={"file": file} if file.seek(0, os.SEEK_END) else {})
 
 
 @asynccontextmanager
-async def _form(request: Request, most: int) -> AsyncIterator[Sent]:
+async def _form(request: Request, most: int, files: int) -> AsyncIterator[Sent]:
     try:
-        form = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=most)
+        form = await request.form(max_files=files, max_fields=MAX_FIELDS, max_part_size=most)
     except HTTPException as error:
         raise invalid(f"expected a well-formed form of few fields, got another ({error.detail})") from error
     try:
@@ -69,11 +78,27 @@ async def _form(request: Request, most: int) -> AsyncIterator[Sent]:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 sent.files[name] = value.file
+                sent.several.append((name, value.filename or "", value.file))
             else:
                 sent.fields[name] = value
         yield sent
     finally:
         await form.close()
+
+
+def _is_text(file: IO[bytes]) -> bool:
+    """Whether a body is a form as its type says: `curl --data-binary @portrait.jpg` calls a picture one, too."""
+    file.seek(0)
+    return all(32 <= byte < 127 for byte in file.read(64))
+
+
+def _fields(file: IO[bytes]) -> dict[str, str]:
+    file.seek(0)
+    try:
+        pairs = parse_qsl(file.read().decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError as error:
+        raise invalid(f"expected a well-formed form of few fields, got another ({error})") from error
+    return dict(pairs)
 
 
 def _texts(body: bytes) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -19,9 +20,10 @@ from koutu.server.errors import RESPONSES, Refused, invalid
 from koutu.server.jobs import ENDED, Job, Jobs
 from koutu.server.remove import checked, require_network
 from koutu.server.service import Service
-from koutu.server.uploads import BINARY, Sent, form, received
+from koutu.server.uploads import BINARY, Sent, bytes_of, decoded, form, received
 from koutu.server.work import Order
 
+MAX_TOUCHES = 32
 EVENT_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15
 MEDIA = {"mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime"}
@@ -36,7 +38,7 @@ class VideoRequest(BaseModel):
     background: Word = Field(
         "blur", description="A colour, blur, blur:STRENGTH, a name of /api/config, or transparent (alpha)."
     )
-    format: Literal["mp4", "webm", "mov"] = "mp4"
+    format: Literal["auto", "mp4", "webm", "mov"] = Field("auto", description="auto: MP4, and with alpha WebM.")
     alpha: bool = Field(False, description="The person alone, with alpha: webm (VP9) or mov (ProRes 4444).")
     only_mask: bool = Field(False, description="The matte as a grey video.")
     audio: bool = Field(True, description="Keep the sound.")
@@ -64,7 +66,8 @@ class Status(BaseModel):
 
 _BODY = {
     "required": True,
-    "content": form("file", "bg_image_file", fields=VideoRequest, required=("file",)) | {"video/*": {"schema": BINARY}},
+    "content": form("file", "bg_image_file", "touch", fields=VideoRequest, required=("file",))
+    | {"video/*": {"schema": BINARY}},
 }
 
 
@@ -74,14 +77,19 @@ def routes(service: Service, jobs: Jobs) -> APIRouter:
 
     @router.post("/api/video", status_code=202, responses=RESPONSES, openapi_extra={"requestBody": _BODY})
     async def begin(request: Request, task: Annotated[VideoRequest, Query()]) -> Status:
-        """Send a video, as a form's `file` or the raw body; a form may hold the fields of the query too."""
+        """Send a video, as a form's `file` or the raw body; a form may hold the fields of the query too.
+
+        A form's `touch`es correct the matte by hand: grey images, 255 to keep, 0 to erase, 128 to leave, each named by
+        the second that it is for, as "1.24.png"; it is carried along from there.
+        """
         leave = service.videos.take()
         job = jobs.make("")
         try:
-            async with received(request, service, megabytes=service.limits.video_mb) as sent:
+            most = service.limits.video_mb
+            async with received(request, service, megabytes=most, files=MAX_TOUCHES + 2) as sent:
                 whole = checked(VideoRequest, {**task.model_dump(exclude_unset=True), **sent.fields})
                 require_network(service, whole.model)
-                job.suffix = f".{whole.format}"
+                job.suffix = f".{_format(whole)}"
                 order = await _order(service, job, whole, sent)
         except BaseException:
             jobs.discard(job)
@@ -128,11 +136,11 @@ def routes(service: Service, jobs: Jobs) -> APIRouter:
 
 async def _order(service: Service, job: Job, task: VideoRequest, sent: Sent) -> Order:
     """The client's files in the job's folder, and what is to be done with them; raises Refused and InputError."""
-    if unknown := set(sent.files) - {"file", "bg_image_file"}:
-        raise invalid(f"expected files named file and bg_image_file, got {sorted(unknown)[0][:40]!r}")
+    if unknown := set(sent.files) - {"file", "bg_image_file", "touch"}:
+        raise invalid(f"expected files named file, bg_image_file and touch, got {sorted(unknown)[0][:40]!r}")
     if "file" not in sent.files:
         raise invalid("expected a video, as file or as the body, got none", "missing_source")
-    transparent = task.alpha or task.background == "transparent"
+    transparent = _is_transparent(task)
     if transparent and (task.format == "mp4" or task.only_mask):
         raise invalid("expected format webm or mov with alpha, and no only_mask: MP4 has no alpha")
     background = "transparent" if transparent else await _background(service, job, task, sent)
@@ -143,8 +151,31 @@ async def _order(service: Service, job: Job, task: VideoRequest, sent: Sent) -> 
         source=str(source), output=str(job.result), background=background, only_mask=task.only_mask,
         audio=task.audio, model=service.networks.spec(task.model), engine=service.settings.engine,
         device=service.settings.device, seconds=limits.video_seconds, frame_megapixels=limits.frame_megapixels,
-        result_mb=limits.result_mb,
+        result_mb=limits.result_mb, touches=await _touches(service, job, sent),
     )  # fmt: skip
+
+
+def _is_transparent(task: VideoRequest) -> bool:
+    return task.alpha or task.background == "transparent"
+
+
+def _format(task: VideoRequest) -> str:
+    if task.format != "auto":
+        return task.format
+    return "webm" if _is_transparent(task) else "mp4"
+
+
+async def _touches(service: Service, job: Job, sent: Sent) -> tuple[tuple[float, str], ...]:
+    """The corrections' moments, and their masks as files of ours."""
+    found: list[tuple[float, str]] = []
+    for _, name, file in [entry for entry in sent.several if entry[0] == "touch"]:
+        if not re.fullmatch(r"\d{1,6}(\.\d{1,9})?\.png", name):
+            raise invalid(f"expected a touch named by its second, as 1.24.png, got {name[:40]!r}; rename it")
+        path = job.folder / f"touch-{len(found)}.png"
+        mask = decoded(await bytes_of(file), service)
+        await asyncio.get_running_loop().run_in_executor(None, write_image, path, mask)
+        found.append((float(name.removesuffix(".png")), str(path)))
+    return tuple(found)
 
 
 async def _background(service: Service, job: Job, task: VideoRequest, sent: Sent) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from koutu.extras import pip_line
 from koutu.server.errors import RESPONSES, Refused, invalid, not_found
 from koutu.server.pages import has_webrtc
 from koutu.server.service import Service
@@ -40,7 +41,7 @@ def routes(service: Service) -> APIRouter:
         if not has_webrtc():
             raise Refused(
                 501, "no_webrtc", "No WebRTC here",
-                "expected aiortc on the server, it is not installed; use /api/stream, or pip install 'koutu[webrtc]'",
+                f"expected aiortc on the server, it is not installed; use /api/stream, or {pip_line('webrtc')}",
             )  # fmt: skip
         from koutu.server.call import begin
 

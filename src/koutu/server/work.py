@@ -34,6 +34,7 @@ class Order:
     seconds: int  # of video at most
     frame_megapixels: int
     result_mb: int
+    touches: tuple[tuple[float, str], ...] = ()  # seconds and files of corrections' masks
 
     def text(self) -> str:
         """As `main` reads it."""
@@ -62,7 +63,7 @@ def make(order: Order) -> dict[str, Any]:
     require_plain(order.source, order)  # first: what is no video costs no time
     from koutu.api import convert
     from koutu.media.containers import EncodeOptions
-    from koutu.media.image import is_image
+    from koutu.media.image import is_image, read_image
 
     if os.path.isfile(order.background) and not is_image(order.background):
         require_plain(order.background, order)
@@ -70,6 +71,7 @@ def make(order: Order) -> dict[str, Any]:
     report = convert(
         order.source, **outputs, background=order.background, model=order.model, engine=order.engine,
         device=order.device, encode=EncodeOptions(audio=order.audio), progress=_progress(order),
+        corrections={seconds: read_image(path)[..., 1] for seconds, path in order.touches},
     )  # fmt: skip
     notes = [*report.notes, *([f"lost: {report.lost}"] if report.lost else [])]
     return {"frames": report.frames, "seconds": report.seconds, "model": report.model, "notes": notes}

@@ -18,6 +18,7 @@ from PIL import Image
 from koutu.data.sets.example import Broken, Clip, Example, Frames
 from koutu.data.sets.pairs import Content
 from koutu.data.sets.reading import assembled
+from koutu.extras import pip_line
 from koutu.media.image import read_image
 from koutu.types import InputError, KoutuError
 
@@ -147,7 +148,7 @@ def require_codec() -> None:
     try:
         import pycocotools.mask  # noqa: F401
     except ImportError as e:
-        raise InputError("expected pycocotools, which decodes COCO's masks, got none; pip install koutu[data]") from e
+        raise InputError(f"expected pycocotools, which decodes COCO's masks, got none; {pip_line('data')}") from e
 
 
 def _stills(rows: Sequence[tuple[str, Truth]], pictures: Path) -> Content:

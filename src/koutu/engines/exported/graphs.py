@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.engines.exported.card import ExportCard
+from koutu.extras import pip_line
 from koutu.types import ModelError
 
 # target → engines that run its files, the first unless another is asked for
@@ -62,7 +63,7 @@ class OpenVinoGraph:
     """An .xml with its .bin, or an .onnx, on OpenVINO in float32; each size is compiled when it first comes."""
 
     def __init__(self, path: Path, device: str, threads: int):
-        ov = engine_module("openvino", "pip install 'koutu[openvino]'")
+        ov = engine_module("openvino", pip_line("openvino"))
         core = ov.Core()
         if device.upper() not in {name.split(".")[0] for name in core.available_devices}:
             found = ", ".join(core.available_devices).lower()
@@ -125,7 +126,7 @@ class CoreMlGraph:
             raise ModelError(
                 f"expected macOS to run {path.name}, got {platform.system()}; run it there, or export --to onnx"
             )
-        ct = engine_module("coremltools", "pip install 'koutu[coreml]'")
+        ct = engine_module("coremltools", pip_line("coreml"))
         self._model = opened(path, lambda: ct.models.MLModel(str(path)))
         self._picture, self._lock = picture, threading.Lock()
         self.engine = f"coreml · coremltools {ct.__version__}"

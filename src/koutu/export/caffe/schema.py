@@ -8,6 +8,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
+from koutu.extras import pip_line
 from koutu.types import ModelError
 
 FORKED = ("permute_param", "interp_param")
@@ -59,7 +60,7 @@ def messages() -> Any:
     try:
         from google.protobuf import descriptor_pool, message_factory
     except ModuleNotFoundError as e:
-        raise ModelError("Caffe files need protobuf, found none; pip install 'koutu[export]'") from e
+        raise ModelError(f"Caffe files need protobuf, found none; {pip_line('export')}") from e
     pool = descriptor_pool.DescriptorPool()  # of our own: another package may bring a whole caffe.proto
     pool.AddSerializedFile(_file().SerializeToString())
     found = {name: pool.FindMessageTypeByName(f"{_PACKAGE}.{name}") for name in _MESSAGES}

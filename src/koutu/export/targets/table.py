@@ -6,6 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from koutu.extras import pip_line
 from koutu.types import InputError, ModelError
 
 
@@ -14,8 +15,8 @@ class Target:
     """suffixes: of the file that -o names, the first for names without; none: a folder, which `converter` writes.
 
     precisions, preprocess: what can be asked for, the first is the default. any_size: whether one file may serve
-    pictures of any size; view: (H, W) that a file of one size is for. modules: Python modules it needs, with what
-    installs them. why: why not the other precisions. check: module:function that refuses options the device lacks.
+    pictures of any size; view: (H, W) that a file of one size is for. modules: Python modules it needs, of the extras
+    of pyproject.toml. why: why not the other precisions. check: module:function that refuses options the device lacks.
     tools: module:function that raises for want of what is no module.
     """
 
@@ -28,7 +29,7 @@ class Target:
     refines: bool = False  # whether the guided refinement may be part of the file
     reduces: bool = True  # whether a ratio may be
     modules: tuple[str, ...] = ("torch", "onnx", "onnxslim")
-    install: str = "pip install 'koutu[export]'"
+    extras: tuple[str, ...] = ("export",)
     why: str = ""
     view: tuple[int, int] = (720, 1280)
     check: str = ""
@@ -49,21 +50,21 @@ TARGETS: dict[str, Target] = {
     ),
     "openvino": Target(
         "OpenVINO", "koutu.export.targets.openvino:convert", (".xml",), ("fp32", "fp16", "int8"), any_size=True,
-        refines=True, modules=("torch", "onnx", "onnxslim", "openvino"), install="pip install 'koutu[export,openvino]'",
+        refines=True, modules=("torch", "onnx", "onnxslim", "openvino"), extras=("export", "openvino"),
     ),
     "tflite": Target(
         "TFLite", "koutu.export.targets.tflite:convert", (".tflite",), ("fp32",), refines=True,
-        modules=("torch", "ai_edge_litert"), install="pip install 'koutu[export,tflite]'",
+        modules=("torch", "ai_edge_litert"), extras=("export", "tflite"),
         tools="koutu.export.targets.tools:require_litert",
         why=f"{_INT8}; a delegate of a phone computes in half floats by itself",
     ),
     "coreml": Target(
         "Core ML", "koutu.export.targets.coreml:convert", (".mlpackage",), ("fp16", "fp32"),
-        modules=("torch", "coremltools"), install="pip install 'koutu[export,coreml]'", why=_INT8,
+        modules=("torch", "coremltools"), extras=("export", "coreml"), why=_INT8,
     ),
     "ncnn": Target(
         "ncnn", "koutu.export.targets.ncnn:convert", (".param",), ("fp32", "fp16"), ("outside",),
-        modules=("torch", "pnnx", "ncnn"), install="pip install 'koutu[export,ncnn]'",
+        modules=("torch", "pnnx", "ncnn"), extras=("export", "ncnn"),
         why=f"{_INT8}; ncnn's own tools (ncnn2table, ncnn2int8) make it of the float32 files",
     ),
     "caffe": Target(
@@ -104,7 +105,7 @@ def require_tools(name: str) -> None:
     target = target_of(name)
     for module in target.modules:
         if find_spec(module) is None:
-            raise ModelError(f"exporting for {name} needs {module}, which is not installed; {target.install}")
+            raise ModelError(f"exporting for {name} needs {module}, which is not installed; {pip_line(*target.extras)}")
     if target.tools:
         _function(target.tools)()
 

@@ -1,12 +1,16 @@
 // The page: what is open, what runs it, and what the controls change.
 
+import { Batch } from "./batch.js";
 import { Backgrounds, isColour } from "./backgrounds.js";
 import { Compositor } from "./compositor.js";
 import { Engines } from "./engines.js";
 import { figures } from "./figures.js";
 import { tell, trouble, untell, whisper } from "./notices.js";
+import { Pending } from "./pending.js";
 import { Saving } from "./saving.js";
 import { Session } from "./session.js";
+import { Retouch } from "./retouch.js";
+import { jpegByServer } from "./server-engine.js";
 import { settings } from "./settings.js";
 import { Governor, pixelsOf, SIZES } from "./sizing.js";
 import { Camera, openFile, Picture, Trouble } from "./source.js";
@@ -16,6 +20,9 @@ import { say, speak } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const RETRY_MS = 3000; // after the server was lost
+const PASSING = ["serverLost", "serverFull"]; // troubles that may be over by then; what was refused is not sent again
+const THIS_MACHINE = ["localhost", "127.0.0.1", "[::1]"];
+const VEIL = 0.8; // of a file that waits for its result; what a camera sees is hidden wholly
 
 class App {
   constructor(config) {
@@ -25,9 +32,11 @@ class App {
     this.stage = new Stage({
       changed: () => this.redraw(),
       sparing: this.compositor.imitated,
+      tool: () => this.retouch,
       rim: () => this.mirrored(this.compositor.rim(this.session?.shown?.slot)),
     });
     this.session = new Session(this.compositor, () => this.look(), {
+      matted: (frame) => this.retouch.apply(frame),
       shown: (frame, matte) => this.shown(frame, matte),
       failed: (error) => this.failed(error),
     });
@@ -42,7 +51,10 @@ class App {
       progress: (share) => (this.progress = share),
     });
     this.governor = new Governor();
+    this.pending = new Pending();
     this.saving = new Saving(this);
+    this.retouch = new Retouch(this);
+    this.batch = new Batch(this);
     this.source = null;
     this.turn = 0;
     this.state = "wait";
@@ -51,13 +63,21 @@ class App {
     this.draw();
     this.showBackground();
     this.arrange();
-    setInterval(() => figures(this), 500);
+    setInterval(() => this.drawFigures(), 500);
+    this.saving.resume();
   }
 
   // What is open
 
-  async openFile(file) {
-    await this.attempt(() => openFile(file, this.compositor.largest));
+  /** allowed: whether a picture that the browser cannot read may be sent to the server, to be made one that it can. */
+  async openFile(file, allowed = false) {
+    const limits = { largest: this.compositor.largest, asJpeg: this.asJpeg(allowed) };
+    await this.attempt(() => openFile(file, limits), [["sendIt", () => this.openFile(file, true)]]);
+  }
+
+  asJpeg(allowed) {
+    if (!allowed && this.engines.where !== "server" && !THIS_MACHINE.includes(location.hostname)) return null;
+    return (file) => jpegByServer(file, this.engines.headers());
   }
 
   async openCamera(deviceId) {
@@ -73,7 +93,8 @@ class App {
     await this.attempt(async () => {
       const answer = await fetch("/web/example.jpg").catch(() => null);
       if (!answer?.ok) throw new Trouble("serverLost");
-      return Picture.open(new File([await answer.blob()], "example.jpg", { type: "image/jpeg" }), this.compositor.largest);
+      const file = new File([await answer.blob()], "example.jpg", { type: "image/jpeg" });
+      return Picture.open(file, { largest: this.compositor.largest });
     });
   }
 
@@ -81,22 +102,28 @@ class App {
   async attempt(open, actions = []) {
     try {
       const source = await open();
-      untell("cameraRefused", "cameraMissing", "cameraBusy", "cameraEnded", "fileUnknown", "pictureUnreadable", "videoUnreadable");
+      untell("cameraRefused", "cameraMissing", "cameraBusy", "cameraEnded", "fileUnknown", "pictureUnreadable", "videoUnreadable", "pictureNeedsServer");
       this.use(source);
+      if (source.shrunk) tell("pictureShrunk", pixelSizes(source));
       whisper("figuresOpen", { name: source.file?.name ?? say("cameraShort"), width: source.size[0], height: source.size[1] });
     } catch (error) {
       if (!error.key) throw error;
-      trouble(error.key, error.values, actions);
+      trouble(error.key, error.values, error.key.startsWith("camera") || error.key === "pictureNeedsServer" ? actions : []);
     }
   }
 
   use(source) {
     this.saving.stop();
+    this.retouch.leave();
     this.source?.close();
     this.source = source;
-    this.lastFresh = null;
+    this.batch.opened(source);
+    this.last = null;
     this.governor = new Governor();
     this.stage.setSize(source?.size ?? null);
+    this.pending.again();
+    this.session.start(source, null);
+    this.turned(this.session.matted ? "matted" : "plain");
     if (source) $("view").focus({ preventScroll: true });
     this.draw();
     this.arrange();
@@ -117,17 +144,17 @@ class App {
     session.pixels = this.pixels;
     this.state = "wait";
     this.progress = null;
-    figures(this);
+    this.drawFigures();
     try {
       const nothing = !source && engines.where === "server"; // no connection is held for nothing
       const fits = engines.current?.engine && engines.current.kind === engines.kind(source) && source === session.source;
-      if (nothing || !fits) session.start(source, null);
+      if (nothing || !fits) session.start(source, null); // a new source is there already, and waits
       if (nothing) engines.close();
       const engine = nothing ? null : await engines.open(source);
       if (turn !== this.turn) return;
       untell("serverLost", "serverFull", "serverRefused", "serverSaid", "browserFailed", "engineFailed", "tokenWrong");
       this.state = engine?.constructor.where ?? "idle";
-      figures(this);
+      this.drawFigures();
       session.start(source, engine);
       this.store(engine);
     } catch (error) {
@@ -148,15 +175,16 @@ class App {
     const reason = String(error.values?.reason ?? error.message ?? error).slice(0, 200);
     this.engines.close();
     this.state = "lost";
-    figures(this);
+    this.drawFigures();
     if (where) return this.browserFailed(reason);
     if (settings.get("engine") === "auto" && !this.engines.browserBroken) return this.arrange();
-    const actions = [["retry", () => this.arrange()]];
+    const passing = PASSING.includes(error.key ?? "serverLost");
+    const actions = error.key === "tooLargeForServer" ? [] : [["retry", () => this.arrange()]];
     if (!this.engines.browserBroken) actions.push(["toBrowser", () => settings.set("engine", "browser")]);
     trouble(error.key ?? "serverLost", { reason }, actions);
     this.session.start(this.source, null);
     if (error.key === "tokenWrong") $("token").focus();
-    else this.retry = setTimeout(() => this.arrange(), RETRY_MS);
+    else if (passing) this.retry = setTimeout(() => this.arrange(), Math.max(RETRY_MS, 1000 * (error.values?.seconds ?? 0)));
   }
 
   browserFailed(reason) {
@@ -185,12 +213,23 @@ class App {
   shown(frame, matte) {
     this.stage.setSize(frame.size);
     this.saving.add(frame, matte);
-    $("frame").dataset.state = matte ? "matted" : "plain"; // for who watches the page from outside
+    const state = this.session.matted ? "matted" : "plain";
+    if ($("frame").dataset.state !== state) this.turned(state);
+    if (this.retouch.on) this.retouch.draw();
     if (!matte) return;
     this.engines.started = true;
     this.last = { ms: matte.ms, size: matte.width ? [matte.width, matte.height] : null };
-    if (frame.still) figures(this);
+    if (frame.still) this.drawFigures();
     if (matte.width && !frame.still && !matte.fresh && settings.get("size") === "auto") this.govern(matte.ms);
+  }
+
+  /** A first result came, or there is none yet: what may be saved and what is awaited changes. */
+  turned(state) {
+    $("frame").dataset.state = state;
+    this.saving.draw();
+    this.retouch.draw();
+    this.stage.dress(this.session.matted);
+    this.drawFigures();
   }
 
   govern(ms) {
@@ -215,6 +254,7 @@ class App {
     return {
       view: settings.get("view"), window: this.stage.window, split: this.stage.split, mirror: this.mirror,
       background: this.backgrounds.look, squares: this.squares, square: 12 * (devicePixelRatio || 1),
+      veil: this.source?.kind === "camera" ? 1 : VEIL,
     };
   }
 
@@ -227,7 +267,7 @@ class App {
   }
 
   redraw() {
-    this.stage?.dress();
+    this.stage?.dress(this.session?.matted);
     this.session?.redraw();
   }
 
@@ -254,6 +294,7 @@ class App {
       },
       language: () => {
         speak(settings.get("language"));
+        this.batch.draw();
         this.backgrounds.draw();
       },
       theme: () => this.themed(),
@@ -268,7 +309,7 @@ class App {
     const { current } = this.engines;
     if (!current) return;
     if (current.kind !== this.engines.kind(this.source)) this.arrange();
-    else current.engine?.want?.(this.engines.liveOptions());
+    else current.engine?.want?.(this.engines.liveOptions(Boolean(this.saving.recorder)));
   }
 
   themed() {
@@ -277,8 +318,14 @@ class App {
     this.redraw();
   }
 
-  async takeBackground(file) {
-    await this.backgrounds.take(file).catch((error) => trouble(error.key, error.values));
+  async takeBackground(file, allowed = false) {
+    try {
+      await this.backgrounds.take(file, this.asJpeg(allowed));
+    } catch (error) {
+      if (!error.key) throw error;
+      const send = [["sendIt", () => this.takeBackground(file, true)]];
+      trouble(error.key, error.values, error.key === "pictureNeedsServer" ? send : []);
+    }
     this.showBackground();
   }
 
@@ -286,8 +333,18 @@ class App {
     drawControls(this);
     drawTransport(this);
     this.saving.draw();
-    figures(this);
+    this.retouch.draw();
+    this.drawFigures();
   }
+
+  drawFigures() {
+    figures(this);
+    this.pending.draw(this);
+  }
+}
+
+function pixelSizes({ size: [width, height], shrunk }) {
+  return { width, height, before: shrunk.join(" × ") };
 }
 
 function fromHex(hex) {

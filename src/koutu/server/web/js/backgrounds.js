@@ -1,7 +1,7 @@
 // The tiles to choose a background by, and what each means to the compositor and to the server.
 
 import { settings } from "./settings.js";
-import { Trouble } from "./source.js";
+import { bitmapOf, Trouble } from "./source.js";
 import { say } from "./words.js";
 
 const COLOURS = { white: "#ffffff", black: "#101214", green: "#00b140", blue: "#2b5fb3", sand: "#d8c6a8" };
@@ -57,13 +57,9 @@ export class Backgrounds {
     return offer.bitmap;
   }
 
-  async take(file) {
-    try {
-      const bitmap = await createImageBitmap(file);
-      this.own = { file, bitmap };
-    } catch {
-      throw new Trouble("pictureUnreadable", { name: file.name });
-    }
+  /** A picture of the visitor's own; asJpeg: as of `bitmapOf`. */
+  async take(file, asJpeg) {
+    this.own = { file, bitmap: await bitmapOf(file, asJpeg) };
     this.shown = "";
     settings.set("background", "upload");
     this.draw();

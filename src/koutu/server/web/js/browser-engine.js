@@ -83,6 +83,7 @@ export class BrowserEngine {
   constructor(models) {
     this.models = models; // {live, still}
     this.opened = new Set();
+    this.stills = Promise.resolve(); // settles when the last one that was asked for is done
     this.remote = new Remote(new URL("./engine.worker.js", import.meta.url));
   }
 
@@ -98,8 +99,14 @@ export class BrowserEngine {
     for (const name of this.opened) await this.remote.ask("reset", { name });
   }
 
-  /** A still picture, looked at by the larger network; → as `matte`. */
-  async still(frame, pixels) {
+  /** A still picture, looked at by the larger network, one at a time; → as `matte`. */
+  still(frame, pixels) {
+    const mine = this.stills.then(() => this.alone(frame, pixels));
+    this.stills = mine.catch(() => {});
+    return mine;
+  }
+
+  async alone(frame, pixels) {
     await this.open(this.models.still);
     await this.remote.ask("reset", { name: this.models.still.name });
     return this.look(this.models.still, frame, pixels ?? this.models.still.pixels);

@@ -1,7 +1,7 @@
 // Pictures, alpha and background become what is shown. An alpha is only ever drawn with the picture it was made of.
 
 import { Gpu } from "./gl.js";
-import { AROUND, COPY, COVER, FOURTH, GAUSS, HALVE, REFINE, SHOW, SUMS } from "./shaders.js";
+import { AROUND, COPY, COVER, FOURTH, GAUSS, HALVE, REFINE, SHOW, SUMS, TOUCH } from "./shaders.js";
 
 export const VIEWS = { original: 0, result: 1, alpha: 2, split: 3, cutout: 4 };
 const BACKGROUNDS = { transparent: 0, colour: 1, picture: 2, blur: 3 };
@@ -11,7 +11,9 @@ const WHOLE = [0, 0, 1, 1];
 class Slot {
   constructor(gpu) {
     this.picture = gpu.texture();
-    this.alpha = gpu.texture();
+    this.plain = gpu.texture("r8"); // alpha as the network gave it
+    this.touched = gpu.texture("r8"); // the same with the visitor's touch-up
+    this.alpha = this.plain; // the one that counts
     this.fgr = gpu.texture();
     this.hasAlpha = this.hasFgr = false;
   }
@@ -27,7 +29,6 @@ export class Compositor {
     this.gpu = new Gpu(canvas);
     const { gpu } = this;
     this.slots = [new Slot(gpu), new Slot(gpu)];
-    this.turn = 0;
     this.small = gpu.texture("r8", "nearest");
     this.lines = gpu.texture("rg16f");
     this.halves = [gpu.texture(), gpu.texture()];
@@ -51,20 +52,29 @@ export class Compositor {
     return this.gpu.imitated;
   }
 
-  /** Put a picture, video or canvas into the older of two slots, which is returned. */
-  take(source, [width, height]) {
-    this.turn = 1 - this.turn;
-    const slot = this.slots[this.turn];
+  /** Put a picture, video or canvas into the slot that is not `kept`, which is returned. */
+  take(source, size, kept) {
+    return this.put(this.slots.find((slot) => slot !== kept), source, size);
+  }
+
+  /** The same into a slot beside those two. */
+  apart(source, size) {
+    this.spare ??= new Slot(this.gpu);
+    return this.put(this.spare, source, size);
+  }
+
+  put(slot, source, [width, height]) {
     this.gpu.fill(slot.picture, source, width, height);
     slot.hasAlpha = slot.hasFgr = false;
+    slot.alpha = slot.plain;
     if (this.summed === slot) this.summed = null;
     return slot;
   }
 
   /** RGBA bytes of the slot's picture at another size: halved while at least twice as large, then bilinear. */
-  pixels(slot, width, height) {
+  pixels({ picture }, width, height) {
     const { gpu } = this;
-    let source = slot.picture;
+    let source = picture;
     for (let i = 0; source.width >= 2 * width && source.height >= 2 * height; i = 1 - i) {
       const size = [(source.width + 1) >> 1, (source.height + 1) >> 1];
       const half = gpu.room(this.halves[i], ...size);
@@ -83,21 +93,49 @@ export class Compositor {
     const { gpu } = this;
     const size = slot.size;
     if (matte.cut) {
-      gpu.fill(slot.fgr, matte.cut, ...size);
-      gpu.pass(FOURTH, { source: slot.fgr }, [gpu.room(slot.alpha, ...size)], size);
-      slot.hasFgr = true;
+      const own = [matte.cut.width, matte.cut.height];
+      gpu.fill(slot.fgr, matte.cut, ...own);
+      gpu.pass(FOURTH, { source: slot.fgr }, [gpu.room(slot.plain, ...own)], own);
+      slot.hasFgr = own[0] === size[0] && own[1] === size[1]; // of a smaller one the alpha alone is good enough
     } else if (matte.picture) {
-      gpu.fill(slot.alpha, matte.picture, matte.picture.width, matte.picture.height);
+      gpu.fill(slot.plain, matte.picture, matte.picture.width, matte.picture.height);
       if (matte.fgr) gpu.fill(slot.fgr, matte.fgr, ...size);
       slot.hasFgr = Boolean(matte.fgr);
     } else {
       gpu.fill(this.small, matte.alpha, matte.width, matte.height);
       gpu.fill(this.lines, matte.lines, matte.width, matte.height);
       const inputs = { small: this.small, lines: this.lines, picture: slot.picture };
-      gpu.pass(REFINE, inputs, [gpu.room(slot.alpha, ...size)], size);
+      gpu.pass(REFINE, inputs, [gpu.room(slot.plain, ...size)], size);
       slot.hasFgr = false;
     }
     slot.hasAlpha = true;
+    slot.alpha = slot.plain;
+    if (this.summed === slot) this.summed = null;
+  }
+
+  /** Room for a touch-up: where to keep and where to erase, and what the network said where it was made. */
+  mark(slot) {
+    const mark = { fix: this.gpu.texture(), seen: this.gpu.texture("r8") };
+    const { width, height } = slot.plain;
+    this.gpu.pass(COPY, { source: slot.plain }, [this.gpu.room(mark.seen, width, height)], [width, height]);
+    return mark;
+  }
+
+  /** The strokes of a touch-up: a canvas, red to keep, green to erase. */
+  setMark(mark, canvas) {
+    this.gpu.fill(mark.fix, canvas, canvas.width, canvas.height);
+  }
+
+  forget(mark) {
+    for (const { name } of [mark.fix, mark.seen]) this.gpu.gl.deleteTexture(name);
+  }
+
+  /** Put a touch-up on the slot's alpha; exact: of this very picture, not of an earlier one of the same shot. */
+  touch(slot, { fix, seen }, exact) {
+    const { width, height } = slot.plain;
+    const inputs = { plain: slot.plain, fix, seen, exact: exact ? 1 : 0 };
+    this.gpu.pass(TOUCH, inputs, [this.gpu.room(slot.touched, width, height)], [width, height]);
+    slot.alpha = slot.touched;
     if (this.summed === slot) this.summed = null;
   }
 
@@ -107,15 +145,25 @@ export class Compositor {
     this.fits = false;
   }
 
-  /** Show a slot on the canvas. look: {view, split, window, mirror, background, squares}. */
+  /** Show nothing of any picture. */
+  blank({ squares }) {
+    const { gl } = this.gpu;
+    this.gpu.aim([]);
+    gl.clearColor(...(squares?.[1] ?? [0.8, 0.8, 0.8]), 1);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+  }
+
+  /** Show a slot on the canvas, veiled where a result is wanted that is not there yet.
+   * look: {view, split, window, mirror, background, squares, veil}. */
   show(slot, look) {
     const size = [this.canvas.width, this.canvas.height];
     this.prepare(slot, look, size);
     this.gpu.pass(SHOW, this.inputs(slot, look), [], size);
   }
 
-  /** RGBA bytes of the whole slot as `look` says, at the picture's size. */
+  /** RGBA bytes of the whole slot as `look` says, at the picture's size; of a slot without alpha the original only. */
   bytes(slot, look) {
+    if (!slot.hasAlpha && look.view !== "original") throw new Error("this picture has no alpha yet");
     this.prepare(slot, look, slot.size);
     const target = this.gpu.room(this.gpu.texture(), ...slot.size);
     this.gpu.pass(SHOW, this.inputs(slot, { ...look, window: WHOLE }), [target], slot.size);
@@ -130,10 +178,10 @@ export class Compositor {
     return {
       picture: slot.picture, alpha: slot.alpha, fgr: slot.fgr,
       front: this.sums[0], back: this.sums[1], soft: this.soft[1], behind: this.fitted,
-      hasAlpha: slot.hasAlpha, hasFgr: slot.hasFgr, clean: 1,
+      hasAlpha: slot.hasAlpha, hasFgr: slot.hasFgr && slot.alpha === slot.plain, clean: 1,
       window: look.window ?? WHOLE, mirror: look.mirror ? 1 : 0, split: look.split ?? 0.5,
       narrow: level, wide: level + 3, view: { int: VIEWS[look.view] }, background: { int: BACKGROUNDS[kind] },
-      plain: colour.map((c) => c / 255), square: look.square ?? 12,
+      plain: colour.map((c) => c / 255), square: look.square ?? 12, veil: look.veil ?? 1,
       squareA: look.squares?.[0] ?? [1, 1, 1], squareB: look.squares?.[1] ?? [0.8, 0.8, 0.8],
     };
   }

@@ -31,7 +31,7 @@ export function bindControls(app) {
   }
   for (const name of ["size", "place"]) $(name).addEventListener("change", () => settings.set(name, $(name).value));
   $("strength").addEventListener("input", () => settings.set("strength", Number($("strength").value)));
-  $("mirror").addEventListener("change", () => settings.set("mirror", $("mirror").checked));
+  for (const name of ["mirror", "sound"]) $(name).addEventListener("change", () => settings.set(name, $(name).checked));
   $("token-row").addEventListener("submit", (event) => event.preventDefault());
   $("token").addEventListener("change", () => {
     app.engines.token = $("token").value.trim();
@@ -45,17 +45,18 @@ function bindFiles(app) {
   for (const id of ["start-file", "open-file"]) $(id).addEventListener("click", () => $("file").click());
   const picked = (id, take) => {
     $(id).addEventListener("change", () => {
-      const [file] = $(id).files;
+      const files = [...$(id).files];
       $(id).value = ""; // the same file may be picked again
-      if (file) take(file);
+      if (files.length) take(files);
     });
   };
-  picked("file", (file) => app.openFile(file));
-  picked("upload", (file) => app.takeBackground(file));
+  picked("file", (files) => app.batch.take(files));
+  picked("upload", ([file]) => app.takeBackground(file));
   let depth = 0;
   const veil = (change) => {
     depth = Math.max(0, depth + change);
     $("veil").hidden = !depth;
+    $("backgrounds").classList.toggle("aim", depth > 0);
   };
   const files = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
   addEventListener("dragenter", (event) => files(event) && veil(1));
@@ -65,13 +66,13 @@ function bindFiles(app) {
     if (!files(event)) return;
     event.preventDefault();
     veil(-depth);
-    const [file] = event.dataTransfer.files;
-    if (file && $("tiles").contains(event.target)) app.takeBackground(file);
-    else if (file) app.openFile(file);
+    const dropped = [...event.dataTransfer.files];
+    if (dropped.length && $("backgrounds").contains(event.target)) app.takeBackground(dropped[0]);
+    else if (dropped.length) app.batch.take(dropped);
   });
   addEventListener("paste", (event) => {
-    const [file] = event.clipboardData?.files ?? [];
-    if (file) app.openFile(file);
+    const pasted = [...(event.clipboardData?.files ?? [])];
+    if (pasted.length) app.batch.take(pasted);
   });
 }
 
@@ -120,8 +121,10 @@ export function drawTransport(app) {
   const moving = source && source.kind !== "picture";
   $("play").hidden = !moving;
   for (const id of ["seek", "time"]) $(id).hidden = source?.kind !== "video";
-  $("mirror-label").hidden = source?.kind !== "camera";
-  $("mirror").checked = settings.get("mirror");
+  for (const name of ["mirror", "sound"]) {
+    $(`${name}-label`).hidden = source?.kind !== "camera";
+    $(name).checked = settings.get(name);
+  }
   if (moving) {
     const word = source.element.paused ? "play" : "pause";
     $("play").setAttribute("aria-label", say(word));

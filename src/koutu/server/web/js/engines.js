@@ -12,12 +12,12 @@ class StillEngine {
   way = "HTTP";
   about = {};
 
-  constructor(headers) {
-    this.headers = headers;
+  constructor(headers, limits) {
+    Object.assign(this, { headers, limits });
   }
 
   async still({ source }) {
-    const { cut, ms } = await removeOnServer(source.file, "", this.headers());
+    const { cut, ms } = await removeOnServer(await source.forServer(this.limits), "", this.headers());
     return { cut, ms };
   }
 
@@ -86,7 +86,7 @@ export class Engines {
     const lost = { lost: (trouble) => this.told.lost(trouble) };
     if (where === "browser") return BrowserEngine.start(this.models, place, this.told.progress);
     if (this.config.token_required && !this.token) throw new Trouble("tokenWrong");
-    if (where === "http") return new StillEngine(this.headers);
+    if (where === "http") return new StillEngine(this.headers, this.config.limits);
     if (where === "socket") return SocketEngine.start("", this.token, lost);
     try {
       return await RtcEngine.start(source, this.liveOptions(), this.headers(), lost);
@@ -98,9 +98,9 @@ export class Engines {
     }
   }
 
-  /** What a WebRTC server must know; the page mirrors by itself. */
-  liveOptions() {
-    const alpha = settings.get("view") === "alpha";
+  /** What a WebRTC server must know; the page mirrors by itself. recording: the composite is wanted, whatever is seen. */
+  liveOptions(recording = false) {
+    const alpha = settings.get("view") === "alpha" && !recording;
     return { background: alpha ? "alpha" : this.backgrounds.forServer, mirror: false };
   }
 

@@ -13,20 +13,47 @@ export class VideoJob {
     button.onclick = () => this.cancel();
   }
 
-  /** → Blob of the finished video. wanted: {background, picture: File or null, format}. Raises Trouble or AbortError. */
-  async run(file, wanted, headers) {
-    this.show("jobSending", 0);
+  /** {id, name} of the video that the page's address tells of, or null. */
+  static begun() {
+    const asked = new URLSearchParams(location.search);
+    return asked.has("job") ? { id: asked.get("job"), name: asked.get("save") ?? "koutu.mp4" } : null;
+  }
+
+  /** → Blob of the finished video. wanted: {background, picture: File or null, format, name, touches}. Raises Trouble or AbortError. */
+  run(file, wanted, headers) {
+    return this.followed("jobSending", headers, async () => {
+      this.id = await this.send(file, wanted, headers);
+      note({ job: this.id, save: wanted.name }); // a page that is loaded anew goes on
+    });
+  }
+
+  /** The same of a video that is on the server already. */
+  resume(id, headers) {
+    return this.followed("jobRunning", headers, async () => {
+      const answer = await fetch(`/api/video/${encodeURIComponent(id)}`, { headers });
+      if (answer.status === 404) throw new Trouble("jobGone");
+      if (!answer.ok) throw await refusal(answer);
+      this.id = id;
+    });
+  }
+
+  async followed(word, headers, begin) {
+    this.show(word, 0);
     this.box.hidden = false;
     try {
-      this.id = await this.send(file, wanted, headers);
+      await begin();
       await this.watch();
       this.show("jobRunning", 1);
       const answer = await fetch(`/api/video/${this.id}/result`, { headers, signal: this.stopped.signal });
       if (!answer.ok) throw await refusal(answer);
-      return await answer.blob();
+      const blob = await answer.blob();
+      note({ job: null, save: null });
+      return blob;
     } catch (error) {
-      this.forget();
-      throw error instanceof TypeError ? new Trouble("serverLost") : error;
+      if (this.stopped.signal.aborted) this.forget();
+      const lost = error instanceof TypeError; // the work may go on: its address is kept
+      if (!lost) note({ job: null, save: null });
+      throw lost ? new Trouble("serverLost") : error;
     } finally {
       this.box.hidden = true;
     }
@@ -40,12 +67,13 @@ export class VideoJob {
     if (this.id) fetch(`/api/video/${this.id}`, { method: "DELETE", keepalive: true }).catch(() => {});
   }
 
-  send(file, { background, picture, format }, headers) {
+  send(file, { background, picture, format, touches }, headers) {
     const form = new FormData();
     form.append("file", file, file.name);
     form.append("format", format);
     if (picture) form.append("bg_image_file", picture, picture.name);
     else form.append("background", background);
+    for (const touch of touches) form.append("touch", touch.file, touch.name);
     return new Promise((resolve, reject) => {
       const request = new XMLHttpRequest(); // fetch does not tell how much was sent
       request.open("POST", "/api/video");
@@ -89,4 +117,14 @@ export class VideoJob {
     this.box.querySelector("p").textContent = say(word) + percent;
     this.box.querySelector("progress").value = share;
   }
+}
+
+/** Put these into the page's address, null takes out; nothing is loaded for it. */
+function note(values) {
+  const address = new URL(location.href);
+  for (const [name, value] of Object.entries(values)) {
+    if (value === null) address.searchParams.delete(name);
+    else address.searchParams.set(name, value);
+  }
+  history.replaceState(null, "", address);
 }

@@ -7,6 +7,13 @@ const CRCS = Uint32Array.from({ length: 256 }, (_, n) => {
   return c;
 });
 
+/** The checksum of PNG and ZIP. */
+export function crc32(bytes) {
+  let crc = ~0;
+  for (let i = 0; i < bytes.length; i++) crc = CRCS[(crc ^ bytes[i]) & 255] ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
+
 /** bytes: `channels` (1 grey, 3 colours, 4 with alpha) a pixel, top row first → Blob. */
 export async function png(bytes, width, height, channels) {
   const head = new Uint8Array(13);
@@ -55,8 +62,6 @@ function chunk(name, body) {
   view.setUint32(0, body.length);
   whole.set([...name].map((letter) => letter.charCodeAt(0)), 4);
   whole.set(body, 8);
-  let crc = ~0;
-  for (let i = 4; i < body.length + 8; i++) crc = CRCS[(crc ^ whole[i]) & 255] ^ (crc >>> 8);
-  view.setUint32(body.length + 8, ~crc);
+  view.setUint32(body.length + 8, crc32(whole.subarray(4, body.length + 8)));
   return whole;
 }

@@ -1,12 +1,13 @@
 // Recording what the camera's picture became, in this browser.
 
-const TYPES = [["video/webm;codecs=vp9", "webm"], ["video/mp4", "mp4"], ["video/webm", "webm"]];
+const TYPES = [["video/webm;codecs=vp9,opus", "webm"], ["video/mp4", "mp4"], ["video/webm", "webm"]];
 
 export const canRecord = () => "MediaRecorder" in globalThis && Boolean(HTMLCanvasElement.prototype.captureStream);
 
 export class Recorder {
-  constructor(compositor, look) {
-    Object.assign(this, { compositor, look });
+  /** microphone: a Microphone, or null for a recording without sound. */
+  constructor(compositor, look, microphone) {
+    Object.assign(this, { compositor, look, microphone });
     this.canvas = document.createElement("canvas");
     this.done = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
   }
@@ -24,7 +25,9 @@ export class Recorder {
     Object.assign(this.canvas, { width, height });
     const [type, ending] = TYPES.find(([name]) => MediaRecorder.isTypeSupported(name)) ?? ["", "webm"];
     const parts = [];
-    this.recorder = new MediaRecorder(this.canvas.captureStream(), { mimeType: type, videoBitsPerSecond: 6e6 });
+    const stream = this.canvas.captureStream();
+    if (this.microphone) stream.addTrack(this.microphone.track);
+    this.recorder = new MediaRecorder(stream, { mimeType: type, videoBitsPerSecond: 6e6 });
     this.recorder.ondataavailable = ({ data }) => parts.push(data);
     this.recorder.onerror = ({ error }) => this.reject(error);
     this.recorder.onstop = () => this.resolve({ blob: new Blob(parts, { type }), ending });

@@ -63,7 +63,7 @@ export class RtcEngine {
 
   /** What came from the server, as the colours of a picture that hides all behind it. */
   matte() {
-    return { picture: WHITE, fgr: this.remote.element, ms: this.about.latency_ms ?? 0, latency: this.latency };
+    return { composed: true, picture: WHITE, fgr: this.remote.element, ms: this.about.latency_ms ?? 0, latency: this.latency };
   }
 
   want(options) {

@@ -8,8 +8,11 @@ import { say } from "./words.js";
 const $ = (id) => document.getElementById(id);
 const STILLS = { cutout: 4, result: 3, alpha: 1, original: 3 }; // channels of each
 
-/** Offer what `source` can give; acts: {still(what), video(format), record(how)}. */
-export function offer(source, { acts, canRecord, canServer, recording }) {
+/**
+ * Offer what `source` can give; acts: {still(what), video(format), record(how)}.
+ * matted: whether there is a result; until then only the original, and what the server makes anew, can be saved.
+ */
+export function offer(source, { acts, canRecord, canServer, recording, matted }) {
   const wide = (word, icon, act, main) => [word, icon, act, `full ${main ? "main" : ""}`];
   const rows = [];
   const transparent = settings.get("background") === "transparent";
@@ -18,12 +21,13 @@ export function offer(source, { acts, canRecord, canServer, recording }) {
     rows.push(transparent ? wide("saveMp4", "save", null) : wide("saveWebm", "save", () => acts.video("webm")));
   }
   if (source?.kind === "camera" && canRecord) {
-    rows.push(wide(recording ? "recordStop" : "record", recording ? "halt" : "record", transparent && !recording ? null : acts.record, true));
+    rows.push(wide(recording ? "recordStop" : "record", recording ? "halt" : "record", (transparent || !matted) && !recording ? null : acts.record, true));
   }
   if (source) {
-    rows.push(["saveCutout", "save", () => acts.still("cutout"), source.kind === "picture" ? "main" : ""]);
-    rows.push(["saveResult", "save", transparent ? null : () => acts.still("result"), ""]);
-    rows.push(["saveAlpha", "save", () => acts.still("alpha"), ""]);
+    const made = (what) => (matted ? () => acts.still(what) : null);
+    rows.push(["saveCutout", "save", made("cutout"), source.kind === "picture" ? "main" : ""]);
+    rows.push(["saveResult", "save", transparent ? null : made("result"), ""]);
+    rows.push(["saveAlpha", "save", made("alpha"), ""]);
     rows.push(["saveOriginal", "save", () => acts.still("original"), ""]);
   }
   const focused = $("saves").querySelector("button:focus")?.dataset.word;
@@ -33,7 +37,7 @@ export function offer(source, { acts, canRecord, canServer, recording }) {
 }
 
 function note(source, canRecord, canServer) {
-  const opaque = settings.get("background") === "transparent" ? "recordOpaque" : "recordNote";
+  const opaque = settings.get("background") === "transparent" ? "recordOpaque" : settings.get("sound") ? "recordNote" : "recordNoteSilent";
   const words = { video: canServer ? "jobNote" : "", camera: canRecord ? opaque : "recordUnsupported" };
   const word = source ? words[source.kind] : "saveNothing";
   $("save-note").hidden = !word;

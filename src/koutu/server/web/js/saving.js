@@ -1,9 +1,12 @@
 // Saving what is open: stills and recordings made here, whole videos made on the server.
 
 import { VideoJob } from "./jobs.js";
+import { Microphone } from "./microphone.js";
 import { tell, trouble } from "./notices.js";
 import { canRecord, Recorder } from "./record.js";
 import { download, nameFor, offer, still } from "./saves.js";
+import { removeOnServer } from "./server-engine.js";
+import { settings } from "./settings.js";
 
 export class Saving {
   constructor(app) {
@@ -15,13 +18,25 @@ export class Saving {
   draw() {
     offer(this.app.source, {
       acts: { still: (what) => this.still(what), video: (format) => this.video(format), record: () => this.record() },
-      canRecord: canRecord(), canServer: true, recording: Boolean(this.recorder),
+      canRecord: canRecord(), canServer: true, recording: Boolean(this.recorder), matted: this.app.session.matted,
     });
   }
 
   /** A frame that was just shown, for a recording that goes on. */
   add(frame, matte) {
     this.recorder?.add(frame, matte);
+    const latency = this.app.session.meter.figures?.latency;
+    if (latency) this.recorder?.microphone?.follow(latency);
+  }
+
+  /** The microphone, or null and the reason told. */
+  async microphone() {
+    try {
+      return await Microphone.open();
+    } catch (error) {
+      tell("recordSilent", { reason: error.message });
+      return null;
+    }
   }
 
   stop() {
@@ -30,10 +45,26 @@ export class Saving {
 
   async still(what) {
     const { session, source, compositor } = this.app;
-    if (!session.shown) return;
+    if (!session.shown || (what !== "original" && !session.matted)) return;
     const name = nameFor(source, what, "png");
-    download(await still(compositor, session.shown.slot, what, this.app.look()), name);
-    tell("saved", { name });
+    try {
+      const slot = session.shown.composed && what !== "original" ? await this.cutByServer() : session.shown.slot;
+      download(await still(compositor, slot, what, this.app.look()), name);
+      tell("saved", { name });
+    } catch (error) {
+      trouble(error.key ?? "serverSaid", { reason: error.message, ...error.values });
+    }
+  }
+
+  /** A live picture that came composed from the server has no alpha of its own: the server cuts this one frame out. */
+  async cutByServer() {
+    const { session, compositor, engines } = this.app;
+    const { shown } = session;
+    const whole = await still(compositor, shown.slot, "original", { ...this.app.look(), mirror: false });
+    const { cut } = await removeOnServer(whole, "", engines.headers());
+    const slot = compositor.apart(await createImageBitmap(whole), shown.size);
+    compositor.matte(slot, { cut });
+    return slot;
   }
 
   async video(format) {
@@ -44,17 +75,29 @@ export class Saving {
       return trouble("tooLargeForServerNow", { name: file.name, megabytes: Math.ceil(file.size / 1e6), limit });
     }
     this.job?.cancel();
-    this.job = new VideoJob(document.getElementById("job"));
     const background = format === "webm" ? "transparent" : backgrounds.forServer;
     const picture = background === null ? backgrounds.own?.file : null;
+    const name = nameFor(source, format === "webm" ? "cutout" : "result", format);
+    const again = [["retry", () => this.app.source?.file === file && this.video(format)]];
+    await this.follow(name, again, async (job) => {
+      const touches = await this.app.retouch.masks();
+      return job.run(file, { background, picture, format, name, touches }, engines.headers());
+    });
+  }
+
+  /** A video that was begun before the page was loaded anew, as its address tells. */
+  async resume() {
+    const begun = VideoJob.begun();
+    if (begun) await this.follow(begun.name, [], (job) => job.resume(begun.id, this.app.engines.headers()));
+  }
+
+  async follow(name, again, work) {
+    this.job = new VideoJob(document.getElementById("job"));
     try {
-      const result = await this.job.run(file, { background, picture, format }, engines.headers());
-      const name = nameFor(source, format === "webm" ? "cutout" : "result", format);
-      download(result, name);
+      download(await work(this.job), name);
       tell("jobDone", { name });
     } catch (error) {
       if (error.name === "AbortError") return tell("jobCancelled");
-      const again = [["retry", () => this.app.source?.file === file && this.video(format)]];
       trouble(error.key ?? "serverSaid", { reason: error.message, ...error.values }, again);
     }
   }
@@ -62,7 +105,10 @@ export class Saving {
   async record() {
     if (this.recorder) return this.recorder.stop();
     const { compositor, source } = this.app;
-    this.recorder = new Recorder(compositor, () => this.app.look());
+    const microphone = settings.get("sound") ? await this.microphone() : null;
+    if (source !== this.app.source) return microphone?.close();
+    this.recorder = new Recorder(compositor, () => this.app.look(), microphone);
+    this.app.options();
     this.draw();
     try {
       const { blob, ending } = await this.recorder.done;
@@ -72,7 +118,9 @@ export class Saving {
     } catch (error) {
       trouble("recordFailed", { reason: error.message });
     } finally {
+      microphone?.close();
       this.recorder = null;
+      this.app.options();
       this.draw();
     }
   }

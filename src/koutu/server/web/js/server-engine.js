@@ -109,8 +109,7 @@ export class SocketEngine {
 
 /** A still picture through POST /api/remove → {picture: alpha, fgr: colours} as for the compositor. */
 export async function removeOnServer(file, model, headers) {
-  const form = new FormData();
-  form.append("file", file, file.name || "picture.png");
+  const form = formOf(file);
   if (model) form.append("model", model);
   const started = performance.now();
   const answer = await fetch("/api/remove", { method: "POST", body: form, headers }).catch(() => {
@@ -121,12 +120,29 @@ export async function removeOnServer(file, model, headers) {
   return { cut, ms: performance.now() - started };
 }
 
+/** A picture that this browser does not read, turned into JPEG by the server. */
+export async function jpegByServer(file, headers) {
+  const answer = await fetch("/api/jpeg", { method: "POST", body: formOf(file), headers }).catch(() => {
+    throw new Trouble("serverLost");
+  });
+  if (answer.status === 400) throw new Trouble("pictureUnreadable", { name: file.name });
+  if (!answer.ok) throw await refusal(answer);
+  return answer.blob();
+}
+
+function formOf(file) {
+  const form = new FormData();
+  form.append("file", file, file.name || "picture.png");
+  return form;
+}
+
 /** A refused request as words. */
 export async function refusal(answer) {
   const told = await answer.json().catch(() => null);
   const problem = told?.errors?.[0];
+  const seconds = Number(answer.headers?.get("Retry-After")) || 0;
   const keys = { 401: "tokenWrong", 413: "tooLargeForServer", 429: "serverFull" };
   return new Trouble(keys[answer.status] ?? "serverSaid", {
-    reason: problem ? problem.detail : `${answer.status} ${answer.statusText}`,
+    reason: problem ? problem.detail : `${answer.status} ${answer.statusText}`, seconds,
   });
 }

@@ -3,7 +3,7 @@
 import { Meter } from "./meter.js";
 
 export class Session {
-  /** told: {shown(frame, matte), failed(error)}; look() → what the compositor shall show. */
+  /** told: {matted(frame), shown(frame, matte), failed(error)}; look() → what the compositor shall show. */
   constructor(compositor, look, told) {
     Object.assign(this, { compositor, look, told });
     this.meter = new Meter();
@@ -18,6 +18,7 @@ export class Session {
     if (source !== this.source) this.shown = null;
     Object.assign(this, { source, engine });
     this.meter.reset();
+    this.redraw();
     if (!source) return;
     try {
       if (source.kind === "picture") await this.still(run);
@@ -32,17 +33,22 @@ export class Session {
     return this.start(this.source, this.engine);
   }
 
+  /** Whether what is shown has its alpha: only then is there a result to be seen or saved. */
+  get matted() {
+    return Boolean(this.shown?.slot.hasAlpha);
+  }
+
   redraw() {
     if (this.shown) this.compositor.show(this.shown.slot, this.look());
+    else this.compositor.blank(this.look());
   }
 
   async still(run) {
     const { source, engine, compositor } = this;
-    const slot = compositor.take(source.element, source.size);
+    if (!engine && this.shown) return; // what another engine made of this picture stays
+    const slot = compositor.take(source.element, source.size, this.shown?.slot);
     const frame = { ...this.frame(slot, { seconds: 0, taken: performance.now() }), still: true };
-    this.shown = frame;
-    this.told.shown(frame, null);
-    this.redraw();
+    if (!this.matted) this.present(frame, null);
     if (!engine) return;
     const matte = await engine.still(frame, this.pixels);
     if (run === this.run) this.present(frame, matte);
@@ -55,20 +61,21 @@ export class Session {
     let ahead = null;
     while (run === this.run && (ahead || (await clock.next()))) {
       if (run !== this.run) return;
-      const { frame, matte } = ahead ?? this.grab(clock);
+      if (!engine && this.matted) return; // the last result stays until there is an engine again
+      const { frame, matte } = ahead ?? this.grab(clock, this.shown?.slot);
       const answer = await matte;
       if (run !== this.run) return;
       // The network looks at the next picture while this one is drawn.
-      ahead = engine && clock.ready ? this.grab(clock) : null;
+      ahead = engine && clock.ready ? this.grab(clock, frame.slot) : null;
       ahead?.matte.catch(() => {});
       this.present(frame, answer);
     }
   }
 
-  /** The newest frame, on the card and on its way through the engine. */
-  grab(clock) {
+  /** The newest frame, on the card and on its way through the engine; `kept`: the slot that must not be taken. */
+  grab(clock, kept) {
     const { source, engine, compositor } = this;
-    const frame = this.frame(compositor.take(source.element, source.size), clock.use());
+    const frame = this.frame(compositor.take(source.element, source.size, kept), clock.use());
     return { frame, matte: engine ? Promise.resolve(engine.matte(frame, this.pixels)) : Promise.resolve(null) };
   }
 
@@ -78,7 +85,9 @@ export class Session {
   }
 
   present(frame, matte) {
+    frame.composed = Boolean(matte?.composed);
     if (matte) this.compositor.matte(frame.slot, matte);
+    if (matte && !frame.composed) this.told.matted(frame);
     this.shown = frame;
     this.compositor.show(frame.slot, this.look());
     const now = performance.now();

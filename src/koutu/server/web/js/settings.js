@@ -5,8 +5,9 @@ const DEFAULTS = {
   language: navigator.language?.toLowerCase().startsWith("zh") ? "zh" : "en",
   background: "studio", // "transparent", "blur", "#rrggbb", a name of the server's, "upload"
   strength: 10,
+  sound: true, // in recordings
 };
-const KEPT = ["engine", "place", "size", "mirror", "theme", "language", "background", "strength"];
+const KEPT = ["engine", "place", "size", "mirror", "theme", "language", "background", "strength", "sound"];
 const ASKED = ["engine", "place", "size", "theme", "language", "background", "view"];
 const STORE = "koutu";
 

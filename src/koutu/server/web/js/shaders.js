@@ -60,6 +60,19 @@ void main() {
   colour = vec4(vec3(alpha + line.x * luma + line.y), 1);
 }`;
 
+/** Alpha touched up. On a later picture of the shot it counts where the network says again what it said then. */
+export const TOUCH = `${HEAD}
+uniform sampler2D plain, fix, seen;
+uniform float exact;
+out vec4 colour;
+void main() {
+  float a = texture(plain, uv).r;
+  vec4 mark = texture(fix, uv);
+  float weight = max(exact, 1.0 - smoothstep(0.25, 0.45, abs(a - texture(seen, uv).r)));
+  vec2 wish = mark.rg * mark.a * weight;  // keep, erase
+  colour = vec4(vec3(mix(mix(a, 1.0, wish.r), 0.0, wish.g)), 1);
+}`;
+
 /** Sums for the colours near the edge, at half size: the person's and the background's. */
 export const SUMS = `${HEAD}
 uniform sampler2D picture, alpha;
@@ -117,6 +130,7 @@ export const SHOW = `${HEAD}
 uniform sampler2D picture, alpha, front, back, fgr, behind, soft;
 uniform vec4 window;      // left, top, width, height of the part shown
 uniform float mirror, split, narrow, wide, hasFgr, hasAlpha, clean;
+uniform float veil;       // how much of a picture without alpha is hidden where a result belongs
 uniform int view;         // 0 original, 1 result, 2 alpha, 3 original | result, 4 cut-out with straight alpha
 uniform int background;   // 0 transparent, 1 colour, 2 picture, 3 blur
 uniform vec3 plain, squareA, squareB;
@@ -151,8 +165,9 @@ void main() {
   vec3 rgb = texture(picture, at).rgb;
   float a = hasAlpha > 0.5 ? texture(alpha, at).r : 1.0;
   bool before = view == 0 || (view == 3 && uv.x < split);
-  if (before || (hasAlpha < 0.5 && view != 2)) { colour = vec4(rgb, 1); return; }
-  if (view == 2) { colour = vec4(vec3(hasAlpha > 0.5 ? a : 0.0), 1); return; }
+  if (before) { colour = vec4(rgb, 1); return; }
+  if (hasAlpha < 0.5) { colour = vec4(mix(rgb, squareB, veil), 1); return; }
+  if (view == 2) { colour = vec4(vec3(a), 1); return; }
   if (view == 4) { colour = a < 0.5 / 255.0 ? vec4(0) : vec4(own(at, rgb, a), a); return; }
   if (a > 0.998) { colour = vec4(hasFgr > 0.5 ? texture(fgr, at).rgb : rgb, 1); return; }
   vec2 cell = floor(gl_FragCoord.xy / square);

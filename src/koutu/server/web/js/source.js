@@ -126,20 +126,34 @@ const CAMERA_TROUBLES = {
   AbortError: "cameraBusy",
 };
 
+const STRAIGHT = { premultiplyAlpha: "none" };
+const FOREIGN = /\.(hei[cf]|tiff?|jp2)$/i; // pictures that koutu reads and not every browser does
+
 export class Picture {
   kind = "picture";
 
-  static async open(file, largest) {
-    const bitmap = await createImageBitmap(file, { premultiplyAlpha: "none" }).catch(() => {
-      throw new Trouble("pictureUnreadable", { name: file.name });
-    });
-    const { width, height } = bitmap;
-    if (Math.max(width, height) > largest) {
-      bitmap.close();
-      throw new Trouble("pictureTooLarge", { width, height, largest });
-    }
+  /** largest: side that the graphics card takes; larger pictures are made smaller, and `shrunk` tells their size before. */
+  static async open(file, { largest, asJpeg }) {
+    let bitmap = await bitmapOf(file, asJpeg);
+    const before = [bitmap.width, bitmap.height];
+    bitmap = await fitted(bitmap, largest);
     const source = new Picture();
-    return Object.assign(source, { file, element: bitmap, size: [width, height] });
+    const size = [bitmap.width, bitmap.height];
+    return Object.assign(source, { file, element: bitmap, size, shrunk: size[0] < before[0] ? before : null });
+  }
+
+  /** What a server with these limits takes: the file itself, or where it would be refused, a smaller JPEG of it. */
+  async forServer({ megapixels, upload_mb }) {
+    const [width, height] = this.size;
+    const scale = Math.min(1, Math.sqrt((0.99 * megapixels * 1e6) / (width * height)));
+    if (scale === 1 && !this.shrunk && this.file.size <= upload_mb * 1e6) return this.file;
+    const canvas = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale));
+    const context = canvas.getContext("2d");
+    context.fillStyle = "white"; // as the server puts behind what lets through
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.element, 0, 0, canvas.width, canvas.height);
+    return canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 });
   }
 
   close() {
@@ -147,12 +161,36 @@ export class Picture {
   }
 }
 
-/** A picture or video, by what the file says and, failing that, by trying. */
-export async function openFile(file, largest) {
+/** asJpeg(file): lets the server turn what the browser cannot read into JPEG; null: not without being asked. */
+export async function bitmapOf(file, asJpeg) {
+  let bitmap = await createImageBitmap(file, STRAIGHT).catch(() => null);
+  if (!bitmap && FOREIGN.test(file.name)) {
+    if (!asJpeg) throw new Trouble("pictureNeedsServer", { name: file.name, host: location.host });
+    bitmap = await createImageBitmap(await asJpeg(file), STRAIGHT).catch(() => null);
+  }
+  if (!bitmap) throw new Trouble("pictureUnreadable", { name: file.name });
+  return bitmap;
+}
+
+/** The bitmap, or a smaller one in its place: no side beyond `largest`, no more pixels than this machine has room for. */
+async function fitted(bitmap, largest) {
+  const { width, height } = bitmap;
+  const small = matchMedia("(pointer: coarse)").matches || (navigator.deviceMemory ?? 8) <= 4;
+  const most = (small ? 24 : 64) * 1e6;
+  const scale = Math.min(1, largest / Math.max(width, height), Math.sqrt(most / (width * height)));
+  if (scale === 1) return bitmap;
+  const size = { resizeWidth: Math.floor(width * scale), resizeHeight: Math.floor(height * scale) };
+  const smaller = await createImageBitmap(bitmap, { ...STRAIGHT, ...size, resizeQuality: "high" });
+  bitmap.close();
+  return smaller;
+}
+
+/** A picture or video, by what the file says and, failing that, by trying. limits: of Picture.open. */
+export async function openFile(file, limits) {
   if (!file.size) throw new Trouble("fileEmpty", { name: file.name });
   if (file.type.startsWith("video/") || /\.(mp4|m4v|mov|webm|mkv|avi|ogv)$/i.test(file.name)) return Video.open(file);
-  if (file.type.startsWith("image/") || /\.(jpe?g|png|webp|avif|gif|bmp)$/i.test(file.name)) {
-    return Picture.open(file, largest);
+  if (file.type.startsWith("image/") || /\.(jpe?g|png|webp|avif|gif|bmp)$/i.test(file.name) || FOREIGN.test(file.name)) {
+    return Picture.open(file, limits);
   }
   throw new Trouble("fileUnknown", { name: file.name });
 }

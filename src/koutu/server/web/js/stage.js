@@ -9,9 +9,9 @@ const EDGE_ZOOM = 5;
 const CANVAS_MAX = 2560; // pixels a side that are drawn
 
 export class Stage {
-  /** changed(): draw anew; rim() → where the edge is worth a look; sparing: draw no more pixels than there are. */
-  constructor({ changed, rim, sparing }) {
-    Object.assign(this, { changed, rim, sparing, zoom: 1, centre: [0.5, 0.5], size: [16, 9] });
+  /** tool(): what takes the pointer before the stage does. changed(): draw anew; rim() → where the edge is worth a look; sparing: draw no more pixels than there are. */
+  constructor({ changed, rim, sparing, tool }) {
+    Object.assign(this, { changed, rim, sparing, tool, zoom: 1, centre: [0.5, 0.5], size: [16, 9] });
     this.canvas = $("view");
     new ResizeObserver(() => this.lay()).observe($("stage"));
     this.pointers = new Map();
@@ -82,14 +82,14 @@ export class Stage {
     this.look(this.zoom, [this.centre[0] + x / this.zoom, this.centre[1] + y / this.zoom]);
   }
 
-  /** Tags, and the border of the comparison. */
-  dress() {
+  /** Tags, and the border of the comparison; nothing is called a result that is none. */
+  dress(matted) {
     const view = settings.get("view");
     const split = view === "split";
     $("split").hidden = $("border").hidden = !split;
     $("border").style.left = `${100 * this.split}%`;
-    const words = { result: [null, "tagResult"], original: ["tagOriginal", null], alpha: [null, "tagAlpha"] };
-    const [left, right] = split ? ["tagOriginal", "tagResult"] : words[view];
+    const words = { result: [null, "tagResult"], original: ["tagOriginal", null], alpha: [null, "tagAlpha"], split: ["tagOriginal", "tagResult"] };
+    const [left, right] = [words[view][0], matted ? words[view][1] : null];
     for (const [id, word] of [["tag-left", left], ["tag-right", right]]) {
       $(id).hidden = !word;
       $(id).textContent = word ? say(word) : "";
@@ -115,12 +115,21 @@ export class Stage {
     canvas.addEventListener("dblclick", (event) => this.zoomAt(this.zoom > 1 ? 1 / ZOOM_MAX : EDGE_ZOOM, this.place(event)));
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
+      if (this.pointers.size) this.tool().giveUp();
+      else if (this.tool().down(event, this.place(event))) this.drawing = event.pointerId;
       this.pointers.set(event.pointerId, this.place(event));
     });
     for (const name of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(name, (event) => this.pointers.delete(event.pointerId));
+      canvas.addEventListener(name, (event) => {
+        this.pointers.delete(event.pointerId);
+        this.tool().up();
+        this.drawing = null;
+      });
     }
-    canvas.addEventListener("pointermove", (event) => this.drag(event));
+    canvas.addEventListener("pointermove", (event) => {
+      const drawn = this.tool().move(event, this.place(event));
+      if (!drawn && !(this.drawing === event.pointerId && this.pointers.size === 1)) this.drag(event);
+    });
     $("zoom-in").addEventListener("click", () => this.zoomAt(1.5));
     $("zoom-out").addEventListener("click", () => this.zoomAt(1 / 1.5));
     $("edge").addEventListener("click", () => (this.zoom > 1 ? this.look(1) : this.look(EDGE_ZOOM, this.rim())));

@@ -1,0 +1,38 @@
+"""Mattes of a stream for programs of asyncio: the network works in a thread, the event loop stays free."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TypeAlias
+
+from koutu.matting.matte import Matte
+from koutu.matting.matter import Matter
+from koutu.media.reader import open_video
+from koutu.types import Frame, Rgb
+
+Frames: TypeAlias = AsyncIterable[Frame | Rgb] | Iterable[Frame | Rgb]
+
+
+async def mattes_of(source: str | os.PathLike[str] | Frames, matter: Matter) -> AsyncGenerator[Matte, None]:
+    """A matte for every frame, when it is asked for: nothing is read ahead, and leaving the loop lets go of all."""
+    loop = asyncio.get_running_loop()
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="koutu-matte"))
+        if isinstance(source, AsyncIterable):
+            async for frame in source:
+                yield await loop.run_in_executor(pool, matter, frame)
+            return
+        if isinstance(source, str | os.PathLike):
+            source = stack.enter_context(await loop.run_in_executor(pool, open_video, source))
+        frames = iter(source)
+        while (matte := await loop.run_in_executor(pool, _next, frames, matter)) is not None:
+            yield matte
+
+
+def _next(frames: Iterator[Frame | Rgb], matter: Matter) -> Matte | None:
+    """In the thread: what comes next, matted; StopIteration cannot pass through a future."""
+    for frame in frames:
+        return matter(frame)
+    return None
