@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from koutu.models.checkpoint import differences
 from koutu.models.mediapipe import from_onnx
 from koutu.models.modnet import TrainingOutputs, Trimapless
+from koutu.nn.joint_unet import JointUNet, SeparableResidual
 from koutu.nn.mobilenetv3_unet import SELFIE, STEM, Block, MobileNetV3UNet
 from koutu.nn.pixels import check, resize
 from koutu.sizes import near_area
@@ -35,8 +36,10 @@ class Config:
     context: int = 128  # channels of its deepest features
     semantic_size: int = 256  # side of the square that the semantic branch sees, a multiple of 16
     mirrored: bool = False  # it also sees the mirror image: twice its cost, fewer mistakes
+    decoder: tuple[int, ...] = ()  # channels at 1/16 … 1/2 that join a second encoder's, of bodies; empty: without
     detail_channels: tuple[int, int] = (16, 32)  # at 1/2 and at 1/4
     detail_blocks: int = 2  # residual blocks at 1/4
+    separable: bool = False  # the detail and fusion branches filter each channel alone, then mix: a fifth of the cost
     pixels: int = 512 * 288  # of the images it is shown
 
     def __post_init__(self) -> None:
@@ -44,9 +47,15 @@ class Config:
         blocks = tuple(block if isinstance(block, Block) else Block(**block) for block in self.blocks)
         object.__setattr__(self, "blocks", blocks)
         object.__setattr__(self, "detail_channels", tuple(self.detail_channels))
+        object.__setattr__(self, "decoder", tuple(self.decoder))
 
 
-VARIANTS = {"temporal": Config(), "mirrored": Config(mirrored=True), "single": Config(temporal=False)}
+VARIANTS = {
+    "temporal": Config(),
+    "mirrored": Config(mirrored=True),
+    "joint": Config(decoder=(96, 64, 32, 24), detail_channels=(16, 48), detail_blocks=3, separable=True),
+    "single": Config(temporal=False),
+}
 
 
 @dataclass
@@ -69,18 +78,30 @@ class Residual(nn.Module):
         return torch.relu(x + self.second(torch.relu(self.first(x))))
 
 
+def _block(channels: int, cfg: Config) -> nn.Module:
+    return SeparableResidual(channels) if cfg.separable else Residual(channels)
+
+
+def _mix(channels: int, cfg: Config) -> nn.Module:
+    if not cfg.separable:
+        return nn.Conv2d(channels, channels, 3, padding=1)
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1, groups=channels), nn.Conv2d(channels, channels, 1)
+    )
+
+
 class DetailBranch(nn.Module):
     """The image and what the semantic branch says → (N, C, H/2, W/2): what the boundary looks like."""
 
-    def __init__(self, inp: int, channels: tuple[int, int], blocks: int):
+    def __init__(self, inp: int, semantic: int, cfg: Config):
         super().__init__()
-        fine, coarse = channels
+        fine, coarse = cfg.detail_channels
         self.picture = nn.Conv2d(inp, fine, 2 * CELL, stride=CELL, padding=CELL // 2)
         self.down = nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
-        self.semantic = nn.Conv2d(STEM + 1, coarse, 1)
-        self.blocks = nn.Sequential(*[Residual(coarse) for _ in range(blocks)])
+        self.semantic = nn.Conv2d(semantic + 1, coarse, 1)
+        self.blocks = nn.Sequential(*[_block(coarse, cfg) for _ in range(cfg.detail_blocks)])
         self.back = nn.Conv2d(coarse, fine, 1)
-        self.mix = nn.Conv2d(fine, fine, 3, padding=1)
+        self.mix = _mix(fine, cfg)
         self.head = nn.Conv2d(fine, CELL * CELL, 1)
 
     def forward(self, x: Tensor, features: Tensor, low: Tensor) -> Tensor:
@@ -100,9 +121,10 @@ class DetailBranch(nn.Module):
 class FusionBranch(nn.Module):
     """Detail features at 1/2 and semantic logits → alpha logits (N, 1, H, W)."""
 
-    def __init__(self, channels: int):
+    def __init__(self, cfg: Config):
         super().__init__()
-        self.mix = nn.Conv2d(channels, channels, 3, padding=1)
+        channels = cfg.detail_channels[0]
+        self.mix = _mix(channels, cfg)
         self.correction = nn.Conv2d(channels, CELL * CELL, 1)
         nn.init.zeros_(self.correction.weight)
         nn.init.zeros_(self.correction.bias)  # type: ignore[arg-type]
@@ -121,14 +143,19 @@ class TMODNet(Trimapless):
 
     stride = 8
     begins_from_onnx = True
+    forwards = ("training_outputs", "begin")
 
     def __init__(self, cfg: Config | None = None):
         super().__init__()
         self.cfg = cfg = cfg or Config()
         inp = 4 if cfg.temporal else 3
-        self.semantic_branch = MobileNetV3UNet(inp, cfg.blocks, cfg.context)
-        self.detail_branch = DetailBranch(inp, cfg.detail_channels, cfg.detail_blocks)
-        self.fusion_branch = FusionBranch(cfg.detail_channels[0])
+        self.semantic_branch = (
+            JointUNet(inp, cfg.blocks, cfg.context, cfg.decoder)
+            if cfg.decoder
+            else MobileNetV3UNet(inp, cfg.blocks, cfg.context)
+        )
+        self.detail_branch = DetailBranch(inp, cfg.decoder[-1] if cfg.decoder else STEM, cfg)
+        self.fusion_branch = FusionBranch(cfg)
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) of about `cfg.pixels` pixels, at the aspect of images of (H, W)."""
@@ -170,9 +197,13 @@ class TMODNet(Trimapless):
 
         The previous alpha counts for nothing yet. Raises ModelError for another file or if `cfg.blocks` were changed.
         """
-        state, branch = from_onnx(path), self.semantic_branch
-        stem = state["stem.weight"]
-        missing = branch.stem.in_channels - stem.shape[1]
+        branch: nn.Module = self.semantic_branch
+        if isinstance(branch, JointUNet):
+            branch, state = (branch.bodies, bodies) if (bodies := bodypix(path)) else (branch.faces, from_onnx(path))
+        else:
+            state = from_onnx(path)
+        stem, target = state["stem.weight"], branch.state_dict()["stem.weight"]
+        missing = target.shape[1] - stem.shape[1]
         state["stem.weight"] = torch.cat([stem, stem.new_zeros(len(stem), missing, *stem.shape[2:])], dim=1)
         if found := differences(state, branch.state_dict()):
             raise ModelError(f"expected the semantic branch of {path}, got {'; '.join(found)}; keep the default blocks")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,7 +15,8 @@ from koutu.data.scenes.sample import Scenes
 from koutu.train.recipe import Pass
 from koutu.types import InputError
 
-_SHAPE = 1  # stream of the seeds that shapes and cuts are drawn from, beside the one of the scenes
+_SHAPE, _ORDER = 1, 2  # streams of the seeds that shapes and cuts, and scenes used again, are drawn from
+_REMEMBERED = 192  # scenes that a worker keeps to use again
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Samples(Dataset):
     ):
         self.scenes, self.given, self.needs, self.seed = scenes, given, tuple(needs), seed
         self.steps, self.start, self.rank, self.world = steps, start, rank, world
+        self._block, self._kept = -1, dict[int, dict[str, np.ndarray]]()  # scenes that serve more than one sample
 
     def __len__(self) -> int:
         return (self.steps - self.start) * self.given.batch
@@ -68,11 +71,27 @@ class Samples(Dataset):
         step += self.start
         number = (step * self.world + self.rank) * self.given.batch + place
         try:
-            sample = self.sample(number, size_at(step, self.given, self.steps))
-            shape = shape_at(step, self.given, self.steps, self.seed)
-            return _cut(sample, shape, np.random.default_rng((*self.seed, number, _SHAPE)))
+            rng = np.random.default_rng((*self.seed, number, _SHAPE))
+            sample = self._sample(number, step, rng)
+            return _cut(sample, shape_at(step, self.given, self.steps, self.seed), rng)
         except Exception as e:
             raise InputError(f"sample {number} of seed {self.seed} could not be made: {type(e).__name__}: {e}") from e
+
+    def _sample(self, number: int, step: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """The scene of that number, or of a drawn one near it where scenes are used again."""
+        reuse = self.given.reuse
+        if reuse == 1:
+            return self.sample(number, size_at(step, self.given, self.steps))
+        block, place = divmod(number, reuse * _REMEMBERED)
+        order = np.random.default_rng((*self.seed, block, _ORDER)).permutation(reuse * _REMEMBERED)
+        first = block * reuse * _REMEMBERED
+        scene = first + int(order[place]) // reuse
+        if block != self._block:
+            self._block, self._kept = block, {}
+        if scene not in self._kept:
+            at = first // (self.world * self.given.batch)
+            self._kept[scene] = self.sample(scene, size_at(at, self.given, self.steps))
+        return varied(self._kept[scene], rng)
 
     def sample(self, number: int, size: int) -> dict[str, np.ndarray]:
         """The arrays of one clip, uint8, (T, H, W[, C]) each; prev (H, W)."""
@@ -100,6 +119,28 @@ def _cut(arrays: dict[str, np.ndarray], shape: tuple[int, int], rng: np.random.G
     top, left = rng.integers(0, height - shape[0] + 1), rng.integers(0, width - shape[1] + 1)
     part = slice(top, top + shape[0]), slice(left, left + shape[1])
     return {name: x[part] if name == "prev" else x[(slice(None), *part)] for name, x in arrays.items()}
+
+
+def varied(arrays: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """A window of every array at the size of the whole, mirrored every second time; src darker, paler or tinted."""
+    height, width = arrays["prev"].shape
+    share, flip = rng.uniform(0.7, 1.0), rng.random() < 0.5
+    top, left = rng.uniform(0, 1 - share, 2) * (height, width)
+    window = np.array([[1 / share, 0, -left / share], [0, 1 / share, -top / share]])
+    if flip:
+        window[0] = -window[0] + [0, 0, width - 1]
+    tone = rng.uniform(0.85, 1.15) * rng.uniform(0.94, 1.06, 3), rng.uniform(0.85, 1.2)
+    table = np.clip(255 * np.outer(np.linspace(0, 1, 256) ** tone[1], tone[0]), 0, 255).astype(np.uint8)
+
+    def seen(name: str, picture: np.ndarray) -> np.ndarray:
+        flags = cv2.INTER_NEAREST if name == "hint trimap" else cv2.INTER_LINEAR
+        out = cv2.warpAffine(picture, window, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(cv2.LUT(out, table[None]) if name == "src" else out)
+
+    return {
+        name: seen(name, x) if name == "prev" else np.stack([seen(name, frame) for frame in x])
+        for name, x in arrays.items()
+    }
 
 
 def collate(samples: Sequence[dict[str, np.ndarray]]) -> Batch:

@@ -12,10 +12,13 @@ from koutu.losses.laplacian import laplacian_rvm
 from koutu.losses.portrait import coarse_entropy, modnet_detail, modnet_matte, modnet_semantic, u2net
 from koutu.losses.video import coherence
 from koutu.models.modnet import Trimapless
-from koutu.models.tmodnet import TemporalOutputs
+from koutu.models.tmodnet import TemporalOutputs, TMODNet
+from koutu.nn.pixels import resize
 from koutu.train.batch import Batch
 from koutu.train.objectives.objective import Network, Objective
 from koutu.trimap import trimap_from_alpha
+
+_CELL = 8  # pixels a side
 
 
 class MODNetObjective(Objective):
@@ -78,6 +81,51 @@ class MODNetObjective(Objective):
         return pha
 
 
+class SemanticObjective(Objective):
+    """A semantic branch that can stand alone, alone and at its own size: a fraction of the cost of all branches.
+
+    entropy: cross-entropy on cells of 8×8; alpha: absolute error, again ×4 within some pixels of the
+    boundary; laplacian: of alpha's pyramid, as RVM has it. own_history: as `MODNetObjective`.
+    """
+
+    defaults: Mapping[str, Any] = {"entropy": 0.5, "alpha": 1.0, "laplacian": 1.0, "own_history": 0.0}
+
+    def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
+        super().__init__(network, options)
+        assert isinstance(network, TMODNet)
+        self.temporal = network.cfg.temporal
+        self.calls = 0
+
+    def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
+        given, self.calls = self.options, self.calls + 1
+        state = [batch.prev] if self.temporal else []
+        if self.temporal and done >= 1 - given["own_history"] and self.calls % 2:
+            with torch.no_grad():
+                logits, _ = network.begin(batch.src[: len(batch.prev)], *state)
+                state = [network.low(logits.float(), batch.prev)]
+        phas = []
+        for src in batch.src.split(len(batch.prev)):
+            pha = torch.sigmoid(network.begin(src, *state)[0].float())
+            phas.append(pha)
+            state = [resize(pha.detach(), src)] if self.temporal else []
+        pha = torch.cat(phas)
+        true = F.interpolate(batch.pha, pha.shape[-2:], mode="bilinear", antialias=True)
+        unknown = F.interpolate(_mixed(true).to(true.dtype), pha.shape[-2:])
+        cells = F.avg_pool2d(true, _CELL)
+        error = (pha - true).abs()
+        return {
+            "entropy": given["entropy"] * F.binary_cross_entropy(F.avg_pool2d(pha, _CELL).clamp(1e-4, 1 - 1e-4), cells),
+            "alpha": given["alpha"] * (error * (1 + 4 * unknown)).mean(),
+            "laplacian": given["laplacian"] * laplacian_rvm(pha, true),
+        }
+
+
+def _mixed(true: Tensor) -> Tensor:
+    """Squares of 4×4 pixels that hold, or have beside them, more than one kind of alpha; (N, 1, H/4, W/4)."""
+    most, least = F.max_pool2d(true, 4), -F.max_pool2d(-true, 4)
+    return F.max_pool2d(most, 3, 1, 1) + F.max_pool2d(-least, 3, 1, 1) > 0.05
+
+
 class U2NetObjective(Objective):
     """Qin et al., Pattern Recognition 2020: cross-entropy of the fused and all six side results."""
 
@@ -125,6 +173,7 @@ class SHMObjective(Objective):
 
 OBJECTIVES = {
     "modnet": MODNetObjective,
+    "semantic": SemanticObjective,
     "u2net": U2NetObjective,
     "shm-trimap": SHMTrimap,
     "shm-filling": SHMFilling,
