@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from koutu.nn.mobilenetv1 import MobileNetV1, Separable
+from koutu.models.mediapipe import convolutions
+from koutu.nn.mobilenetv1 import MobileNetV1
 from koutu.types import ModelError
+
+
+def is_bodypix(path: Path) -> bool:
+    """Whether the convolutions of an ONNX file are those of BodyPix ×0.5. Raises ModelError if it cannot be read."""
+    return _fits(convolutions(path), _in_order(MobileNetV1()))
 
 
 def from_onnx(path: Path) -> dict[str, Tensor]:
@@ -14,19 +19,19 @@ def from_onnx(path: Path) -> dict[str, Tensor]:
 
     Its convolutions stand in the file in the order in which they run. Raises ModelError if the file is another network.
     """
-    from koutu.models.mediapipe import convolutions
-
-    found = convolutions(path)
-    network = MobileNetV1()
-    convs = [network.stem]
-    for layer in network.layers:
-        assert isinstance(layer, Separable)
-        convs += [layer.depthwise, layer.pointwise]  # type: ignore[list-item]
-    names = {module: name for name, module in network.named_modules() if isinstance(module, torch.nn.Conv2d)}
-    shapes = [(conv.weight.shape, conv.weight.shape[:1]) for conv in convs]
-    if [tuple(x.shape for x in pair) for pair in found[: len(convs)]] != shapes or len(found) != len(convs) + 1:
+    found, convs = convolutions(path), _in_order(MobileNetV1())
+    if not _fits(found, convs):
         raise ModelError(
-            f"expected BodyPix ×0.5 in {path}, got a network of {len(found)} other convolutions; give bodypix_050.onnx"
+            f"expected BodyPix ×0.5 in {path}, got a network of {len(found)} other convolutions; give that one's file"
         )
-    return {f"{names[conv]}.{part}": x for conv, pair in zip(convs, found, strict=False)
+    return {f"{name}.{part}": x for name, pair in zip(convs, found, strict=False)
             for part, x in zip(("weight", "bias"), pair, strict=True)}  # fmt: skip
+
+
+def _in_order(network: MobileNetV1) -> dict[str, nn.Conv2d]:
+    return {name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
+
+
+def _fits(found: list[list[Tensor]], convs: dict[str, nn.Conv2d]) -> bool:
+    shapes = [[conv.weight.shape, conv.weight.shape[:1]] for conv in convs.values()]
+    return len(found) == len(shapes) + 1 and [[x.shape for x in pair] for pair in found[:-1]] == shapes

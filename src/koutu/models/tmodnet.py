@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.models import bodypix, mediapipe
 from koutu.models.checkpoint import differences
-from koutu.models.mediapipe import from_onnx
 from koutu.models.modnet import TrainingOutputs, Trimapless
 from koutu.nn.joint_unet import JointUNet, SeparableResidual
+from koutu.nn.mobilenetv1 import MobileNetV1
 from koutu.nn.mobilenetv3_unet import SELFIE, STEM, Block, MobileNetV3UNet
 from koutu.nn.pixels import check, resize
 from koutu.sizes import near_area
@@ -193,21 +194,18 @@ class TMODNet(Trimapless):
         return TemporalOutputs(semantic, detail, pha, [pha] if self.cfg.temporal else [], low)
 
     def begin_from(self, path: Path) -> None:
-        """Fill the semantic branch from MediaPipe's selfie segmentation (ONNX): pha is then that network's answer.
+        """Fill an encoder from another network's file (ONNX): MediaPipe's selfie segmentation, or BodyPix ×0.5.
 
-        The previous alpha counts for nothing yet. Raises ModelError for another file or if `cfg.blocks` were changed.
+        From the former on, pha is that network's answer; the latter fills the second encoder. The previous alpha counts
+        for nothing yet. Raises ModelError for another file or if `cfg.blocks` were changed.
         """
-        branch: nn.Module = self.semantic_branch
-        if isinstance(branch, JointUNet):
-            branch, state = (branch.bodies, bodies) if (bodies := bodypix(path)) else (branch.faces, from_onnx(path))
+        branch = self.semantic_branch
+        if not isinstance(branch, JointUNet):
+            _fill(branch, mediapipe.from_onnx(path), path)
+        elif bodypix.is_bodypix(path):
+            _fill(branch.bodies, bodypix.from_onnx(path), path)
         else:
-            state = from_onnx(path)
-        stem, target = state["stem.weight"], branch.state_dict()["stem.weight"]
-        missing = target.shape[1] - stem.shape[1]
-        state["stem.weight"] = torch.cat([stem, stem.new_zeros(len(stem), missing, *stem.shape[2:])], dim=1)
-        if found := differences(state, branch.state_dict()):
-            raise ModelError(f"expected the semantic branch of {path}, got {'; '.join(found)}; keep the default blocks")
-        branch.load_state_dict(state)
+            _fill(branch.faces, mediapipe.from_onnx(path), path)
 
     def _branches(self, src: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         *others, logits = self._logits(src, state)
@@ -235,6 +233,16 @@ class TMODNet(Trimapless):
         self._require(state)
         check(src, self.stride)
         return torch.cat([src, *state], dim=1)
+
+
+def _fill(branch: MobileNetV3UNet | MobileNetV1, state: dict[str, Tensor], path: Path) -> None:
+    """Weights of a network for images alone, with nothing for the channels of `branch` that are more."""
+    stem = state["stem.weight"]
+    missing = branch.stem.in_channels - stem.shape[1]
+    state["stem.weight"] = torch.cat([stem, stem.new_zeros(len(stem), missing, *stem.shape[2:])], dim=1)
+    if found := differences(state, branch.state_dict()):
+        raise ModelError(f"expected the semantic branch of {path}, got {'; '.join(found)}; keep the default blocks")
+    branch.load_state_dict(state)
 
 
 def _both_ways(plain: Tensor, mirrored: Tensor) -> Tensor:

@@ -61,7 +61,8 @@ class Samples(Dataset):
     ):
         self.scenes, self.given, self.needs, self.seed = scenes, given, tuple(needs), seed
         self.steps, self.start, self.rank, self.world = steps, start, rank, world
-        self._block, self._kept = -1, dict[int, dict[str, np.ndarray]]()  # scenes that serve more than one sample
+        self._block, self._order = -1, np.empty(0, int)
+        self._kept: dict[int, dict[str, np.ndarray]] = {}  # scenes that serve more than one sample
 
     def __len__(self) -> int:
         return (self.steps - self.start) * self.given.batch
@@ -72,26 +73,27 @@ class Samples(Dataset):
         number = (step * self.world + self.rank) * self.given.batch + place
         try:
             rng = np.random.default_rng((*self.seed, number, _SHAPE))
-            sample = self._sample(number, step, rng)
-            return _cut(sample, shape_at(step, self.given, self.steps, self.seed), rng)
+            size = size_at(self._made_at(number, step), self.given, self.steps)
+            sample = self.sample(number, size) if self.given.reuse == 1 else varied(self._again(number, size), rng)
+            return _cut(sample, shape_of(size, self.given, (*self.seed, step, _SHAPE)), rng)
         except Exception as e:
             raise InputError(f"sample {number} of seed {self.seed} could not be made: {type(e).__name__}: {e}") from e
 
-    def _sample(self, number: int, step: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """The scene of that number, or of a drawn one near it where scenes are used again."""
-        reuse = self.given.reuse
-        if reuse == 1:
-            return self.sample(number, size_at(step, self.given, self.steps))
-        block, place = divmod(number, reuse * _REMEMBERED)
-        order = np.random.default_rng((*self.seed, block, _ORDER)).permutation(reuse * _REMEMBERED)
-        first = block * reuse * _REMEMBERED
-        scene = first + int(order[place]) // reuse
+    def _made_at(self, number: int, step: int) -> int:
+        """The step whose size a sample has: where scenes are used again, the first of its block."""
+        block = self.given.reuse * _REMEMBERED
+        return step if self.given.reuse == 1 else number // block * block // (self.world * self.given.batch)
+
+    def _again(self, number: int, size: int) -> dict[str, np.ndarray]:
+        """A scene of the sample's block, drawn so that each serves `reuse` times."""
+        block, place = divmod(number, self.given.reuse * _REMEMBERED)
         if block != self._block:
             self._block, self._kept = block, {}
+            self._order = np.random.default_rng((*self.seed, block, _ORDER)).permutation(self.given.reuse * _REMEMBERED)
+        scene = block * self.given.reuse * _REMEMBERED + int(self._order[place]) // self.given.reuse
         if scene not in self._kept:
-            at = first // (self.world * self.given.batch)
-            self._kept[scene] = self.sample(scene, size_at(at, self.given, self.steps))
-        return varied(self._kept[scene], rng)
+            self._kept[scene] = self.sample(scene, size)
+        return self._kept[scene]
 
     def sample(self, number: int, size: int) -> dict[str, np.ndarray]:
         """The arrays of one clip, uint8, (T, H, W[, C]) each; prev (H, W)."""
@@ -106,10 +108,9 @@ def size_at(step: int, given: Pass, steps: int) -> int:
     return next((size for until, size in given.sizes if step < until * steps), given.sizes[-1][1])
 
 
-def shape_at(step: int, given: Pass, steps: int, seed: tuple[int, ...]) -> tuple[int, int]:
-    """(h, w) of the samples of a step: the longer side as `size_at`, the shorter a multiple of 16."""
-    size = size_at(step, given, steps)
-    ratio = given.aspect ** np.random.default_rng((*seed, step, _SHAPE)).uniform(-1, 1)
+def shape_of(size: int, given: Pass, seed: tuple[int, ...]) -> tuple[int, int]:
+    """(h, w) of the samples of a step: the longer side as `size`, the shorter a multiple of 16."""
+    ratio = given.aspect ** np.random.default_rng(seed).uniform(-1, 1)
     return min(size, round(size / ratio / 16) * 16), min(size, round(size * ratio / 16) * 16)
 
 

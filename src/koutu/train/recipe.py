@@ -105,6 +105,7 @@ class Recipe:
     stages: tuple[Stage, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     init: str = ""
+    begin_parts: tuple[str, ...] = ()
     seed: int = 1
     ema: float = 0.999
     precision: str = "32-true"
