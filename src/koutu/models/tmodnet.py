@@ -108,10 +108,10 @@ class DetailBranch(nn.Module):
     def forward(self, x: Tensor, features: Tensor, low: Tensor) -> Tensor:
         fine = torch.relu(self.picture(x))
         coarse = self.down(fine)
+        said = torch.cat([features, F.avg_pool2d(torch.tanh(low / 4), 2)], dim=1)
+        coarse = self.blocks(torch.relu(coarse + self.semantic(resize(said, coarse))))
         # 1×1 before it is enlarged: the same result for less work
-        said = self.semantic(torch.cat([features, F.avg_pool2d(torch.tanh(low / 4), 2)], dim=1))
-        coarse = self.blocks(torch.relu(coarse + resize(said, coarse)))
-        fine = fine + resize(self.back(coarse), fine)
+        fine = fine + F.interpolate(self.back(coarse), scale_factor=2.0, mode="bilinear", align_corners=False)
         return torch.relu(fine + self.mix(torch.relu(fine)))
 
     def detail(self, x: Tensor) -> Tensor:
