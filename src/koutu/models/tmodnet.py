@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from koutu.models import bodypix, mediapipe
 from koutu.models.checkpoint import differences
 from koutu.models.modnet import TrainingOutputs, Trimapless
-from koutu.nn.joint_unet import JointUNet, SeparableResidual
+from koutu.nn.joint_unet import JointUNet, SeparableResidual, bounded
 from koutu.nn.mobilenetv1 import MobileNetV1
 from koutu.nn.mobilenetv3_unet import SELFIE, STEM, Block, MobileNetV3UNet
 from koutu.nn.pixels import check, resize
@@ -61,9 +61,13 @@ VARIANTS = {
 
 @dataclass
 class TemporalOutputs(TrainingOutputs):
-    """MODNet's outputs and low: the semantic branch's own alpha (N, 1, S, S), S = `Config.semantic_size`."""
+    """MODNet's outputs; low: the semantic branch's own alpha (N, 1, S, S), S = `Config.semantic_size`.
+
+    logits: of pha (N, 1, H, W).
+    """
 
     low: Tensor
+    logits: Tensor
 
 
 class Residual(nn.Module):
@@ -125,6 +129,7 @@ class FusionBranch(nn.Module):
     def __init__(self, cfg: Config):
         super().__init__()
         channels = cfg.detail_channels[0]
+        self.bounded = bool(cfg.decoder)
         self.mix = _mix(channels, cfg)
         self.correction = nn.Conv2d(channels, CELL * CELL, 1)
         nn.init.zeros_(self.correction.weight)
@@ -132,7 +137,7 @@ class FusionBranch(nn.Module):
 
     def forward(self, detail: Tensor, low: Tensor) -> Tensor:
         correction = F.pixel_shuffle(self.correction(torch.relu(self.mix(detail))), CELL)
-        return resize(low, correction) + correction
+        return resize(bounded(low) if self.bounded else low, correction) + correction
 
 
 class TMODNet(Trimapless):
@@ -191,7 +196,7 @@ class TMODNet(Trimapless):
         pha = pha + (pha.clamp(0, 1) - pha).detach()  # what is sure and wrong still learns
         semantic = F.adaptive_avg_pool2d(low, (src.shape[-2] // 16, src.shape[-1] // 16))
         detail = self.detail_branch.detail(detail)
-        return TemporalOutputs(semantic, detail, pha, [pha] if self.cfg.temporal else [], low)
+        return TemporalOutputs(semantic, detail, pha, [pha] if self.cfg.temporal else [], low, logits)
 
     def begin_from(self, path: Path) -> None:
         """Fill an encoder from another network's file (ONNX): MediaPipe's selfie segmentation, or BodyPix ×0.5.

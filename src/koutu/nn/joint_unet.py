@@ -2,7 +2,8 @@
 
 The U-Net of `mobilenetv3_unet` stays as it is; MobileNetV1 looks at the same picture, and a decoder of depthwise and 1×1
 convolutions joins the features of both, depth by depth. It answers with a correction of the U-Net's logits that begins
-at zero, so a training begins where the U-Net stands.
+at zero, so a training begins where the U-Net stands. Those logits reach into the hundreds, where nothing could correct
+them any more, so they are bounded first.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,14 @@ from torch.nn import functional as F
 
 from koutu.nn.mobilenetv1 import CHANNELS, MobileNetV1
 from koutu.nn.mobilenetv3_unet import STEM, Block, MobileNetV3UNet
+
+
+BOUND = 6.0  # of logits: a sigmoid of 0.998
+
+
+def bounded(logits: Tensor) -> Tensor:
+    """Within ±`BOUND`, small ones as they are; shape kept."""
+    return BOUND * torch.tanh(logits / BOUND)
 
 
 class SeparableResidual(nn.Module):
@@ -72,4 +81,4 @@ class JointUNet(nn.Module):
         y = self.join8x(y, torch.cat([faces8x, bodies8x], dim=1))
         y = self.join4x(y, torch.cat([faces4x, bodies4x], dim=1))
         y = self.join2x(y, torch.cat([faces2x, bodies2x], dim=1))
-        return logits + F.pixel_shuffle(self.correction(y), 2), y
+        return bounded(logits) + F.pixel_shuffle(self.correction(y), 2), y

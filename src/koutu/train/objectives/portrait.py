@@ -9,16 +9,21 @@ from torch.nn import functional as F
 
 from koutu.losses.guided import shm_matting, shm_trimap
 from koutu.losses.laplacian import laplacian_rvm
-from koutu.losses.portrait import coarse_entropy, modnet_detail, modnet_matte, modnet_semantic, u2net
+from koutu.losses.portrait import (
+    coarse_entropy,
+    modnet_detail,
+    modnet_matte,
+    modnet_semantic,
+    near_boundary,
+    pixel_entropy,
+    u2net,
+)
 from koutu.losses.video import coherence
 from koutu.models.modnet import Trimapless
 from koutu.models.tmodnet import TemporalOutputs, TMODNet
-from koutu.nn.pixels import resize
 from koutu.train.batch import Batch
 from koutu.train.objectives.objective import Network, Objective
 from koutu.trimap import trimap_from_alpha
-
-_CELL = 8  # pixels a side
 
 
 class MODNetObjective(Objective):
@@ -28,11 +33,13 @@ class MODNetObjective(Objective):
     own_history: share of the stage, at its end, in which every second batch starts from the network's own alpha of the
     same frame. coherence: weight of the change between frames of clips, as RVM has it. low: weight of what a semantic
     branch that can stand alone answers at 1/2, where there is one. laplacian: weight of alpha's pyramid, as RVM has it.
+    pixels: weight of the cross-entropy of every pixel's logit, again ×4 near the boundary: of an alpha that is sure and
+    wrong the other losses have next to no gradient, so that a boundary in a wrong place stays there.
     """
 
     defaults: Mapping[str, Any] = {
         "semantic": 1.0, "entropy": 0.5, "detail": 1.0, "matte": 1.0, "coherence": 5.0, "own_history": 0.0,
-        "low": 2.0, "laplacian": 0.0,
+        "low": 2.0, "laplacian": 0.0, "pixels": 0.0,
     }  # fmt: skip
 
     def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
@@ -65,6 +72,9 @@ class MODNetObjective(Objective):
             low = torch.cat([o.low for o in outs]).float()
             true = F.adaptive_avg_pool2d(batch.pha, (low.shape[-2], low.shape[-1]))
             parts["low"] = given["low"] * F.l1_loss(low, true)
+            if given["pixels"]:
+                logits = torch.cat([o.logits for o in outs])
+                parts["pixels"] = given["pixels"] * pixel_entropy(logits, batch.pha)
         if given["laplacian"]:
             parts["laplacian"] = given["laplacian"] * laplacian_rvm(pha, batch.pha)
         if batch.frames > 1:
@@ -84,11 +94,11 @@ class MODNetObjective(Objective):
 class SemanticObjective(Objective):
     """A semantic branch that can stand alone, alone and at its own size: a fraction of the cost of all branches.
 
-    entropy: cross-entropy on cells of 8×8; alpha: absolute error, again ×4 within some pixels of the
-    boundary; laplacian: of alpha's pyramid, as RVM has it. own_history: as `MODNetObjective`.
+    pixels and laplacian: as `MODNetObjective`; alpha: weight of the absolute error, ×5 near the boundary. own_history:
+    as `MODNetObjective`.
     """
 
-    defaults: Mapping[str, Any] = {"entropy": 0.5, "alpha": 1.0, "laplacian": 1.0, "own_history": 0.0}
+    defaults: Mapping[str, Any] = {"pixels": 1.0, "alpha": 1.0, "laplacian": 1.0, "own_history": 0.0}
 
     def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
         super().__init__(network, options)
@@ -103,27 +113,18 @@ class SemanticObjective(Objective):
             with torch.no_grad():
                 logits, _ = network.begin(batch.src[: len(batch.prev)], *state)
                 state = [network.low(logits.float(), batch.prev)]
-        phas = []
+        said = []
         for src in batch.src.split(len(batch.prev)):
-            pha = torch.sigmoid(network.begin(src, *state)[0].float())
-            phas.append(pha)
-            state = [resize(pha.detach(), src)] if self.temporal else []
-        pha = torch.cat(phas)
-        true = F.interpolate(batch.pha, pha.shape[-2:], mode="bilinear", antialias=True)
-        unknown = F.interpolate(_mixed(true).to(true.dtype), pha.shape[-2:])
-        cells = F.avg_pool2d(true, _CELL)
-        error = (pha - true).abs()
+            said.append(network.begin(src, *state)[0].float())
+            state = [network.low(said[-1].detach(), src)] if self.temporal else []
+        logits = torch.cat(said)
+        true = F.interpolate(batch.pha, logits.shape[-2:], mode="bilinear", antialias=True).clamp(0, 1)
+        pha = torch.sigmoid(logits)
         return {
-            "entropy": given["entropy"] * F.binary_cross_entropy(F.avg_pool2d(pha, _CELL).clamp(1e-4, 1 - 1e-4), cells),
-            "alpha": given["alpha"] * (error * (1 + 4 * unknown)).mean(),
+            "pixels": given["pixels"] * pixel_entropy(logits, true),
+            "alpha": given["alpha"] * ((pha - true).abs() * (1 + 4 * near_boundary(true))).mean(),
             "laplacian": given["laplacian"] * laplacian_rvm(pha, true),
         }
-
-
-def _mixed(true: Tensor) -> Tensor:
-    """Squares of 4×4 pixels that hold, or have beside them, more than one kind of alpha; (N, 1, H/4, W/4)."""
-    most, least = F.max_pool2d(true, 4), -F.max_pool2d(-true, 4)
-    return F.max_pool2d(most, 3, 1, 1) + F.max_pool2d(-least, 3, 1, 1) > 0.05
 
 
 class U2NetObjective(Objective):
