@@ -13,7 +13,10 @@ from torch.nn import functional as F  # noqa: E402
 from koutu.models import load_own  # noqa: E402
 from koutu.models.mediapipe import from_onnx  # noqa: E402
 from koutu.models.tmodnet import Config, TMODNet  # noqa: E402
+from koutu.nn.mobilenetv1 import CHANNELS, MobileNetV1  # noqa: E402
 from koutu.nn.mobilenetv3_unet import SELFIE, Block, MobileNetV3UNet  # noqa: E402
+from koutu.train.batch import Batch  # noqa: E402
+from koutu.train.objectives import build_objective  # noqa: E402
 from koutu.types import ModelError  # noqa: E402
 
 SIZE = (64, 96)
@@ -29,6 +32,39 @@ def published(tmp_path_factory):
         warnings.simplefilter("ignore")
         torch.onnx.export(network, (torch.rand(1, 3, 32, 48),), str(path), opset_version=17, dynamo=False)
     return network, path
+
+
+@pytest.fixture(scope="module")
+def bodies(tmp_path_factory):
+    """An encoder of whole bodies with weights of its own, and the ONNX file that it has with BodyPix's mask."""
+    torch.manual_seed(2)
+    network = MobileNetV1().eval()
+    path = tmp_path_factory.mktemp("bodies") / "bodypix.onnx"
+    whole = torch.nn.Sequential(Deepest(network), torch.nn.Conv2d(CHANNELS[-1], 1, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(whole, (torch.rand(1, 3, 32, 48),), str(path), opset_version=17, dynamo=False)
+    return network, path
+
+
+class Deepest(torch.nn.Module):
+    """An encoder's deepest features alone."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, x):
+        return self.encoder(x)[-1]
+
+
+@pytest.fixture
+def joint(published, bodies):
+    torch.manual_seed(1)
+    network = TMODNet(Config(semantic_size=64, decoder=(16, 12, 8, 8), separable=True)).eval()
+    for _, path in (bodies, published):
+        network.begin_from(path)
+    return network
 
 
 @pytest.fixture
@@ -62,6 +98,50 @@ def test_it_begins_as_the_published_network_whatever_it_remembers(published, beg
 
 
 @torch.no_grad()
+def test_with_two_encoders_it_begins_as_the_published_network_too(published, bodies, joint):
+    src, prev = torch.rand(2, 3, *SIZE), torch.rand(2, 1, *SIZE)
+    expected = (1.04 * torch.sigmoid(_published_alpha(published[0], src)) - 0.02).clamp(0, 1)
+    assert torch.allclose(joint(src, prev)[1], expected, atol=2e-3)  # large logits are bounded
+    small = F.interpolate(src, size=(64, 64), mode="bilinear")
+    features = joint.semantic_branch.bodies(torch.cat([small, torch.rand(2, 1, 64, 64)], dim=1))
+    for got, expected, step, channels in zip(features, bodies[0](small), (2, 4, 8, 16), CHANNELS, strict=True):
+        assert got.shape == (2, channels, 64 // step, 64 // step)
+        assert torch.allclose(got, expected, atol=1e-5)
+
+
+def test_what_the_u_net_is_surest_of_can_be_corrected(joint):
+    joint.semantic_branch.faces.head.bias.data.fill_(500.0)
+    src, prev = torch.rand(1, 3, *SIZE), torch.rand(1, 1, *SIZE)
+    assert joint(src, prev)[1].min() == 1
+    joint.semantic_branch.correction.bias.data.fill_(-10.0)
+    assert joint(src, prev)[1].max() < 0.1
+    joint.semantic_branch.correction.bias.data.fill_(0.0)
+    torch.sigmoid(joint.begin(src, prev)[0]).mean().backward()
+    assert joint.semantic_branch.correction.bias.grad.abs().sum() > 1e-3
+
+
+@torch.no_grad()
+def test_encoders_say_the_same_while_they_learn(joint):
+    x = torch.rand(1, 4, 64, 64)
+    resting = joint.semantic_branch(x)
+    for a, b in zip(resting, joint.train().semantic_branch(x), strict=True):
+        assert torch.allclose(a, b, atol=1e-5)
+
+
+def test_both_encoders_and_what_joins_them_learn_alone(joint):
+    torch.nn.init.normal_(joint.semantic_branch.correction.weight, std=0.1)
+    sample = torch.rand(1, 3, *SIZE), torch.rand(1, 1, *SIZE)
+    batch = Batch(sample[0], (torch.rand(1, 1, *SIZE) > 0.5).float(), sample[0], sample[0], sample[1], {})
+    objective = build_objective("semantic", joint, {"own_history": 1.0})
+    parts = objective(joint, batch, 1.0)
+    assert set(parts) == {"pixels", "alpha", "laplacian"} and all(part.item() > 0 for part in parts.values())
+    torch.stack(list(parts.values())).sum().backward()
+    learns = {name.split(".")[1] for name, p in joint.named_parameters() if p.grad is not None and p.grad.any()}
+    assert learns >= {"faces", "bodies", "deep", "deepest", "join8x", "join4x", "join2x", "correction"}
+    assert not any(p.grad is not None for p in joint.detail_branch.parameters())
+
+
+@torch.no_grad()
 def test_mirrored_it_says_the_same_of_a_picture_and_its_mirror_image(published):
     torch.manual_seed(1)
     network = TMODNet(Config(mirrored=True, semantic_size=64)).eval()
@@ -72,11 +152,13 @@ def test_mirrored_it_says_the_same_of_a_picture_and_its_mirror_image(published):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("decoder", [(), (16, 12, 8, 8)])
 @pytest.mark.parametrize("mirrored", [True, False])
 @pytest.mark.parametrize("temporal", [True, False])
-def test_both_parts_make_the_whole(mirrored, temporal):
+def test_both_parts_make_the_whole(mirrored, temporal, decoder):
     torch.manual_seed(1)
-    network = TMODNet(Config(mirrored=mirrored, temporal=temporal, semantic_size=64)).eval()
+    shape = Config(mirrored=mirrored, temporal=temporal, semantic_size=64, decoder=decoder, separable=bool(decoder))
+    network = TMODNet(shape).eval()
     torch.nn.init.normal_(network.fusion_branch.correction.weight, std=0.1)
     src, state = torch.rand(2, 3, *SIZE), [torch.rand(2, 1, *SIZE)] * temporal
     logits, features = network.begin(src, *state)
@@ -132,6 +214,8 @@ def test_other_files_and_other_blocks_are_refused(published, tmp_path):
     for name in ("cut.onnx", "text.onnx", "none.onnx"):
         with pytest.raises(ModelError, match=name):
             TMODNet().begin_from(tmp_path / name)
+        with pytest.raises(ModelError, match=name):
+            TMODNet(Config(decoder=(16, 12, 8, 8))).begin_from(tmp_path / name)
 
 
 def test_a_checkpoint_says_which_network_it_is(tmp_path):

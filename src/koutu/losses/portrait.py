@@ -33,6 +33,19 @@ def coarse_entropy(pred_semantic: Tensor, true_pha: Tensor) -> Tensor:
     return F.binary_cross_entropy(pred_semantic.clamp(1e-6, 1 - 1e-6), coarse_target(true_pha))
 
 
+def near_boundary(true_pha: Tensor) -> Tensor:
+    """1 on squares of 4×4 pixels that hold, or have beside them, more than one kind of alpha, else 0; shape kept."""
+    most, least = F.max_pool2d(true_pha, 4), -F.max_pool2d(-true_pha, 4)
+    mixed = F.max_pool2d(most, 3, 1, 1) + F.max_pool2d(-least, 3, 1, 1) > 0.05
+    return F.interpolate(mixed.to(true_pha.dtype), true_pha.shape[-2:])
+
+
+def pixel_entropy(logits: Tensor, true_pha: Tensor) -> Tensor:
+    """Mean binary cross-entropy of every pixel, ×5 near the boundary, from logits (N, 1, H, W)."""
+    weight = 1 + 4 * near_boundary(true_pha)
+    return F.binary_cross_entropy_with_logits(logits, true_pha, weight=weight)
+
+
 def modnet_detail(pred_detail: Tensor, true_pha: Tensor, trimap: Tensor) -> Tensor:
     """10 · L1 where the trimap (0, 0.5, 1) says unknown, averaged over all pixels."""
     return 10 * F.l1_loss(torch.where(trimap != 0.5, trimap, pred_detail), torch.where(trimap != 0.5, trimap, true_pha))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,15 +16,8 @@ def from_onnx(path: Path) -> dict[str, Tensor]:
 
     Its convolutions stand in the file in the order in which they run. Raises ModelError if the file is another network.
     """
-    import onnx
-    from onnx.numpy_helper import to_array
-
-    try:
-        graph = onnx.load(path).graph
-    except Exception as e:  # protobuf's own errors have no common base
-        raise ModelError(f"expected an ONNX file at {path}, got one that cannot be read ({e}); get it again") from e
-    constants = {i.name: torch.from_numpy(to_array(i).copy()) for i in graph.initializer}
-    found = [[constants[name] for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
+    graph = _graph(path)
+    found, constants = _convolutions(graph), _constants(graph)
     target = MobileNetV3UNet()
     convs = dict(_in_order(target))
     shapes = [(conv.weight.shape, conv.weight.shape[:1]) for conv in convs.values()]
@@ -38,6 +32,31 @@ def from_onnx(path: Path) -> dict[str, Tensor]:
     after = next((node for node in graph.node if last.output[0] in node.input), last)
     bias = next(constants[i] for i in [*last.input[2:], *after.input] if i in constants)
     return state | {"head.weight": constants[last.input[1]], "head.bias": bias.reshape(1)}
+
+
+def convolutions(path: Path) -> list[list[Tensor]]:
+    """Weight and bias of every convolution of an ONNX file, in its order. Raises ModelError if it cannot be read."""
+    return _convolutions(_graph(path))
+
+
+def _graph(path: Path) -> Any:
+    import onnx
+
+    try:
+        return onnx.load(path).graph
+    except Exception as e:  # protobuf's own errors have no common base
+        raise ModelError(f"expected an ONNX file at {path}, got one that cannot be read ({e}); get it again") from e
+
+
+def _constants(graph: Any) -> dict[str, Tensor]:
+    from onnx.numpy_helper import to_array
+
+    return {i.name: torch.from_numpy(to_array(i).copy()) for i in graph.initializer}
+
+
+def _convolutions(graph: Any) -> list[list[Tensor]]:
+    constants = _constants(graph)
+    return [[constants[name] for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
 
 
 def _in_order(network: MobileNetV3UNet) -> Iterator[tuple[str, Conv]]:

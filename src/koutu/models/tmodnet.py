@@ -14,9 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from koutu.models import bodypix, mediapipe
 from koutu.models.checkpoint import differences
-from koutu.models.mediapipe import from_onnx
 from koutu.models.modnet import TrainingOutputs, Trimapless
+from koutu.nn.joint_unet import JointUNet, SeparableResidual, bounded
+from koutu.nn.mobilenetv1 import MobileNetV1
 from koutu.nn.mobilenetv3_unet import SELFIE, STEM, Block, MobileNetV3UNet
 from koutu.nn.pixels import check, resize
 from koutu.sizes import near_area
@@ -35,8 +37,10 @@ class Config:
     context: int = 128  # channels of its deepest features
     semantic_size: int = 256  # side of the square that the semantic branch sees, a multiple of 16
     mirrored: bool = False  # it also sees the mirror image: twice its cost, fewer mistakes
+    decoder: tuple[int, ...] = ()  # channels at 1/16 … 1/2 that join a second encoder's, of bodies; empty: without
     detail_channels: tuple[int, int] = (16, 32)  # at 1/2 and at 1/4
     detail_blocks: int = 2  # residual blocks at 1/4
+    separable: bool = False  # the detail and fusion branches filter each channel alone, then mix: a fifth of the cost
     pixels: int = 512 * 288  # of the images it is shown
 
     def __post_init__(self) -> None:
@@ -44,16 +48,26 @@ class Config:
         blocks = tuple(block if isinstance(block, Block) else Block(**block) for block in self.blocks)
         object.__setattr__(self, "blocks", blocks)
         object.__setattr__(self, "detail_channels", tuple(self.detail_channels))
+        object.__setattr__(self, "decoder", tuple(self.decoder))
 
 
-VARIANTS = {"temporal": Config(), "mirrored": Config(mirrored=True), "single": Config(temporal=False)}
+VARIANTS = {
+    "temporal": Config(),
+    "mirrored": Config(mirrored=True),
+    "joint": Config(decoder=(96, 64, 32, 24), detail_channels=(16, 48), detail_blocks=3, separable=True),
+    "single": Config(temporal=False),
+}
 
 
 @dataclass
 class TemporalOutputs(TrainingOutputs):
-    """MODNet's outputs and low: the semantic branch's own alpha (N, 1, S, S), S = `Config.semantic_size`."""
+    """MODNet's outputs; low: the semantic branch's own alpha (N, 1, S, S), S = `Config.semantic_size`.
+
+    logits: of pha (N, 1, H, W).
+    """
 
     low: Tensor
+    logits: Tensor
 
 
 class Residual(nn.Module):
@@ -69,27 +83,39 @@ class Residual(nn.Module):
         return torch.relu(x + self.second(torch.relu(self.first(x))))
 
 
+def _block(channels: int, cfg: Config) -> nn.Module:
+    return SeparableResidual(channels) if cfg.separable else Residual(channels)
+
+
+def _mix(channels: int, cfg: Config) -> nn.Module:
+    if not cfg.separable:
+        return nn.Conv2d(channels, channels, 3, padding=1)
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1, groups=channels), nn.Conv2d(channels, channels, 1)
+    )
+
+
 class DetailBranch(nn.Module):
     """The image and what the semantic branch says → (N, C, H/2, W/2): what the boundary looks like."""
 
-    def __init__(self, inp: int, channels: tuple[int, int], blocks: int):
+    def __init__(self, inp: int, semantic: int, cfg: Config):
         super().__init__()
-        fine, coarse = channels
+        fine, coarse = cfg.detail_channels
         self.picture = nn.Conv2d(inp, fine, 2 * CELL, stride=CELL, padding=CELL // 2)
         self.down = nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
-        self.semantic = nn.Conv2d(STEM + 1, coarse, 1)
-        self.blocks = nn.Sequential(*[Residual(coarse) for _ in range(blocks)])
+        self.semantic = nn.Conv2d(semantic + 1, coarse, 1)
+        self.blocks = nn.Sequential(*[_block(coarse, cfg) for _ in range(cfg.detail_blocks)])
         self.back = nn.Conv2d(coarse, fine, 1)
-        self.mix = nn.Conv2d(fine, fine, 3, padding=1)
+        self.mix = _mix(fine, cfg)
         self.head = nn.Conv2d(fine, CELL * CELL, 1)
 
     def forward(self, x: Tensor, features: Tensor, low: Tensor) -> Tensor:
         fine = torch.relu(self.picture(x))
         coarse = self.down(fine)
+        said = torch.cat([features, F.avg_pool2d(torch.tanh(low / 4), 2)], dim=1)
+        coarse = self.blocks(torch.relu(coarse + self.semantic(resize(said, coarse))))
         # 1×1 before it is enlarged: the same result for less work
-        said = self.semantic(torch.cat([features, F.avg_pool2d(torch.tanh(low / 4), 2)], dim=1))
-        coarse = self.blocks(torch.relu(coarse + resize(said, coarse)))
-        fine = fine + resize(self.back(coarse), fine)
+        fine = fine + F.interpolate(self.back(coarse), scale_factor=2.0, mode="bilinear", align_corners=False)
         return torch.relu(fine + self.mix(torch.relu(fine)))
 
     def detail(self, x: Tensor) -> Tensor:
@@ -100,16 +126,18 @@ class DetailBranch(nn.Module):
 class FusionBranch(nn.Module):
     """Detail features at 1/2 and semantic logits → alpha logits (N, 1, H, W)."""
 
-    def __init__(self, channels: int):
+    def __init__(self, cfg: Config):
         super().__init__()
-        self.mix = nn.Conv2d(channels, channels, 3, padding=1)
+        channels = cfg.detail_channels[0]
+        self.bounded = bool(cfg.decoder)
+        self.mix = _mix(channels, cfg)
         self.correction = nn.Conv2d(channels, CELL * CELL, 1)
         nn.init.zeros_(self.correction.weight)
         nn.init.zeros_(self.correction.bias)  # type: ignore[arg-type]
 
     def forward(self, detail: Tensor, low: Tensor) -> Tensor:
         correction = F.pixel_shuffle(self.correction(torch.relu(self.mix(detail))), CELL)
-        return resize(low, correction) + correction
+        return resize(bounded(low) if self.bounded else low, correction) + correction
 
 
 class TMODNet(Trimapless):
@@ -121,14 +149,19 @@ class TMODNet(Trimapless):
 
     stride = 8
     begins_from_onnx = True
+    forwards = ("training_outputs", "begin")
 
     def __init__(self, cfg: Config | None = None):
         super().__init__()
         self.cfg = cfg = cfg or Config()
         inp = 4 if cfg.temporal else 3
-        self.semantic_branch = MobileNetV3UNet(inp, cfg.blocks, cfg.context)
-        self.detail_branch = DetailBranch(inp, cfg.detail_channels, cfg.detail_blocks)
-        self.fusion_branch = FusionBranch(cfg.detail_channels[0])
+        self.semantic_branch = (
+            JointUNet(inp, cfg.blocks, cfg.context, cfg.decoder)
+            if cfg.decoder
+            else MobileNetV3UNet(inp, cfg.blocks, cfg.context)
+        )
+        self.detail_branch = DetailBranch(inp, cfg.decoder[-1] if cfg.decoder else STEM, cfg)
+        self.fusion_branch = FusionBranch(cfg)
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) of about `cfg.pixels` pixels, at the aspect of images of (H, W)."""
@@ -163,20 +196,21 @@ class TMODNet(Trimapless):
         pha = pha + (pha.clamp(0, 1) - pha).detach()  # what is sure and wrong still learns
         semantic = F.adaptive_avg_pool2d(low, (src.shape[-2] // 16, src.shape[-1] // 16))
         detail = self.detail_branch.detail(detail)
-        return TemporalOutputs(semantic, detail, pha, [pha] if self.cfg.temporal else [], low)
+        return TemporalOutputs(semantic, detail, pha, [pha] if self.cfg.temporal else [], low, logits)
 
     def begin_from(self, path: Path) -> None:
-        """Fill the semantic branch from MediaPipe's selfie segmentation (ONNX): pha is then that network's answer.
+        """Fill an encoder from another network's file (ONNX): MediaPipe's selfie segmentation, or BodyPix ×0.5.
 
-        The previous alpha counts for nothing yet. Raises ModelError for another file or if `cfg.blocks` were changed.
+        From the former on, pha is that network's answer; the latter fills the second encoder. The previous alpha counts
+        for nothing yet. Raises ModelError for another file or if `cfg.blocks` were changed.
         """
-        state, branch = from_onnx(path), self.semantic_branch
-        stem = state["stem.weight"]
-        missing = branch.stem.in_channels - stem.shape[1]
-        state["stem.weight"] = torch.cat([stem, stem.new_zeros(len(stem), missing, *stem.shape[2:])], dim=1)
-        if found := differences(state, branch.state_dict()):
-            raise ModelError(f"expected the semantic branch of {path}, got {'; '.join(found)}; keep the default blocks")
-        branch.load_state_dict(state)
+        branch = self.semantic_branch
+        if not isinstance(branch, JointUNet):
+            _fill(branch, mediapipe.from_onnx(path), path)
+        elif bodypix.is_bodypix(path):
+            _fill(branch.bodies, bodypix.from_onnx(path), path)
+        else:
+            _fill(branch.faces, mediapipe.from_onnx(path), path)
 
     def _branches(self, src: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         *others, logits = self._logits(src, state)
@@ -204,6 +238,16 @@ class TMODNet(Trimapless):
         self._require(state)
         check(src, self.stride)
         return torch.cat([src, *state], dim=1)
+
+
+def _fill(branch: MobileNetV3UNet | MobileNetV1, state: dict[str, Tensor], path: Path) -> None:
+    """Weights of a network for images alone, with nothing for the channels of `branch` that are more."""
+    stem = state["stem.weight"]
+    missing = branch.stem.in_channels - stem.shape[1]
+    state["stem.weight"] = torch.cat([stem, stem.new_zeros(len(stem), missing, *stem.shape[2:])], dim=1)
+    if found := differences(state, branch.state_dict()):
+        raise ModelError(f"expected the semantic branch of {path}, got {'; '.join(found)}; keep the default blocks")
+    branch.load_state_dict(state)
 
 
 def _both_ways(plain: Tensor, mirrored: Tensor) -> Tensor:

@@ -42,7 +42,8 @@ class Pass:
     """One forward and backward pass with a step of its own; a stage takes its passes in turn.
 
     sizes: (until this share of the stage's steps, side of a sample); frames: of a clip; batch: clips a process;
-    aspect: samples of a step are cut to a shape drawn from 1 : aspect to aspect : 1.
+    aspect: samples of a step are cut to a shape drawn from 1 : aspect to aspect : 1. reuse: samples that a scene is
+    made into, each enlarged, mirrored and lit anew: scenes cost more than a small network learns from.
     every, offset: only at every so many steps, from step `offset` on; options: of the objective. footage: instead of
     made scenes, for objectives that need no truth.
     """
@@ -52,6 +53,7 @@ class Pass:
     frames: int = 1
     sizes: tuple[tuple[float, int], ...] = ((1.0, 192),)
     aspect: float = 1.0
+    reuse: int = 1
     every: int = 1
     offset: int = 0
     scenes: SceneConfig = field(default_factory=SceneConfig)
@@ -103,6 +105,7 @@ class Recipe:
     stages: tuple[Stage, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     init: str = ""
+    begin_parts: tuple[str, ...] = ()
     seed: int = 1
     ema: float = 0.999
     precision: str = "32-true"
@@ -148,6 +151,7 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
 def _check_pass(given: Pass, path: Path) -> None:
     came = f"every {given.every} and offset {given.offset}"
     _require(given.every > given.offset >= 0, path, "every of 1 or more and an offset below it", came)
+    _require(given.reuse >= 1, path, "reuse of 1 or more", given.reuse)
     footage = given.footage
     _require(footage.frames > 0 and footage.side > 0, path, "footage's frames and side of 1 or more", footage)
     _require(given.frames == 1 or not footage, path, "frames: 1 of a pass with footage", given.frames)

@@ -116,12 +116,14 @@ class RunState:
 
 
 def _begun(recipe: Recipe) -> Network:
-    """The recipe's network with random weights, those of a checkpoint, or another network's where it can begin so."""
-    if recipe.init and not recipe.init.endswith(".onnx"):
-        return load_checkpoint(recipe.init, recipe.network, **recipe.options)
-    network = build(recipe.network, **recipe.options)
-    if recipe.init:
-        if not network.begins_from_onnx:
-            raise InputError(f"expected a checkpoint to begin from, got {recipe.init}; {recipe.network} reads no ONNX")
-        network.begin_from(Path(recipe.init))
+    """The recipe's network with random weights, those of a checkpoint, or other networks' where it can begin so."""
+    files = [*([recipe.init] if recipe.init else []), *recipe.begin_parts]
+    if files and not files[0].endswith(".onnx"):
+        network = load_checkpoint(files.pop(0), recipe.network, **recipe.options)
+    else:
+        network = build(recipe.network, **recipe.options)
+    if files and not network.begins_from_onnx:
+        raise InputError(f"expected a checkpoint to begin from, got {files[0]}; {recipe.network} reads no ONNX")
+    for file in files:
+        network.begin_from(Path(file))
     return network

@@ -9,10 +9,18 @@ from torch.nn import functional as F
 
 from koutu.losses.guided import shm_matting, shm_trimap
 from koutu.losses.laplacian import laplacian_rvm
-from koutu.losses.portrait import coarse_entropy, modnet_detail, modnet_matte, modnet_semantic, u2net
+from koutu.losses.portrait import (
+    coarse_entropy,
+    modnet_detail,
+    modnet_matte,
+    modnet_semantic,
+    near_boundary,
+    pixel_entropy,
+    u2net,
+)
 from koutu.losses.video import coherence
 from koutu.models.modnet import Trimapless
-from koutu.models.tmodnet import TemporalOutputs
+from koutu.models.tmodnet import TemporalOutputs, TMODNet
 from koutu.train.batch import Batch
 from koutu.train.objectives.objective import Network, Objective
 from koutu.trimap import trimap_from_alpha
@@ -25,11 +33,13 @@ class MODNetObjective(Objective):
     own_history: share of the stage, at its end, in which every second batch starts from the network's own alpha of the
     same frame. coherence: weight of the change between frames of clips, as RVM has it. low: weight of what a semantic
     branch that can stand alone answers at 1/2, where there is one. laplacian: weight of alpha's pyramid, as RVM has it.
+    pixels: weight of the cross-entropy of every pixel's logit, again ×4 near the boundary: of an alpha that is sure and
+    wrong the other losses have next to no gradient, so that a boundary in a wrong place stays there.
     """
 
     defaults: Mapping[str, Any] = {
         "semantic": 1.0, "entropy": 0.5, "detail": 1.0, "matte": 1.0, "coherence": 5.0, "own_history": 0.0,
-        "low": 2.0, "laplacian": 0.0,
+        "low": 2.0, "laplacian": 0.0, "pixels": 0.0,
     }  # fmt: skip
 
     def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
@@ -62,6 +72,9 @@ class MODNetObjective(Objective):
             low = torch.cat([o.low for o in outs]).float()
             true = F.adaptive_avg_pool2d(batch.pha, (low.shape[-2], low.shape[-1]))
             parts["low"] = given["low"] * F.l1_loss(low, true)
+            if given["pixels"]:
+                logits = torch.cat([o.logits for o in outs])
+                parts["pixels"] = given["pixels"] * pixel_entropy(logits, batch.pha)
         if given["laplacian"]:
             parts["laplacian"] = given["laplacian"] * laplacian_rvm(pha, batch.pha)
         if batch.frames > 1:
@@ -76,6 +89,42 @@ class MODNetObjective(Objective):
         pha = network(batch.src[: len(batch.prev)], batch.prev)[1].float()
         network.train(training)
         return pha
+
+
+class SemanticObjective(Objective):
+    """A semantic branch that can stand alone, alone and at its own size: a fraction of the cost of all branches.
+
+    pixels and laplacian: as `MODNetObjective`; alpha: weight of the absolute error, ×5 near the boundary. own_history:
+    as `MODNetObjective`.
+    """
+
+    defaults: Mapping[str, Any] = {"pixels": 1.0, "alpha": 1.0, "laplacian": 1.0, "own_history": 0.0}
+
+    def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
+        super().__init__(network, options)
+        assert isinstance(network, TMODNet)
+        self.temporal = network.cfg.temporal
+        self.calls = 0
+
+    def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
+        given, self.calls = self.options, self.calls + 1
+        state = [batch.prev] if self.temporal else []
+        if self.temporal and done >= 1 - given["own_history"] and self.calls % 2:
+            with torch.no_grad():
+                logits, _ = network.begin(batch.src[: len(batch.prev)], *state)
+                state = [network.low(logits.float(), batch.prev)]
+        said = []
+        for src in batch.src.split(len(batch.prev)):
+            said.append(network.begin(src, *state)[0].float())
+            state = [network.low(said[-1].detach(), src)] if self.temporal else []
+        logits = torch.cat(said)
+        true = F.interpolate(batch.pha, logits.shape[-2:], mode="bilinear", antialias=True).clamp(0, 1)
+        pha = torch.sigmoid(logits)
+        return {
+            "pixels": given["pixels"] * pixel_entropy(logits, true),
+            "alpha": given["alpha"] * ((pha - true).abs() * (1 + 4 * near_boundary(true))).mean(),
+            "laplacian": given["laplacian"] * laplacian_rvm(pha, true),
+        }
 
 
 class U2NetObjective(Objective):
@@ -125,6 +174,7 @@ class SHMObjective(Objective):
 
 OBJECTIVES = {
     "modnet": MODNetObjective,
+    "semantic": SemanticObjective,
     "u2net": U2NetObjective,
     "shm-trimap": SHMTrimap,
     "shm-filling": SHMFilling,
