@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import halve, rgb_to_yuv, rgb_to_yuv_matrix, shrink
-from koutu.types import Alpha, ColorSpace, Picture, Yuv420, picture_size
+from koutu.types import Alpha, ColorSpace, Frame, Picture, Yuv420, picture_size
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
+HIDDEN = 2  # of 255: what so faint an alpha leaves of a picture is a codec's noise
 
 
 def replace(foreground: Picture, alpha: Alpha, background: Picture) -> Picture:
@@ -59,6 +60,30 @@ def without_background(picture: Picture, alpha: Alpha) -> Picture:
     if not isinstance(picture, Yuv420):
         return np.asarray(cv2.bitwise_and(picture, picture, mask=seen))
     return replace(picture, seen, solid(picture.size, (0, 0, 0), picture.space, picture.depth))
+
+
+def multiplied(picture: Picture, alpha: Alpha) -> Picture:
+    """The picture's colours multiplied by alpha, which is what it looks like on black."""
+    if not isinstance(picture, Yuv420):
+        return replace(picture, alpha, np.zeros_like(picture))
+    return replace(picture, alpha, solid(picture.size, (0, 0, 0), picture.space, picture.depth))
+
+
+def with_alpha_of(frame: Frame, alpha: Alpha) -> Alpha:
+    """Alpha times the frame's own: what was cut away stays away."""
+    return alpha if frame.alpha is None else np.asarray(cv2.multiply(alpha, frame.alpha, scale=1 / 255))
+
+
+def hide(picture: Picture, alpha: Alpha) -> Picture:
+    """The picture in white where its own alpha hides it: neither networks nor outputs get to see what is below."""
+    seen = cv2.inRange(alpha, HIDDEN + 1, 255)
+    if not isinstance(picture, Yuv420):
+        return np.where(seen[..., None] > 0, picture, np.uint8(255))
+    white = solid((1, 1), (255, 255, 255), picture.space, picture.depth)
+    shared = halve(seen)  # chroma is shared by 2×2
+    planes = (picture.y, seen, white.y), (picture.u, shared, white.u), (picture.v, shared, white.v)
+    y, u, v = (np.where(mask > 0, plane, below) for plane, mask, below in planes)
+    return Yuv420(y, u, v, picture.space, picture.depth)
 
 
 def side_by_side(left: Yuv420, right: Yuv420) -> Yuv420:

@@ -50,11 +50,16 @@ def picture_size(picture: Picture) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture of a stream and the moment it is shown: pts · time_base seconds."""
+    """One picture of a stream and the moment it is shown: pts · time_base seconds.
+
+    alpha: (H, W) uint8 of what was cut away before it came here; None where nothing was. Colours are not multiplied by
+    it, and hold nothing of what it hides.
+    """
 
     picture: Picture
     pts: int = 0
     time_base: Fraction = Fraction(1, 90_000)
+    alpha: Alpha | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -72,7 +77,7 @@ class Matte:
     """A frame with its alpha (H, W) uint8, at the frame's own size. `fresh`: the memory was empty before it.
 
     foreground: the person's own colours where the network gives them. low: a gate left the frame to the network's
-    low-resolution branch.
+    low-resolution branch. found: what the network found, where alpha is less because the frame has an alpha of its own.
     """
 
     frame: Frame
@@ -80,6 +85,12 @@ class Matte:
     fresh: bool = False
     foreground: Rgb | None = None
     low: bool = False
+    found: Alpha | None = None
+
+    @property
+    def mixed(self) -> Alpha:
+        """(H, W): how much of each pixel's colour is the person's, and not light of what is behind."""
+        return self.alpha if self.found is None else self.found
 
 
 class KoutuError(Exception):

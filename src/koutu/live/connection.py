@@ -18,9 +18,11 @@ from koutu.live.clock import Clock, Pace, stamp_origin
 from koutu.live.flow import SAMPLE_RATE
 from koutu.live.source_address import SourceAddress
 from koutu.media.clock import Growing
+from koutu.media.colours import colours_of, told_of
 from koutu.media.demux import open_input, packets, start_of, video_stream
-from koutu.media.planes import colours_of, frame_to_yuv, turn_of, turned
-from koutu.types import InputError, Yuv420
+from koutu.media.own_alpha import alpha_of, decoder_of, upright
+from koutu.media.planes import frame_to_yuv, turn_of
+from koutu.types import Alpha, InputError, Yuv420
 
 OPEN_SECONDS, READ_SECONDS = 10.0, 5.0  # that a connection may take, and that it may be silent
 BEHIND = 1.0  # seconds that a stream may pile up before frames are skipped as far as the next that stands alone
@@ -33,11 +35,12 @@ class Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A frame, its moment by the stream's clock, and when it came by the run's."""
+    """A frame, its own alpha, its moment by the stream's clock, and when it came by the run's."""
 
     picture: Yuv420
     seconds: float
     arrived: float
+    alpha: Alpha | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Feed:
             stream.codec_context.flags |= Flags.low_delay
         else:
             stream.thread_type = "AUTO"
+        self._told, self._decoder = told_of(stream), decoder_of(stream)
         rate = stream.average_rate or stream.guessed_rate
         self.rate = float(rate) if rate else None
         self.size = stream.codec_context.height, stream.codec_context.width
@@ -117,7 +121,7 @@ class Feed:
             self.skipped += 1
             return
         try:
-            frames = self._video.codec_context.decode(packet if packet.size else None)
+            frames = self._decoder.decode(packet if packet.size else None)
         except (FFmpegError, EOFError):
             self.damaged += 1
             return
@@ -125,9 +129,10 @@ class Feed:
             seconds = float(self._growing.place(frame.pts, frame.duration or self._length) * self._tick)
             if self.place.kind == "device" and not self._told:
                 self.pace.stamped, self._told = stamp_origin(seconds, self._clock), True
-            _, space = colours_of(frame)
+            _, space = colours_of(frame, self._told)
             picture = frame_to_yuv(frame, space, 8, (frame.height, frame.width))
-            yield Still(turned(picture, turn_of(frame)), seconds - self._start, arrived)
+            picture, alpha = upright(picture, alpha_of(frame), turn_of(frame))
+            yield Still(picture, seconds - self._start, arrived, alpha)
 
     def _skips(self, packet: av.Packet, arrived: float) -> bool:
         """Whether to leave a packet out, because too much has piled up behind it."""

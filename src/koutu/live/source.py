@@ -82,7 +82,8 @@ class Source:
                 self._tell(f"{self.place.name} cannot be read as fast as it should be shown; it is shown slower")
             self._latest = pace.place(item.seconds) + 1 / (feed.rate or 25)
             self._lost_since, self._wait = None, self.reading.wait
-            frame = Frame(item.picture, round((pace.place(item.seconds) - self.epoch) * TICKS))
+            at = round((pace.place(item.seconds) - self.epoch) * TICKS)
+            frame = Frame(item.picture, at, alpha=item.alpha)
             yield CapturedFrame(frame, pace.captured(item.seconds, item.arrived), self._number)
             self._number += 1
 

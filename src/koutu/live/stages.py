@@ -145,4 +145,5 @@ def mirrored(frame: Frame) -> Frame:
     picture = frame.picture
     assert isinstance(picture, Yuv420)
     y, u, v = (np.ascontiguousarray(plane[:, ::-1]) for plane in (picture.y, picture.u, picture.v))
-    return Frame(Yuv420(y, u, v, picture.space, picture.depth), frame.pts, frame.time_base)
+    alpha = None if frame.alpha is None else np.ascontiguousarray(frame.alpha[:, ::-1])
+    return Frame(Yuv420(y, u, v, picture.space, picture.depth), frame.pts, frame.time_base, alpha)

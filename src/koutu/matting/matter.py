@@ -1,5 +1,6 @@
 """The matting stage: frames in, mattes out, one memory per stream."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -8,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import to_rgb
+from koutu.composite import with_alpha_of
 from koutu.engines.backend import Backend, State
 from koutu.matting.hints import Hints
 from koutu.matting.refine import guided_upsample, quantise
-from koutu.types import Alpha, Frame, InputError, Matte, Rgb
+from koutu.media.given import Channels, Given, frame_of
+from koutu.types import Alpha, Frame, Matte, Rgb
 
 MAX_GAP = Fraction(1)  # seconds; after a longer gap, memory of the past misleads more than it helps
 CUT_DIFFERENCE = 28.0  # mean change of a thumbnail, of 255, that no motion in a shot was seen to reach
@@ -40,13 +43,14 @@ class Matter:
         """Forget the past: the next frame is matted on its own."""
         self.state, self._last, self._thumbnail = None, None, None
 
-    def __call__(self, frame: Frame | Rgb, **hints: NDArray[Any]) -> Matte:
-        """Alpha of a frame, or of an RGB picture (H, W, 3) uint8 taken to follow the last one by 1/30 s.
+    def __call__(self, frame: Frame | Given, *, channels: Channels = "rgb", **hints: NDArray[Any]) -> Matte:
+        """Alpha of a frame, or of a picture as `koutu.matte` takes it, which follows the last one by 1/30 s.
 
-        hints: this frame's own, (H, W) or for "bgr" (H, W, 3) uint8, instead of those that `self.hints` makes.
+        channels: "rgb", or "bgr" for arrays as OpenCV has them. hints: this frame's own, (H, W) or for "bgr" (H, W, 3)
+        uint8, instead of those that `self.hints` makes. Where the frame has alpha, the matte's is the product of both.
         """
-        if isinstance(frame, np.ndarray):
-            frame = self._following(frame)
+        if not isinstance(frame, Frame):
+            frame = self._following(frame_of(frame, channels=channels))
         size = self.backend.network_size(frame.size)
         rgb = to_rgb(frame.picture, size)
         fresh = self._starts_shot(frame, rgb)
@@ -58,8 +62,9 @@ class Matter:
                 _, _, self.state = self.backend(rgb, self.state, **given)
         fgr, pha, self.state = self.backend(rgb, self.state, **given)
         self._last = frame
-        alpha, low = self._full_size(pha, rgb, frame), self.backend.low(self.state)
-        return Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), low)
+        found, low = self._full_size(pha, rgb, frame), self.backend.low(self.state)
+        alpha, kept = with_alpha_of(frame, found), None if frame.alpha is None else found
+        return Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), low, kept)
 
     def _resize(self, size: tuple[int, int]) -> None:
         """Bring the memory to the network's size (h, w) of now; without a way to, it starts afresh."""
@@ -77,11 +82,10 @@ class Matter:
         hints = hints | self.hints(frame, needs, self.backend.name)
         return {name: _resized(hint, size, exact=name == "trimap") for name, hint in hints.items()}
 
-    def _following(self, rgb: Rgb) -> Frame:
-        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
-            raise InputError(f"expected RGB (H, W, 3) uint8, got {rgb.shape} {rgb.dtype}; convert the frame first")
+    def _following(self, frame: Frame) -> Frame:
         base = Fraction(1, 30)
-        return Frame(rgb, self._last.pts + 1 if self._last and self._last.time_base == base else 0, base)
+        pts = self._last.pts + 1 if self._last and self._last.time_base == base else 0
+        return replace(frame, pts=pts, time_base=base)
 
     def _starts_shot(self, frame: Frame, rgb: Rgb) -> bool:
         grey = cv2.resize(rgb, CUT_SIZE[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Generator
+from dataclasses import replace
 from fractions import Fraction
 
 from koutu.color import rgb_to_yuv, to_rgb
-from koutu.composite import Fit, blur, fit
+from koutu.composite import Fit, blur, fit, solid
+from koutu.composite import replace as put_over
 from koutu.types import Alpha, Frame, InputError, Picture, Rgb, Yuv420
 
 
@@ -73,6 +75,7 @@ class Moving(Background):
         self._origin: Fraction | None = None
         self._latest = Fraction(0)
         self._ready: tuple[Frame, tuple, Picture] | None = None
+        self._end = None
         self._rewind()
 
     def __call__(self, frame: Frame, alpha: Alpha) -> Picture:
@@ -95,14 +98,22 @@ class Moving(Background):
         if hasattr(self, "_frames"):
             self._frames.close()
         self._frames = _frames(self._path)
-        first = next(self._frames, None)
+        first = self._following()
         if first is None:
             raise InputError(
                 f"{self._path}: expected a video with at least one frame as background, got none; "
                 "check that it plays, or use an image"
             )
-        self._first, self._now, self._next = first, first, next(self._frames, None)
-        self._gap, self._turn = Fraction(1, 25), turn
+        self._first, self._now, self._next = first, first, self._following()
+        self._turn = turn
+
+    def _following(self) -> Frame | None:
+        """The next frame; None after the last one, when it is known until when that is shown."""
+        try:
+            return next(self._frames)
+        except StopIteration as over:
+            self._end: Fraction | None = over.value or self._end
+            return None
 
     def _move_to(self, elapsed: Fraction) -> None:
         """Make `_now` the frame shown `elapsed` seconds after the first."""
@@ -112,20 +123,31 @@ class Moving(Background):
             if turn != self._turn:
                 self._rewind(turn)
         while self._next is not None and self._next.seconds - self._first.seconds <= position:
-            self._gap = max(self._next.seconds - self._now.seconds, Fraction(1, 1000))
-            self._now, self._next = self._next, next(self._frames, None)
+            self._now, self._next = self._next, self._following()
         if self._next is None and self._length is None:
-            self._length = max(self._now.seconds - self._first.seconds, Fraction(0)) + self._gap
+            assert self._end is not None
+            self._length = max(self._end - self._first.seconds, Fraction(1, 1000))
             self._loop = self._loop and self._now is not self._first  # one frame is not worth opening again
             if self._loop and elapsed >= self._length:
                 self._move_to(elapsed)
 
 
-def _frames(path: str | os.PathLike[str]) -> Generator[Frame, None, None]:
+def _frames(path: str | os.PathLike[str]) -> Generator[Frame, None, Fraction]:
+    """A video's frames, and then when the last one is over, seconds."""
     from koutu.media.reader import open_video  # FFmpeg is loaded only for a video
 
     with open_video(path) as reader:
-        yield from reader
+        for frame in reader:
+            yield frame if frame.alpha is None else replace(frame, picture=_on_white(frame), alpha=None)
+        return reader.end
+
+
+def _on_white(frame: Frame) -> Picture:
+    """The frame as `koutu.media.image.read_image` shows what lets through."""
+    picture = frame.picture
+    assert isinstance(picture, Yuv420) and frame.alpha is not None
+    white = solid(picture.size, (255, 255, 255), picture.space, picture.depth)
+    return put_over(picture, frame.alpha, white)
 
 
 def _kind(picture: Picture) -> tuple:

@@ -1,11 +1,13 @@
 """Still images in and out, through Pillow: upright, 8 bit, sRGB when read; whole or not at all when written."""
 
 import contextlib
+import importlib
 import io
 import os
 import struct
 import threading
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Literal, TypeAlias, get_args
 
@@ -13,16 +15,17 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from koutu.color import require_rgb
-from koutu.composite import require_alpha
+from koutu.composite import blend, hide, require_alpha
 from koutu.files import whole_file
-from koutu.types import Alpha, InputError, OutputError, Rgb
+from koutu.types import Alpha, Frame, InputError, OutputError, Rgb
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes]
 Format: TypeAlias = Literal["PNG", "WEBP", "JPEG", "TIFF"]
 
 MAX_PIXELS = 200_000_000
 # What is read; Pillow's other decoders are left alone: some start programs (EPS), some take videos for images (MPEG).
-_READ = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF", "JPEG2000", "PPM", "TGA", "ICO")
+_READ = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF", "JPEG2000", "PPM", "HEIF", "TGA", "ICO")
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")  # other formats' further images are pages or views
 _SUFFIXES: dict[str, Format] = {
     ".png": "PNG",
     ".webp": "WEBP",
@@ -32,7 +35,7 @@ _SUFFIXES: dict[str, Format] = {
     ".tiff": "TIFF",
 }
 # What Pillow's decoders raise on damaged files.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, struct.error)
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, struct.error)
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _limit_lock = threading.Lock()
 
@@ -43,18 +46,38 @@ def read_image(source: Source) -> Rgb:
     EXIF orientation is applied, a colour profile converted to sRGB (a damaged one ignored), 16 bits brought to 8,
     transparent parts put on white, and of an animation the first image taken. At most 200 megapixels.
     """
-    with _opened(source) as (file, name):
+    return on_white(*_read(source))
+
+
+def read_frame(source: Source) -> Frame:
+    """The image as `read_image` reads it, but with its alpha beside its colours, as a frame to be matted."""
+    return framed(*_read(source))
+
+
+def framed(rgb: Rgb, alpha: Alpha | None) -> Frame:
+    """Colours and their alpha, if there is one, as a frame without what alpha hides."""
+    return Frame(rgb if alpha is None else hide(rgb, alpha), alpha=alpha)
+
+
+def on_white(rgb: Rgb, alpha: Alpha | None) -> Rgb:
+    """Colours with white where their alpha lets through."""
+    return rgb if alpha is None else blend(rgb, alpha, np.full_like(rgb, 255))
+
+
+def _read(source: Source) -> tuple[Rgb, Alpha | None]:
+    with opened(source) as (file, name):
         try:
-            return pil_to_rgb(_identified(file, name))
+            return pil_to_rgba(identified(file, name))
         except UnidentifiedImageError:
             empty = file.seek(0, io.SEEK_END) == 0
             came = "an empty file" if empty else "something else (or its first bytes are damaged)"
-            raise InputError(
-                f"{name}: expected an image ({', '.join(_READ[:-2])}), got {came}; convert it to PNG or JPEG"
-            ) from None
+            remedy = "convert it to PNG or JPEG"
+            if is_heif(file):
+                came, remedy = "HEIF, which needs another package", 'pip install "koutu[heif]", or convert it to JPEG'
+            raise InputError(f"{name}: expected an image ({', '.join(_READ[:-2])}), got {came}; {remedy}") from None
         except InputError:
             raise
-        except (*_BROKEN, MemoryError) as error:
+        except (*BROKEN, MemoryError) as error:
             raise InputError(
                 f"{name}: expected a whole image, got a truncated or damaged one ({error}); fetch or export it again"
             ) from error
@@ -62,30 +85,52 @@ def read_image(source: Source) -> Rgb:
 
 def is_image(path: str | os.PathLike[str]) -> bool:
     """Whether the file begins like one of the image formats `read_image` reads; its content may still be broken."""
-    with _opened(path) as (file, name):
+    with opened(path) as (file, name):
         try:
-            _identified(file, name)
+            identified(file, name)
         except UnidentifiedImageError:
             return False
-        except (InputError, *_BROKEN):
+        except (InputError, *BROKEN):
             return True
         return True
 
 
+def is_animated(path: str | os.PathLike[str]) -> bool:
+    """Whether the file is an image that moves, as GIF, APNG, WebP and AVIF may."""
+    with opened(path) as (file, name):
+        try:
+            image = identified(file, name)
+            return image.format in _ANIMATED and getattr(image, "n_frames", 1) > 1
+        except (InputError, *BROKEN):
+            return False
+
+
+def is_heif(file: IO[bytes]) -> bool:
+    """Whether a file begins as those of phones do, which Pillow reads with pillow-heif alone."""
+    file.seek(4)
+    head = file.read(8)
+    return head[:4] == b"ftyp" and head[4:] in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
 def image_size(source: Source) -> tuple[int, int]:
     """(H, W) as the header tells, before anything is decoded and without EXIF orientation; raises as `read_image`."""
-    with _opened(source) as (file, name):
+    with opened(source) as (file, name):
         try:
-            image = _identified(file, name)
+            image = identified(file, name)
         except UnidentifiedImageError:
             raise InputError(f"{name}: expected an image, got something else; convert it to PNG or JPEG") from None
-        except _BROKEN as error:
+        except BROKEN as error:
             raise InputError(f"{name}: expected a whole image, got a damaged one ({error}); fetch it again") from error
         return image.height, image.width
 
 
 def pil_to_rgb(image: Image.Image) -> Rgb:
     """(H, W, 3) uint8 of a Pillow image, treated as `read_image` treats a file."""
+    return on_white(*pil_to_rgba(image))
+
+
+def pil_to_rgba(image: Image.Image) -> tuple[Rgb, Alpha | None]:
+    """Its colours (H, W, 3) uint8, and its alpha (H, W), which is not multiplied into them; None if it is opaque."""
     image.load()
     profile = image.info.get("icc_profile")
     image = ImageOps.exif_transpose(image)
@@ -94,14 +139,15 @@ def pil_to_rgb(image: Image.Image) -> Rgb:
     if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
         levels = np.clip(np.asarray(image), 0, 65535).astype(np.float32)
         image = Image.fromarray(np.rint(levels / 257).astype(np.uint8))
+    alpha = None
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        alpha = np.array(image.getchannel("A"))
     if image.mode not in ("L", "RGB", "CMYK"):
         image = image.convert("RGB")
     if profile:
         image = _to_srgb(image, profile)
-    return np.array(image.convert("RGB"))
+    return np.array(image.convert("RGB")), None if alpha is None or alpha.min() == 255 else alpha
 
 
 def write_image(
@@ -144,8 +190,14 @@ def write_image(
         ) from error
 
 
+@lru_cache(1)
+def _learn_heif() -> None:
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pillow_heif").register_heif_opener()
+
+
 @contextlib.contextmanager
-def _opened(source: Source) -> Iterator[tuple[IO[bytes], str]]:
+def opened(source: Source) -> Iterator[tuple[IO[bytes], str]]:
     """The source as a seekable binary file, and its name for messages."""
     if isinstance(source, bytes):
         yield io.BytesIO(source), "the given bytes"
@@ -162,9 +214,10 @@ def _opened(source: Source) -> Iterator[tuple[IO[bytes], str]]:
         yield io.BytesIO(source.read()), str(getattr(source, "name", "the open file"))
 
 
-def _identified(file: IO[bytes], name: str) -> Image.Image:
+def identified(file: IO[bytes], name: str) -> Image.Image:
     """The image, not decoded yet, unless it is too large."""
     Image.init()
+    _learn_heif()
     with _limit_lock:
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MAX_PIXELS
         try:

@@ -17,7 +17,7 @@ from koutu.server import scenery
 from koutu.server.errors import RESPONSES, invalid, not_found
 from koutu.server.guard import page_policy
 from koutu.server.service import Service
-from koutu.server.uploads import BINARY, bytes_of, decoded, received
+from koutu.server.uploads import BINARY, bytes_of, decoded, flat, received
 
 WEB = Path(__file__).parent / "web"
 TYPES = {
@@ -173,7 +173,7 @@ def open_routes(service: Service) -> APIRouter:
                 if set(sent.files) != {"file"}:
                     raise invalid("expected an image as file or as the body, got none or another")
                 data = await bytes_of(sent.files["file"])
-            rgb = await service.picture(lambda: decoded(data, service), request)
+            rgb = await service.picture(lambda: flat(decoded(data, service)), request)
             return {"name": service.backdrops.keep(rgb), "minutes": service.limits.keep_minutes}
         finally:
             leave()
