@@ -4,6 +4,7 @@ Y'CbCr is an affine map of R'G'B', so blending its planes, chroma with the mean 
 blending in RGB, at half the work and without the conversions.
 """
 
+from fractions import Fraction
 from typing import Literal, TypeAlias
 
 import cv2
@@ -117,13 +118,16 @@ def blur(picture: Picture, alpha: Alpha, strength: float = 10) -> Picture:
     return Yuv420(_weighted_blur(picture.y, weight, sigma), u, v, picture.space, picture.depth)
 
 
-def fit(picture: Picture, size: tuple[int, int], how: Fit = "cover") -> Picture:
-    """The picture at `size` (H, W): "cover" cuts off what is over, "contain" adds black, "stretch" distorts."""
+def fit(picture: Picture, size: tuple[int, int], how: Fit = "cover", aspect: Fraction = Fraction(1)) -> Picture:
+    """The picture at `size` (H, W): "cover" cuts off what is over, "contain" adds black, "stretch" distorts.
+
+    aspect: how much wider one of its pixels is shown than one of those it is fitted to.
+    """
     if how not in ("cover", "contain", "stretch"):
         raise ValueError(f'expected "cover", "contain" or "stretch", got {how!r}; name one of them')
-    if picture_size(picture) == size:
+    if picture_size(picture) == size and (aspect == 1 or how == "stretch"):
         return picture
-    take, put = _windows(picture_size(picture), size, how)
+    take, put = _windows(picture_size(picture), size, how, float(aspect))
     if not isinstance(picture, Yuv420):
         return _placed(picture, take, put, size, 0)
     black = solid((1, 1), (0, 0, 0), picture.space, picture.depth)
@@ -180,15 +184,16 @@ def _weighted_blur(plane: NDArray, weight: NDArray, sigma: float) -> NDArray:
     return cv2.resize(low, plane.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _windows(source: tuple[int, int], target: tuple[int, int], how: Fit) -> tuple[_Window, _Window]:
+def _windows(source: tuple[int, int], target: tuple[int, int], how: Fit, aspect: float) -> tuple[_Window, _Window]:
     """The part to take of the source and where it goes in the target."""
     take, put = list(source), list(target)
-    ratios = [target[0] / source[0], target[1] / source[1]]
+    wide = 1.0, aspect  # of a source's pixel, in the target's
+    ratios = [target[axis] / (source[axis] * wide[axis]) for axis in (0, 1)]
     for axis in (0, 1):
         if how == "cover":
-            take[axis] = min(source[axis], max(1, round(target[axis] / max(ratios))))
+            take[axis] = min(source[axis], max(1, round(target[axis] / max(ratios) / wide[axis])))
         if how == "contain":
-            put[axis] = min(target[axis], max(1, round(source[axis] * min(ratios))))
+            put[axis] = min(target[axis], max(1, round(source[axis] * wide[axis] * min(ratios))))
     corners = [(whole - part) // 2 & -2 for whole, part in zip((*source, *target), (*take, *put), strict=True)]
     return (corners[0], corners[1], take[0], take[1]), (corners[2], corners[3], put[0], put[1])
 

@@ -18,11 +18,11 @@ from koutu.live.clock import Clock, Pace, stamp_origin
 from koutu.live.flow import SAMPLE_RATE
 from koutu.live.source_address import SourceAddress
 from koutu.media.clock import Growing
-from koutu.media.colours import colours_of, told_of
+from koutu.media.colours import colours_of, told_of, viewing_of
 from koutu.media.demux import open_input, packets, start_of, video_stream
 from koutu.media.own_alpha import alpha_of, decoder_of, upright
 from koutu.media.planes import frame_to_yuv, turn_of
-from koutu.types import Alpha, InputError, Yuv420
+from koutu.types import Alpha, InputError, Viewing, Yuv420
 
 OPEN_SECONDS, READ_SECONDS = 10.0, 5.0  # that a connection may take, and that it may be silent
 BEHIND = 1.0  # seconds that a stream may pile up before frames are skipped as far as the next that stands alone
@@ -35,11 +35,12 @@ class Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A frame, its own alpha, its moment by the stream's clock, and when it came by the run's."""
+    """A frame, its moment by the stream's clock, when it came by the run's, how it is shown, and its own alpha."""
 
     picture: Yuv420
     seconds: float
     arrived: float
+    viewing: Viewing
     alpha: Alpha | None = None
 
 
@@ -83,6 +84,7 @@ class Feed:
             stream.codec_context.flags |= Flags.low_delay
         else:
             stream.thread_type = "AUTO"
+        self._aspect = Fraction(stream.sample_aspect_ratio or 1)
         self._told, self._decoder = told_of(stream), decoder_of(stream)
         rate = stream.average_rate or stream.guessed_rate
         self.rate = float(rate) if rate else None
@@ -92,7 +94,7 @@ class Feed:
         self._growing, self._length = Growing(self._tick), max(1, round(1 / (rate or 25) / self._tick))
         self._resampler = resampler()
         self._heard = Growing(Fraction(1, SAMPLE_RATE))
-        self._waits_for_key = self._told = False
+        self._waits_for_key = self._stamped = False
 
     def __iter__(self) -> Iterator[Still | Heard]:
         try:
@@ -127,12 +129,14 @@ class Feed:
             return
         for frame in frames:
             seconds = float(self._growing.place(frame.pts, frame.duration or self._length) * self._tick)
-            if self.place.kind == "device" and not self._told:
-                self.pace.stamped, self._told = stamp_origin(seconds, self._clock), True
-            _, space = colours_of(frame, self._told)
+            if self.place.kind == "device" and not self._stamped:
+                self.pace.stamped, self._stamped = stamp_origin(seconds, self._clock), True
+            tags, space = colours_of(frame, self._told)
             picture = frame_to_yuv(frame, space, 8, (frame.height, frame.width))
-            picture, alpha = upright(picture, alpha_of(frame), turn_of(frame))
-            yield Still(picture, seconds - self._start, arrived, alpha)
+            turn = turn_of(frame)
+            picture, alpha = upright(picture, alpha_of(frame), turn)
+            viewing = viewing_of(tags, 1 / self._aspect if turn.transpose else self._aspect)
+            yield Still(picture, seconds - self._start, arrived, viewing, alpha)
 
     def _skips(self, packet: av.Packet, arrived: float) -> bool:
         """Whether to leave a packet out, because too much has piled up behind it."""

@@ -83,7 +83,7 @@ class Source:
             self._latest = pace.place(item.seconds) + 1 / (feed.rate or 25)
             self._lost_since, self._wait = None, self.reading.wait
             at = round((pace.place(item.seconds) - self.epoch) * TICKS)
-            frame = Frame(item.picture, at, alpha=item.alpha)
+            frame = Frame(item.picture, at, alpha=item.alpha, viewing=item.viewing)
             yield CapturedFrame(frame, pace.captured(item.seconds, item.arrived), self._number)
             self._number += 1
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from koutu.color import rgb_to_yuv, to_rgb
 from koutu.composite import Fit, blur, fit, solid
 from koutu.composite import replace as put_over
+from koutu.media.light import relit, same_light
 from koutu.types import Alpha, Frame, InputError, Picture, Rgb, Yuv420
 
 
@@ -48,17 +49,20 @@ class Blurred(Background):
 
 
 class Still(Background):
-    """One image or colour, fitted and converted when the frames' size or kind changes."""
+    """One image or colour, fitted and converted when the frames' size or kind changes.
 
-    def __init__(self, rgb: Rgb, how: Fit = "cover"):
-        self.rgb = rgb
+    raw: its numbers stay what they are, as those of masks must, whatever light the frames' mean.
+    """
+
+    def __init__(self, rgb: Rgb, how: Fit = "cover", *, raw: bool = False):
+        self.rgb, self._raw = rgb, raw
         self._how: Fit = how
         self._ready: tuple[tuple, Picture] | None = None
 
     def __call__(self, frame: Frame, alpha: Alpha) -> Picture:
-        key = _kind(frame.picture)
+        key = _kind(frame)
         if self._ready is None or self._ready[0] != key:
-            self._ready = key, _conformed(self.rgb, frame.picture, self._how)
+            self._ready = key, _conformed(Frame(self.rgb), frame, self._how, self._raw)
         return self._ready[1]
 
 
@@ -66,10 +70,11 @@ class Moving(Background):
     """A video, in step with the frames' time: it starts at the first frame, and again when the time jumps back.
 
     Decoded as far as asked, two frames held; at its end it starts over by opening it again, or holds its last frame.
+    raw: as of `Still`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], how: Fit = "cover", *, loop: bool = True):
-        self._path, self._loop = path, loop
+    def __init__(self, path: str | os.PathLike[str], how: Fit = "cover", *, loop: bool = True, raw: bool = False):
+        self._path, self._loop, self._raw = path, loop, raw
         self._how: Fit = how
         self._length: Fraction | None = None  # known after the first pass
         self._origin: Fraction | None = None
@@ -86,9 +91,9 @@ class Moving(Background):
             self._origin = seconds
         self._latest = seconds
         self._move_to(seconds - self._origin)
-        key = _kind(frame.picture)
+        key = _kind(frame)
         if self._ready is None or self._ready[0] is not self._now or self._ready[1] != key:
-            self._ready = self._now, key, _conformed(self._now.picture, frame.picture, self._how)
+            self._ready = self._now, key, _conformed(self._now, frame, self._how, self._raw)
         return self._ready[2]
 
     def close(self) -> None:
@@ -150,16 +155,19 @@ def _on_white(frame: Frame) -> Picture:
     return put_over(picture, frame.alpha, white)
 
 
-def _kind(picture: Picture) -> tuple:
+def _kind(frame: Frame) -> tuple:
+    picture = frame.picture
     if isinstance(picture, Yuv420):
-        return picture.size, picture.space, picture.depth
-    return picture.shape[:2], None, None
+        return picture.size, picture.space, picture.depth, frame.viewing
+    return picture.shape[:2], None, None, frame.viewing
 
 
-def _conformed(picture: Picture, like: Picture, how: Fit) -> Picture:
-    """The picture with the size, kind, space and depth of another."""
-    size = _kind(like)[0]
-    picture = fit(picture, size, how)
+def _conformed(behind: Frame, frame: Frame, how: Fit, raw: bool) -> Picture:
+    """The picture behind with the size, kind, space, depth and light of the frame's, and shown in its own shape."""
+    like = frame.picture
+    picture = fit(behind.picture, frame.size, how, behind.viewing.pixel_aspect / frame.viewing.pixel_aspect)
+    if not raw and not same_light(behind.viewing, frame.viewing):
+        return relit(picture, behind.viewing, frame.viewing, like)
     if not isinstance(like, Yuv420):
         return to_rgb(picture)
     if isinstance(picture, Yuv420) and (picture.space, picture.depth) == (like.space, like.depth):

@@ -1,11 +1,13 @@
 """What a picture's numbers mean, where container and decoder tell it, and do not always agree."""
 
+from fractions import Fraction
 from typing import NamedTuple
 
 import av
 
 from koutu.media.containers import MATRIX_TAGS, ColorTags, space_of
-from koutu.types import ColorSpace
+from koutu.media.light import primaries_of, transfer_of
+from koutu.types import ColorSpace, Viewing
 
 # Codecs of which the container knows better. VP8's header has one bit for the matrix, which every encoder leaves at
 # BT.601, and none for the range (RFC 6386, 9.2); VP9's names neither primaries nor transfer, and libvpx writes what it
@@ -45,6 +47,11 @@ def colours_of(frame: av.VideoFrame, told: Told = _NOBODY) -> tuple[ColorTags, C
     tags = known._replace(range=2 if full else known.range)
     space = space_of(tags._replace(matrix=2) if rgb else tags, frame.height, full)
     return (tags._replace(matrix=MATRIX_TAGS[space.matrix], range=1) if rgb else tags), space
+
+
+def viewing_of(tags: ColorTags, pixel_aspect: Fraction) -> Viewing:
+    """How pictures of that description are shown."""
+    return Viewing(transfer_of(tags.transfer), primaries_of(tags.primaries), pixel_aspect)
 
 
 def is_rgb(frame: av.VideoFrame) -> bool:

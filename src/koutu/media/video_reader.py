@@ -13,7 +13,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from koutu.media.clock import Clock
-from koutu.media.colours import colours_of, told_of
+from koutu.media.colours import colours_of, told_of, viewing_of
 from koutu.media.demux import Joints, open_input, packets, start_of, video_stream
 from koutu.media.own_alpha import alpha_of, decoder_of, upright
 from koutu.media.planes import Turn, depth_of, frame_to_yuv, turn_of, turned, turned_plane
@@ -106,6 +106,7 @@ class VideoReader:
         self.depth = depth_of(first)
         self.tags, self.space = colours_of(first, self._told)
         self.pixel_aspect = 1 / self._aspect if self.turn.transpose else self._aspect  # width / height of a pixel
+        self.viewing = viewing_of(self.tags, self.pixel_aspect)
 
     @property
     def end(self) -> Fraction:
@@ -144,7 +145,7 @@ class VideoReader:
             picture, alpha = turned(picture, self.turn), np.ascontiguousarray(turned_plane(alpha, self.turn))
         else:
             picture, alpha = upright(picture, alpha, self.turn)
-        return Frame(picture, self._clock.pts(frame), self.time_base, alpha)
+        return Frame(picture, self._clock.pts(frame), self.time_base, alpha, self.viewing)
 
     def __enter__(self) -> "VideoReader":
         return self
