@@ -66,7 +66,8 @@ class Frame:
     """One picture of a stream and the moment it is shown: pts · time_base seconds.
 
     alpha: (H, W) uint8 of what was cut away before it came here; None where nothing was. Colours are not multiplied by
-    it, and hold nothing of what it hides. viewing: how it is meant to be shown, which what joins it must meet.
+    it, and hold nothing of what it hides. viewing: how it is meant to be shown, which what joins it must meet. part:
+    counts the stream's changes of size, rotation or colours, before each of which memory of the past is no help.
     """
 
     picture: Picture
@@ -74,6 +75,7 @@ class Frame:
     time_base: Fraction = Fraction(1, 90_000)
     alpha: Alpha | None = None
     viewing: Viewing = Viewing()
+    part: int = 0
 
     @property
     def size(self) -> tuple[int, int]:

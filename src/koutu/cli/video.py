@@ -23,6 +23,13 @@ class Codec(str, Enum):
     hevc = "hevc"
 
 
+class Deinterlace(str, Enum):
+    """What becomes of interlaced frames."""
+
+    auto = "auto"
+    off = "off"
+
+
 _ENCODE = EncodeOptions()
 _CODEC = Codec(_ENCODE.codec)
 
@@ -83,6 +90,9 @@ def video(
     fps: Annotated[
         float, typer.Option(min=0.0, help="Pictures a second of numbered pictures; 0 is 25. Videos have their own.")
     ] = 0.0,
+    deinterlace: Annotated[
+        Deinterlace, typer.Option(help="auto makes frames that are flagged as interlaced progressive; off leaves them.")
+    ] = Deinterlace.auto,
 ) -> None:
     """Cut the person out of a video and put another background behind.
 
@@ -109,7 +119,7 @@ def video(
             source, output, background=background, alpha=alpha, foreground=foreground, side_by_side=side_by_side,
             model=backend, hints=hints, fit=fit.value, loop=not hold, smooth=smooth, refine=refine,
             decontaminate=decontaminate, encode=encode, progress=progress, observe=reviewer,
-            premultiplied=premultiplied, rate=fps or None,
+            premultiplied=premultiplied, rate=fps or None, deinterlace=deinterlace is Deinterlace.auto,
         )  # fmt: skip
     for line in summary(report):
         print(line, file=sys.stderr)

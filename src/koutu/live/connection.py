@@ -20,6 +20,7 @@ from koutu.live.source_address import SourceAddress
 from koutu.media.clock import Growing
 from koutu.media.colours import colours_of, told_of, viewing_of
 from koutu.media.demux import open_input, packets, start_of, video_stream
+from koutu.media.fields import Progressive
 from koutu.media.own_alpha import alpha_of, decoder_of, upright
 from koutu.media.planes import frame_to_yuv, turn_of
 from koutu.types import Alpha, InputError, Viewing, Yuv420
@@ -55,7 +56,8 @@ class Heard:
 class Feed:
     """A source that is open; raises InputError if it cannot be opened. Iterated once, from one thread.
 
-    pace: its clock. size: (H, W) as stored; rate: frames a second, if known; finite: it has an end that is no loss.
+    pace: its clock. size: (H, W) as stored; rate: frames a second, if known; finite: it has an end that is no loss;
+    progressive: what takes the combs out of interlaced frames.
     """
 
     def __init__(self, place: SourceAddress, *, clock: Clock = monotonic, audio: bool = True):
@@ -85,6 +87,7 @@ class Feed:
         else:
             stream.thread_type = "AUTO"
         self._aspect = Fraction(stream.sample_aspect_ratio or 1)
+        self.progressive = Progressive()
         self._told, self._decoder = told_of(stream), decoder_of(stream)
         rate = stream.average_rate or stream.guessed_rate
         self.rate = float(rate) if rate else None
@@ -127,7 +130,8 @@ class Feed:
         except (FFmpegError, EOFError):
             self.damaged += 1
             return
-        for frame in frames:
+        ended = [] if packet.size else [None]
+        for frame in (made for one in (*frames, *ended) for made in self.progressive(one)):
             seconds = float(self._growing.place(frame.pts, frame.duration or self._length) * self._tick)
             if self.place.kind == "device" and not self._stamped:
                 self.pace.stamped, self._stamped = stamp_origin(seconds, self._clock), True

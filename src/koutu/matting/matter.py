@@ -25,11 +25,11 @@ class Matter:
     """Frame → Matte for one stream. Backends hold no memory, so many Matters may share one.
 
     The memory starts afresh on the first frame, on a cut, after a gap of more than a second, when time runs backwards
-    and when the size changes; the frame it starts with is shown to the network twice. Where the backend wants another
-    network size for the same frames, its memory is brought to that size if it can be. `refine`: let alpha follow the
-    edges of the full-size frame. `warms_up` and `refines` of the backend say whether it takes part in either.
-    `hints` make what the network needs beside the frames; a network that carries its hints on gets them with the
-    first frame, and its memory then outlives cuts and gaps.
+    and when size, rotation or colours change; the frame it starts with is shown to the network twice. Where the backend
+    wants another network size for the same frames, its memory is brought to that size if it can be. `refine`: let alpha
+    follow the edges of the full-size frame. `warms_up` and `refines` of the backend say whether it takes part in
+    either. `hints` make what the network needs beside the frames; a network that carries its hints on gets them with
+    the first frame, and its memory then outlives cuts and gaps.
     """
 
     def __init__(self, backend: Backend, *, refine: bool = True, hints: Hints | None = None):
@@ -91,7 +91,7 @@ class Matter:
         grey = cv2.resize(rgb, CUT_SIZE[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
         last, thumbnail = self._last, self._thumbnail
         self._thumbnail = grey
-        if last is None or thumbnail is None or last.size != frame.size:
+        if last is None or thumbnail is None or (last.size, last.part) != (frame.size, frame.part):
             return True
         if self.backend.propagates:
             return False

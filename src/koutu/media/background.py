@@ -5,10 +5,9 @@ from collections.abc import Generator
 from dataclasses import replace
 from fractions import Fraction
 
-from koutu.color import rgb_to_yuv, to_rgb
-from koutu.composite import Fit, blur, fit, solid
+from koutu.composite import Fit, blur, solid
 from koutu.composite import replace as put_over
-from koutu.media.light import relit, same_light
+from koutu.media.conform import conformed, planes_of
 from koutu.types import Alpha, Frame, InputError, Picture, Rgb, Yuv420
 
 
@@ -62,7 +61,7 @@ class Still(Background):
     def __call__(self, frame: Frame, alpha: Alpha) -> Picture:
         key = _kind(frame)
         if self._ready is None or self._ready[0] != key:
-            self._ready = key, _conformed(Frame(self.rgb), frame, self._how, self._raw)
+            self._ready = key, _met(Frame(self.rgb), frame, self._how, self._raw)
         return self._ready[1]
 
 
@@ -93,7 +92,7 @@ class Moving(Background):
         self._move_to(seconds - self._origin)
         key = _kind(frame)
         if self._ready is None or self._ready[0] is not self._now or self._ready[1] != key:
-            self._ready = self._now, key, _conformed(self._now, frame, self._how, self._raw)
+            self._ready = self._now, key, _met(self._now, frame, self._how, self._raw)
         return self._ready[2]
 
     def close(self) -> None:
@@ -162,14 +161,6 @@ def _kind(frame: Frame) -> tuple:
     return picture.shape[:2], None, None, frame.viewing
 
 
-def _conformed(behind: Frame, frame: Frame, how: Fit, raw: bool) -> Picture:
-    """The picture behind with the size, kind, space, depth and light of the frame's, and shown in its own shape."""
-    like = frame.picture
-    picture = fit(behind.picture, frame.size, how, behind.viewing.pixel_aspect / frame.viewing.pixel_aspect)
-    if not raw and not same_light(behind.viewing, frame.viewing):
-        return relit(picture, behind.viewing, frame.viewing, like)
-    if not isinstance(like, Yuv420):
-        return to_rgb(picture)
-    if isinstance(picture, Yuv420) and (picture.space, picture.depth) == (like.space, like.depth):
-        return picture
-    return rgb_to_yuv(to_rgb(picture), like.space, like.depth)
+def _met(behind: Frame, frame: Frame, how: Fit, raw: bool) -> Picture:
+    """The picture behind as one of the frame's."""
+    return conformed(behind, frame.size, planes_of(frame.picture), frame.viewing, how, raw=raw)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import halve, rgb_to_yuv_matrix, yuv_to_rgb_matrix
-from koutu.types import Picture, Primaries, Transfer, Viewing, Yuv420
+from koutu.types import ColorSpace, Picture, Primaries, Transfer, Viewing, Yuv420
 
 WHITE = 203.0  # nits of SDR's white, which is 1 in linear light below
 _HLG_PEAK, _HLG_GAMMA = 1000.0, 1.2
@@ -44,20 +44,20 @@ def same_light(a: Viewing, b: Viewing) -> bool:
     return (a.transfer, a.primaries) == (b.transfer, b.primaries)
 
 
-def relit(picture: Picture, source: Viewing, target: Viewing, like: Picture) -> Picture:
-    """The picture, whose numbers mean light as in `source`, as a picture for `target` of `like`'s kind."""
+def relit(picture: Picture, source: Viewing, target: Viewing, planes: tuple[ColorSpace, int] | None) -> Picture:
+    """The picture, whose numbers mean light as in `source`, as one for `target`: of that space and depth, or RGB."""
     light = _linear(_unit_rgb(picture), source.transfer)
     light = cv2.transform(light, _matrix(source.primaries, target.primaries))
     brighter = source.transfer != "sdr" and target.transfer == "sdr"
     coded = _coded(np.maximum(light, 0), target.transfer, pressed=brighter)
-    if not isinstance(like, Yuv420):
+    if planes is None:
         return np.rint(coded * 255).astype(np.uint8)
-    yuv = cv2.transform(coded * np.float32(255), rgb_to_yuv_matrix(like.space, like.depth).astype(np.float32))
-    kind = np.uint8 if like.depth == 8 else np.uint16
+    space, depth = planes
+    yuv = cv2.transform(coded * np.float32(255), rgb_to_yuv_matrix(space, depth).astype(np.float32))
+    kind, top = (np.uint8 if depth == 8 else np.uint16), 2**depth - 1
     y, u, v = cv2.split(yuv)
-    top = 2**like.depth - 1
     y, u, v = (np.clip(np.rint(plane), 0, top).astype(kind) for plane in (y, halve(u), halve(v)))
-    return Yuv420(y, u, v, like.space, like.depth)
+    return Yuv420(y, u, v, space, depth)
 
 
 def _unit_rgb(picture: Picture) -> NDArray[np.float32]:

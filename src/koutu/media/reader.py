@@ -13,21 +13,23 @@ __all__ = ["VideoReader", "open_video"]
 
 
 def open_video(
-    path: str | os.PathLike[str], *, rate: Fraction | float | None = None, keep_hidden: bool = False
-) -> VideoReader:
+    path: str | os.PathLike[str], *, rate: Fraction | float | None = None, keep_hidden: bool = False,
+    deinterlace: bool = True,
+) -> VideoReader:  # fmt: skip
     """The video at `path`, ready to be iterated once; raises InputError. An image counts as a video of one frame.
 
     "-" is standard input. A folder, a pattern as shot_%04d.png or a glob names pictures, which are shown `rate` a
     second, 25 if it is not given. Animated images are videos. keep_hidden: leave in pictures what their own alpha
-    hides.
+    hides. deinterlace: make frames that are flagged as interlaced progressive.
     """
     if rate is not None and not is_numbered(path):
         raise InputError(f"{path}: expected numbered pictures for a rate, got something that has its own; leave it out")
     if is_numbered(path):
         return NumberedReader(path, rate=_rate_of(rate), keep_hidden=keep_hidden)
     whole = spooled(path) if is_pipe(path) else None
-    kind = AnimationReader if is_pillow_s(whole or path) else VideoReader
-    return kind(path, keep_hidden=keep_hidden, spooled=whole)
+    if is_pillow_s(whole or path):
+        return AnimationReader(path, keep_hidden=keep_hidden, spooled=whole)
+    return VideoReader(path, keep_hidden=keep_hidden, spooled=whole, deinterlace=deinterlace)
 
 
 def _rate_of(rate: Fraction | float | None) -> Fraction | None:

@@ -2,24 +2,44 @@
 
 import os
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import av
-import cv2
 import numpy as np
 from av.error import FFmpegError
 
+from koutu.composite import fit
 from koutu.media.clock import Clock
 from koutu.media.colours import colours_of, told_of, viewing_of
+from koutu.media.conform import conformed, planes_of
+from koutu.media.containers import ColorTags
 from koutu.media.demux import Joints, open_input, packets, start_of, video_stream
+from koutu.media.fields import Progressive
 from koutu.media.own_alpha import alpha_of, decoder_of, upright
 from koutu.media.planes import Turn, depth_of, frame_to_yuv, turn_of, turned, turned_plane
-from koutu.types import Alpha, Frame, InputError
+from koutu.types import ColorSpace, Frame, InputError, Viewing
 
 RATE = Fraction(25)  # of pictures that tell none
+
+
+class Layout(NamedTuple):
+    """How one frame is stored and meant, which may change in mid-stream. stored: (H, W)."""
+
+    stored: tuple[int, int]
+    turn: Turn
+    space: ColorSpace
+    viewing: Viewing
+    tags: ColorTags
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) upright."""
+        height, width = self.stored
+        return (width, height) if self.turn.transpose else (height, width)
 
 
 @dataclass
@@ -47,6 +67,7 @@ class Lost:
 class VideoReader:
     """Frames of a video in the order they are shown, as upright Y'CbCr 4:2:0 planes. Iterated once; use with `with`.
 
+    All are of the first one's size and colours: where the stream changes them, they are fitted in with bars, and told.
     size: (H, W) upright. time_base: seconds a tick of every frame's pts; pts grow strictly, and times are those of
     the file less `start`, the moment its earliest stream starts. rate: average frames a second, None if unknown.
     space, depth (8 or 10): of every picture. tags: the colour description to write again. pixel_aspect: width / height
@@ -56,7 +77,11 @@ class VideoReader:
 
     file: Path | None
 
-    def __init__(self, path: str | os.PathLike[str], *, keep_hidden: bool = False, spooled: Path | None = None):
+    def __init__(
+        self, path: str | os.PathLike[str], *, keep_hidden: bool = False, spooled: Path | None = None,
+        deinterlace: bool = True,
+    ):  # fmt: skip
+        self._progressive = Progressive() if deinterlace else None
         self.path, self._closed, self._keep_hidden = Path(path), False, keep_hidden
         self.file, self._spooled = spooled or self.path, spooled
         self.notes: list[str] = []
@@ -84,7 +109,7 @@ class VideoReader:
         self._start_decoding()
 
     def _start_decoding(self) -> None:
-        self._decoder = self._decoded()
+        self._decoder = self._without_combs(self._decoded())
         first = next(self._decoder, None)
         if first is None:
             raise InputError(
@@ -97,16 +122,18 @@ class VideoReader:
         self._first: av.VideoFrame | None = first
 
     def _describe(self, first: av.VideoFrame) -> None:
-        """Learn from the first frame, which knows more than the container, what all are going to be."""
-        self._stored = first.height, first.width
-        self.turn: Turn = turn_of(first)
-        self.rotation = self.turn.degrees
-        height, width = self._stored
-        self.size = (width, height) if self.turn.transpose else (height, width)
-        self.depth = depth_of(first)
-        self.tags, self.space = colours_of(first, self._told)
-        self.pixel_aspect = 1 / self._aspect if self.turn.transpose else self._aspect  # width / height of a pixel
-        self.viewing = viewing_of(self.tags, self.pixel_aspect)
+        """Learn from the first frame, which knows more than the container, what all are to be."""
+        self._layout = self._now = self._layout_of(first)
+        self._part = 0
+        self.turn, self.space, self.viewing = self._layout.turn, self._layout.space, self._layout.viewing
+        self.rotation, self.size = self.turn.degrees, self._layout.size
+        self.depth, self.tags = depth_of(first), self._layout.tags
+        self.pixel_aspect = self.viewing.pixel_aspect  # width / height of a pixel
+
+    def _layout_of(self, frame: av.VideoFrame) -> "Layout":
+        turn, (tags, space) = turn_of(frame), colours_of(frame, self._told)
+        viewing = viewing_of(tags, 1 / self._aspect if turn.transpose else self._aspect)
+        return Layout((frame.height, frame.width), turn, space, viewing, tags)
 
     @property
     def end(self) -> Fraction:
@@ -140,12 +167,46 @@ class VideoReader:
         if frame is None:
             self._note_missing_end()
             raise StopIteration
-        picture, alpha = frame_to_yuv(frame, self.space, self.depth, self._stored), self._alpha(frame)
+        layout = self._layout_of(frame)
+        if layout != self._now:
+            self._note_change(layout)
+        return self._fitted(self._upright(frame, layout))
+
+    def _upright(self, frame: av.VideoFrame, layout: "Layout") -> Frame:
+        """The frame as it came, but for its turn."""
+        picture, alpha = frame_to_yuv(frame, layout.space, self.depth, layout.stored), alpha_of(frame)
         if self._keep_hidden and alpha is not None:
-            picture, alpha = turned(picture, self.turn), np.ascontiguousarray(turned_plane(alpha, self.turn))
+            picture, alpha = turned(picture, layout.turn), np.ascontiguousarray(turned_plane(alpha, layout.turn))
         else:
-            picture, alpha = upright(picture, alpha, self.turn)
-        return Frame(picture, self._clock.pts(frame), self.time_base, alpha, self.viewing)
+            picture, alpha = upright(picture, alpha, layout.turn)
+        return Frame(picture, self._clock.pts(frame), self.time_base, alpha, layout.viewing, self._part)
+
+    def _fitted(self, frame: Frame) -> Frame:
+        """A frame that is not like the first one in the first one's size, with bars, and in its colours."""
+        planes = self.space, self.depth
+        if frame.size == self.size and planes_of(frame.picture) == planes and frame.viewing == self.viewing:
+            return frame
+        aspect = frame.viewing.pixel_aspect / self.viewing.pixel_aspect
+        alpha = None if frame.alpha is None else np.asarray(fit(frame.alpha, self.size, "contain", aspect))
+        picture = conformed(frame, self.size, planes, self.viewing, "contain")
+        return replace(frame, picture=picture, alpha=alpha, viewing=self.viewing)
+
+    def _note_change(self, layout: "Layout") -> None:
+        """Begin another part of the stream; the first change is told."""
+        before, self._now = self._now, layout
+        self._part += 1
+        if self._part > 1:
+            return
+        when = f"at about {self._clock.seconds(None):.1f} s"
+        (h, w), (new_h, new_w) = before.size, layout.size
+        if (h, w) != (new_h, new_w):
+            self.notes.append(
+                f"the picture changes from {w}×{h} to {new_w}×{new_h} {when}; it keeps its shape, with bars beside it"
+            )
+        elif layout.turn != before.turn:
+            self.notes.append(f"the picture turns {when}; it is kept upright")
+        else:
+            self.notes.append(f"the colours change {when}; they are brought to those of the beginning")
 
     def __enter__(self) -> "VideoReader":
         return self
@@ -165,12 +226,16 @@ class VideoReader:
         if self._spooled is not None:
             self._spooled.unlink(missing_ok=True)
 
-    def _alpha(self, frame: av.VideoFrame) -> Alpha | None:
-        """The frame's own, at the size that the stream began with, as its pictures are."""
-        alpha = alpha_of(frame)
-        if alpha is None or alpha.shape == self._stored:
-            return alpha
-        return np.asarray(cv2.resize(alpha, self._stored[::-1]), np.uint8)
+    def _without_combs(self, frames: Generator[av.VideoFrame, None, None]) -> Generator[av.VideoFrame, None, None]:
+        for frame in frames:
+            if self._progressive is None:
+                yield frame
+            else:
+                yield from self._progressive(frame)
+        if self._progressive is not None:
+            yield from self._progressive(None)
+            if self._progressive.count:
+                self.notes.append("interlaced frames were made progressive; --deinterlace off leaves their combs")
 
     def _decoded(self) -> Generator[av.VideoFrame, None, None]:
         decoder = decoder_of(self._stream)

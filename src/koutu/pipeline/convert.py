@@ -93,18 +93,19 @@ def convert_video(
     progress: Progress | None = None,
     observe: Observe | None = None,
     rate: Fraction | float | None = None,
+    deinterlace: bool = True,
 ) -> Report:
     """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
 
     backend: what `koutu.load` gives; hints: what it needs beside the frames.
-    rate: of numbered pictures. progress: called with the number of frames written and the reader after each; observe:
-    with every matte, in order.
+    rate, deinterlace: as of `koutu.open_video`. progress: called with the number of frames written and the reader after
+    each; observe: with every matte, in order.
     Raises InputError, OutputError or ModelError; what of a damaged file could not be read stands in the report.
     """
     look, encode = look or Look(), encode or EncodeOptions()
     report, started = Report(outputs=list(outputs.paths().values())), perf_counter()
     with ExitStack() as stack:
-        reader = stack.enter_context(open_video(source, rate=rate))
+        reader = stack.enter_context(open_video(source, rate=rate, deinterlace=deinterlace))
         background = stack.enter_context(make_background(look.background, fit=look.fit, loop=look.loop))
         composer = Composer(outputs, look, background, observe)
         writers = {
