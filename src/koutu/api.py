@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import aclosing, nullcontext
+from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.classical import solve_foreground
-from koutu.composite import Fit, replace
+from koutu.color import to_rgb
+from koutu.composite import HIDDEN, Fit, multiplied, replace, without_background
 from koutu.engines.backend import Backend
 from koutu.foreground import decontaminate
 from koutu.matting.hints import Hints
@@ -18,10 +20,11 @@ from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
 from koutu.media.background import Background, Transparent
 from koutu.media.background_spec import Spec, make_background
-from koutu.media.image import Format, Source, read_image, write_image
+from koutu.media.given import Channels, Given, frame_of
+from koutu.media.image import Format, write_image
 from koutu.media.writer import EncodeOptions
 from koutu.pipeline.asynchronous import Frames, mattes_of
-from koutu.pipeline.convert import Corrections, Observe, Outputs, Progress, Report, convert_video
+from koutu.pipeline.convert import Corrections, Observe, Outputs, Progress, Report, convert_video, own_colours
 from koutu.pipeline.look import Look
 from koutu.types import Alpha, Frame, OutputError, Rgb
 from koutu.zoo import DEFAULT, load
@@ -53,8 +56,15 @@ def convert(
     progress: Progress | None = None,
     observe: Observe | None = None,
     corrections: Corrections | None = None,
+    premultiplied: bool = False,
+    rate: Fraction | float | None = None,
+    deinterlace: bool = True,
 ) -> Report:
     """Cut the person out of the video `source` and write what is asked for; sound, timing and colour are kept.
+
+    source: a file, "-" for standard input, or numbered pictures, a folder, a pattern or a glob, shown `rate` a second
+    (25 if not given). premultiplied: multiply the colours of files with alpha by it; they are straight otherwise.
+    deinterlace: make frames that are flagged as interlaced progressive.
 
     output: the composite, or with background "transparent" the cut-out with alpha (.mov ProRes 4444, .webm VP9, a
     folder of PNGs). background: an image or video file, a colour, "blur", "green" or "transparent". alpha: a grey
@@ -66,26 +76,31 @@ def convert(
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}
     outputs = Outputs(**{name: Path(path) for name, path in paths.items() if path is not None})
-    look = Look(background, fit, loop, decontaminate, refine, smooth)
+    look = Look(background, fit, loop, decontaminate, refine, smooth, premultiplied)
     _require_background_stays(background, outputs)
     backend = _backend(model, engine, device, threads, gate=gate, steady=steady)
     return convert_video(
         source, outputs, look=look, backend=backend, hints=hints, encode=encode, progress=progress, observe=observe,
-        corrections=corrections,
+        corrections=corrections, rate=rate, deinterlace=deinterlace,
     )  # fmt: skip
 
 
 def matte(
-    image: Rgb | Source,
+    image: Given,
     *,
+    channels: Channels = "rgb",
     model: str | Path | Backend = DEFAULT,
     engine: str | None = None,
     device: str = "cpu",
     threads: int = 0,
     hints: Hints | None = None,
 ) -> Matte:
-    """The matte of one picture: (H, W, 3) uint8 RGB, a path, the bytes of a file, or an open file."""
-    return Matter(_backend(model, engine, device, threads), hints=hints)(_rgb(image))
+    """The matte of one picture: a path, the bytes of a file, an open file, a Pillow image, or an array or tensor.
+
+    Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), or have their channels first; uint8, uint16 or floats from 0
+    to 1. channels: "rgb", or "bgr" as OpenCV has them. What the picture's own alpha hides stays hidden.
+    """
+    return Matter(_backend(model, engine, device, threads), hints=hints)(frame_of(image, channels=channels))
 
 
 async def mattes(
@@ -99,8 +114,8 @@ async def mattes(
 ) -> AsyncIterator[Matte]:
     """The mattes of a stream, for asyncio: `async for matte in koutu.mattes("talk.mp4")`.
 
-    source: a video, or frames, (H, W, 3) uint8 RGB or `Frame`, of any iterator or asynchronous one. The network runs in
-    a thread of its own, one frame when one is asked for; leave the loop at any time.
+    source: a video as of `koutu.convert`, or an iterator, asynchronous or not, of frames as `koutu.matte` takes them.
+    The network runs in a thread of its own, one frame when one is asked for; leave the loop at any time.
     """
     matter = Matter(_backend(model, engine, device, threads), hints=hints)
     async with aclosing(mattes_of(source, matter)) as found:
@@ -109,9 +124,10 @@ async def mattes(
 
 
 def convert_image(
-    source: Rgb | Source,
+    source: Given,
     target: PathLike | IO[bytes],
     *,
+    channels: Channels = "rgb",
     background: Spec | Background = "transparent",
     alpha_only: bool = False,
     backend: Backend | None = None,
@@ -119,28 +135,32 @@ def convert_image(
     fit: Fit = "cover",
     format: Format | None = None,
     multilevel: bool = False,
+    premultiplied: bool = False,
 ) -> tuple[Rgb, Alpha]:
     """Cut the person out of one image and write it; returns the picture as written (H, W, 3) and its alpha (H, W).
 
+    source, channels: as of `koutu.matte`.
     Transparent: colours freed of the old background, with alpha (PNG, WebP, TIFF). `alpha_only`: alpha as grey.
-    `multilevel`: colours by pymatting's multi-level method, slower.
+    `multilevel`: colours by pymatting's multi-level method, slower. `premultiplied`: colours multiplied by alpha.
     """
-    rgb = _rgb(source)
-    result = Matter(backend or load(), hints=hints)(rgb)
-    alpha = result.alpha
+    result = Matter(backend or load(), hints=hints)(frame_of(source, channels=channels))
+    rgb, alpha = to_rgb(result.frame.picture), result.alpha
     if alpha_only:
         picture, kept = alpha[..., None].repeat(3, axis=2), None
     else:
-        fgr = solve_foreground(rgb, alpha) if multilevel else result.foreground
+        fgr = solve_foreground(rgb, result.mixed) if multilevel else to_rgb(own_colours(result))
         picture, kept = compose(rgb, alpha, background, fit=fit, fgr=fgr)
+        if premultiplied and kept is not None:
+            picture = to_rgb(multiplied(picture, alpha))
     write_image(target, picture, kept, format=format)
     return picture, alpha
 
 
 def make_trimap(
-    source: Rgb | Source,
+    source: Given,
     target: PathLike | IO[bytes],
     *,
+    channels: Channels = "rgb",
     backend: Backend | None = None,
     hints: Hints | None = None,
     format: Format | None = None,
@@ -150,11 +170,13 @@ def make_trimap(
     Of the hints' mask, trimap or clicks; with a `backend` whose network makes trimaps (Semantic Human Matting), of it;
     without either, of the packaged network's matte.
     """
-    rgb = _rgb(source)
+    frame = frame_of(source, channels=channels)
     if backend is not None:
-        trimap = backend.trimap(rgb)
+        trimap = backend.trimap(to_rgb(frame.picture))
     else:
-        trimap = (hints or Hints(mask="auto", guess=Matter(load())))(Frame(rgb), ("trimap",))["trimap"]
+        trimap = (hints or Hints(mask="auto", guess=Matter(load())))(frame, ("trimap",))["trimap"]
+    if frame.alpha is not None:
+        trimap = np.where(frame.alpha <= HIDDEN, np.uint8(0), trimap)
     write_image(target, np.repeat(trimap[..., None], 3, axis=2), format=format)
     return trimap
 
@@ -162,7 +184,7 @@ def make_trimap(
 def compose(
     rgb: Rgb, alpha: Alpha, background: Spec | Background, *, fit: Fit = "cover", fgr: Rgb | None = None
 ) -> tuple[Rgb, Alpha | None]:
-    """The person of `rgb` before a background, and None; before "transparent" the colours alone, and alpha.
+    """The person of `rgb` before a background, and None; before "transparent" their colours on black, and alpha.
 
     fgr: the person's own colours where they are known; else the old background's light is taken out of the rim.
     """
@@ -172,12 +194,8 @@ def compose(
     given = isinstance(background, Background)  # then the caller's to close
     with nullcontext(background) if given else make_background(background, fit=fit) as behind:
         if isinstance(behind, Transparent):
-            return fgr, alpha
+            return to_rgb(without_background(fgr, alpha)), alpha
         return replace(fgr, alpha, behind(Frame(rgb), alpha)), None  # type: ignore[return-value]
-
-
-def _rgb(image: Rgb | Source) -> Rgb:
-    return image if isinstance(image, np.ndarray) else read_image(image)
 
 
 def _require_background_stays(background: Spec, outputs: Outputs) -> None:

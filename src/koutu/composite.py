@@ -4,6 +4,7 @@ Y'CbCr is an affine map of R'G'B', so blending its planes, chroma with the mean 
 blending in RGB, at half the work and without the conversions.
 """
 
+from fractions import Fraction
 from typing import Literal, TypeAlias
 
 import cv2
@@ -11,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import halve, rgb_to_yuv, rgb_to_yuv_matrix, shrink
-from koutu.types import Alpha, ColorSpace, Picture, Yuv420, picture_size
+from koutu.types import Alpha, ColorSpace, Frame, Picture, Yuv420, picture_size
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
+HIDDEN = 2  # of 255: what so faint an alpha leaves of a picture is a codec's noise
 
 
 def replace(foreground: Picture, alpha: Alpha, background: Picture) -> Picture:
@@ -61,6 +63,30 @@ def without_background(picture: Picture, alpha: Alpha) -> Picture:
     return replace(picture, seen, solid(picture.size, (0, 0, 0), picture.space, picture.depth))
 
 
+def multiplied(picture: Picture, alpha: Alpha) -> Picture:
+    """The picture's colours multiplied by alpha, which is what it looks like on black."""
+    if not isinstance(picture, Yuv420):
+        return replace(picture, alpha, np.zeros_like(picture))
+    return replace(picture, alpha, solid(picture.size, (0, 0, 0), picture.space, picture.depth))
+
+
+def with_alpha_of(frame: Frame, alpha: Alpha) -> Alpha:
+    """Alpha times the frame's own: what was cut away stays away."""
+    return alpha if frame.alpha is None else np.asarray(cv2.multiply(alpha, frame.alpha, scale=1 / 255))
+
+
+def hide(picture: Picture, alpha: Alpha) -> Picture:
+    """The picture in white where its own alpha hides it: neither networks nor outputs get to see what is below."""
+    seen = cv2.inRange(alpha, HIDDEN + 1, 255)
+    if not isinstance(picture, Yuv420):
+        return np.where(seen[..., None] > 0, picture, np.uint8(255))
+    white = solid((1, 1), (255, 255, 255), picture.space, picture.depth)
+    shared = halve(seen)  # chroma is shared by 2×2
+    planes = (picture.y, seen, white.y), (picture.u, shared, white.u), (picture.v, shared, white.v)
+    y, u, v = (np.where(mask > 0, plane, below) for plane, mask, below in planes)
+    return Yuv420(y, u, v, picture.space, picture.depth)
+
+
 def side_by_side(left: Yuv420, right: Yuv420) -> Yuv420:
     """Both pictures in one, of the same height, space and depth; an odd left width gets its last column twice."""
     if (left.size[0], left.space, left.depth) != (right.size[0], right.space, right.depth):
@@ -92,13 +118,16 @@ def blur(picture: Picture, alpha: Alpha, strength: float = 10) -> Picture:
     return Yuv420(_weighted_blur(picture.y, weight, sigma), u, v, picture.space, picture.depth)
 
 
-def fit(picture: Picture, size: tuple[int, int], how: Fit = "cover") -> Picture:
-    """The picture at `size` (H, W): "cover" cuts off what is over, "contain" adds black, "stretch" distorts."""
+def fit(picture: Picture, size: tuple[int, int], how: Fit = "cover", aspect: Fraction = Fraction(1)) -> Picture:
+    """The picture at `size` (H, W): "cover" cuts off what is over, "contain" adds black, "stretch" distorts.
+
+    aspect: how much wider one of its pixels is shown than one of those it is fitted to.
+    """
     if how not in ("cover", "contain", "stretch"):
         raise ValueError(f'expected "cover", "contain" or "stretch", got {how!r}; name one of them')
-    if picture_size(picture) == size:
+    if picture_size(picture) == size and (aspect == 1 or how == "stretch"):
         return picture
-    take, put = _windows(picture_size(picture), size, how)
+    take, put = _windows(picture_size(picture), size, how, float(aspect))
     if not isinstance(picture, Yuv420):
         return _placed(picture, take, put, size, 0)
     black = solid((1, 1), (0, 0, 0), picture.space, picture.depth)
@@ -155,15 +184,16 @@ def _weighted_blur(plane: NDArray, weight: NDArray, sigma: float) -> NDArray:
     return cv2.resize(low, plane.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _windows(source: tuple[int, int], target: tuple[int, int], how: Fit) -> tuple[_Window, _Window]:
+def _windows(source: tuple[int, int], target: tuple[int, int], how: Fit, aspect: float) -> tuple[_Window, _Window]:
     """The part to take of the source and where it goes in the target."""
     take, put = list(source), list(target)
-    ratios = [target[0] / source[0], target[1] / source[1]]
+    wide = 1.0, aspect  # of a source's pixel, in the target's
+    ratios = [target[axis] / (source[axis] * wide[axis]) for axis in (0, 1)]
     for axis in (0, 1):
         if how == "cover":
-            take[axis] = min(source[axis], max(1, round(target[axis] / max(ratios))))
+            take[axis] = min(source[axis], max(1, round(target[axis] / max(ratios) / wide[axis])))
         if how == "contain":
-            put[axis] = min(target[axis], max(1, round(source[axis] * min(ratios))))
+            put[axis] = min(target[axis], max(1, round(source[axis] * wide[axis] * min(ratios))))
     corners = [(whole - part) // 2 & -2 for whole, part in zip((*source, *target), (*take, *put), strict=True)]
     return (corners[0], corners[1], take[0], take[1]), (corners[2], corners[3], put[0], put[1])
 

@@ -48,13 +48,34 @@ def picture_size(picture: Picture) -> tuple[int, int]:
     return picture.size if isinstance(picture, Yuv420) else (picture.shape[0], picture.shape[1])
 
 
+Transfer: TypeAlias = Literal["sdr", "pq", "hlg"]
+Primaries: TypeAlias = Literal["bt709", "p3", "bt2020"]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewing:
+    """How a screen shows pictures: what light their numbers mean, and a pixel's width / height."""
+
+    transfer: Transfer = "sdr"
+    primaries: Primaries = "bt709"
+    pixel_aspect: Fraction = Fraction(1)
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture of a stream and the moment it is shown: pts · time_base seconds."""
+    """One picture of a stream and the moment it is shown: pts · time_base seconds.
+
+    alpha: (H, W) uint8 of what was cut away before it came here; None where nothing was. Colours are not multiplied by
+    it, and hold nothing of what it hides. viewing: how it is meant to be shown, which what joins it must meet. part:
+    counts the stream's changes of size, rotation or colours, before each of which memory of the past is no help.
+    """
 
     picture: Picture
     pts: int = 0
     time_base: Fraction = Fraction(1, 90_000)
+    alpha: Alpha | None = None
+    viewing: Viewing = Viewing()
+    part: int = 0
 
     @property
     def size(self) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from support.pixels import noise, random_rgb
 
-import koutu.media.background as background_module
+import koutu.media.conform as conform_module
 from koutu.color import to_rgb, yuv_to_rgb
 from koutu.composite import blur, solid
 from koutu.media.background import Still
@@ -95,8 +95,8 @@ def test_fit_is_passed_on():
 
 def test_a_still_is_converted_once_per_layout(monkeypatch):
     calls = []
-    real = background_module.fit
-    monkeypatch.setattr(background_module, "fit", lambda *a: calls.append(1) or real(*a))
+    real = conform_module.fit
+    monkeypatch.setattr(conform_module, "fit", lambda *a: calls.append(1) or real(*a))
     background = make_background(random_rgb((30, 30)))
     first = background(at(0), NOBODY)
     assert background(at(1), NOBODY) is first and len(calls) == 1
@@ -139,8 +139,8 @@ def test_other_wrong_specs(tmp_path):
         make_background("1,2,256")
     with pytest.raises(InputError, match="got a folder"):
         make_background(tmp_path)
-    with pytest.raises(InputError, match="of float64"):
-        make_background(np.zeros((4, 4, 3)))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="floats from 0 to 1, got 255"):
+        make_background(np.full((4, 4, 3), 255.0))
     with pytest.raises(InputError, match="got 7"):
         make_background(7)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="'crop'"):
@@ -160,6 +160,8 @@ class FakeVideo:
 
     def __init__(self, seconds, picture_of):
         self.seconds, self.picture_of = seconds, picture_of
+        last = [Fraction(0), *map(Fraction, seconds)][-2:]
+        self.end = last[-1] + ((last[1] - last[0]) if len(seconds) > 1 else Fraction(1, 25))
 
     def __call__(self, path):
         FakeVideo.opened += 1

@@ -536,7 +536,8 @@ def test_prores_keeps_alpha_and_colours(size, full, tmp_path):
         twelve = np.frombuffer(memoryview(frame.planes[3]), "<u2").reshape(-1, frame.planes[3].line_size // 2)
         alpha = twelve[: size[0], : size[1]] / 4095 * 255
     assert np.abs(alpha - ramp(size)).max() < 0.6 and (alpha[:, -1] == 255).all() and (alpha[:, 0] == 0).all()
-    first = frames_of(tmp_path / "b.mov")[0]
+    with open_video(tmp_path / "b.mov", keep_hidden=True) as reader:
+        first = next(reader)
     true = planes(0, size)[0].astype(float)
     true = true * 219 / 255 + 16 if full else true
     assert isinstance(first.picture, Yuv420) and not first.picture.space.full_range

@@ -262,7 +262,7 @@ def test_image_before_each_background(tmp_path):
     Image.fromarray(picture).save(tmp_path / "a.png")
     kept, alpha = convert_image(tmp_path / "a.png", tmp_path / "cut.png", backend=Stripe())
     assert np.array_equal(alpha, STRIPE) and np.array_equal(np.asarray(Image.open(tmp_path / "cut.png"))[..., 3], alpha)
-    assert np.abs(kept.astype(int) - 120).max() <= 1
+    assert np.abs(kept.astype(int) - 120)[:, 24:72].max() <= 1 and (kept[:, :20] == 0).all()
     convert_image(tmp_path / "a.png", tmp_path / "white.jpg", background="white", backend=Stripe())
     white = np.asarray(Image.open(tmp_path / "white.jpg")).astype(int)
     assert white[:, :8].min() > 250 and np.abs(white[:, 46:50] - 120).max() < 4

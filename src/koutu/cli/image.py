@@ -1,6 +1,7 @@
 """`koutu image` and `koutu trimap`."""
 
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,17 +10,37 @@ import typer
 from koutu.cli import options
 from koutu.cli.options import load_backend, make_hints
 from koutu.defaults import DEVICE
+from koutu.pipeline.look import Look
 from koutu.types import KoutuError
 
-Sources = Annotated[list[str], typer.Argument(metavar="IN…", help="Images to cut out, or - for standard input.")]
+Sources = Annotated[
+    list[str], typer.Argument(metavar="IN…", help="Images to cut out, folders of them, globs, or - for standard input.")
+]
 Output = Annotated[
     str, typer.Option("--output", "-o", help="Folder to write into, a file for one image, or - for standard output.")
 ]
+Recursive = Annotated[
+    bool, typer.Option("--recursive", "-r", help="Look in the folders within a folder too; they are kept.")
+]
+
+
+class Kind(str, Enum):
+    """Format of the files in a folder."""
+
+    png = "png"
+    webp = "webp"
+    tiff = "tiff"
+    jpg = "jpg"
 
 
 def image(
     sources: Sources,
     output: Output,
+    recursive: Recursive = False,
+    format: Annotated[
+        Kind | None,
+        typer.Option(help="Format of the files in a folder; png if not given."),
+    ] = None,
     background: options.Background = "transparent",
     alpha_only: Annotated[
         bool, typer.Option("--alpha-only", help="Write alpha as a grey image instead of the person.")
@@ -40,12 +61,14 @@ def image(
     device: options.Device = DEVICE,
     threads: options.Threads = 0,
     fit: options.BackgroundFit = options.FIT,
+    premultiplied: options.Premultiplied = Look.premultiplied,
 ) -> None:
-    """Cut the person out of images. Into a folder, each is written as STEM.png.
+    """Cut the person out of images. Into a folder, each is written as STEM.png, or as --format says.
 
     \b
     koutu image portrait.jpg -o portrait.png
-    koutu image *.jpg -o cut/ --background white
+    koutu image *.jpg -o cut/ --background white --format jpg
+    koutu image portraits/ -o cut/ --recursive
     koutu image - -o - < portrait.jpg > portrait.png
     koutu image portrait.jpg -o cut.png --model closed-form --mask auto
     koutu image portrait.jpg -o cut.png --model mgmatting --weights latest.pth --clicks "320,200 -20,20"
@@ -54,7 +77,7 @@ def image(
     from koutu.media.background_spec import make_background
     from koutu.pictures import jobs
 
-    pairs = jobs(sources, output)
+    pairs = jobs(sources, output, ending=format.value if format else "", recursive=recursive)
     backend = load_backend(model, engine, device, threads, weights, option)
     hints = make_hints(trimap, mask, plate, clicks, trimap_radius, plate_fixed)
     with make_background(background, fit=fit.value) as behind:
@@ -62,7 +85,7 @@ def image(
         def cut(picture: Any, target: Any) -> None:
             convert_image(
                 picture, target, background=behind, alpha_only=alpha_only, backend=backend, hints=hints,
-                format="PNG" if output == "-" else None, multilevel=multilevel,
+                format="PNG" if output == "-" else None, multilevel=multilevel, premultiplied=premultiplied,
             )  # fmt: skip
 
         _each(pairs, output, cut)
@@ -72,6 +95,7 @@ def trimap(
     sources: Sources,
     output: Output,
     mask: options.Mask = "",
+    recursive: Recursive = False,
     clicks: options.Clicks = "",
     trimap_radius: options.Radius = -1,
     model: Annotated[
@@ -92,7 +116,7 @@ def trimap(
     from koutu.matting.hints import AUTO
     from koutu.pictures import jobs
 
-    pairs = jobs(sources, output)
+    pairs = jobs(sources, output, recursive=recursive)
     backend = load_backend(model, "", device, 0, weights, option) if model else None
     hints = make_hints(None, mask or ("" if clicks else AUTO), None, clicks, trimap_radius, False)
 
@@ -105,12 +129,12 @@ def trimap(
 def _each(pairs: list[tuple[Any, Any]], output: str, work: Any) -> None:
     """Run `work` on every image; of several, a broken one is reported and the others are done."""
     from koutu.files import folder
-    from koutu.media.image import read_image
+    from koutu.media.image import read_frame
 
     failed = 0
     for source, target in pairs:
         try:
-            picture = read_image(source)  # before a folder is made for it
+            picture = read_frame(source)  # before a folder is made for it
             if isinstance(target, Path) and target != Path(output):
                 folder(target.parent)
             work(picture, target)

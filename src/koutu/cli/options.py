@@ -63,6 +63,13 @@ Option = Annotated[
     typer.Option("--option", metavar="NAME=VALUE", help="A field of the network's Config; give it again for more."),
 ]
 
+Premultiplied = Annotated[
+    bool,
+    typer.Option(
+        "--premultiplied/--straight", help="Multiply colours by alpha in files with alpha; most programs want straight."
+    ),
+]
+
 # What a network needs beside the picture.
 Trimap = Annotated[
     Path | None,

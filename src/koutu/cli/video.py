@@ -23,12 +23,27 @@ class Codec(str, Enum):
     hevc = "hevc"
 
 
+class Deinterlace(str, Enum):
+    """What becomes of interlaced frames."""
+
+    auto = "auto"
+    off = "off"
+
+
 _ENCODE = EncodeOptions()
 _CODEC = Codec(_ENCODE.codec)
 
 
 def video(
-    source: Annotated[Path, typer.Argument(metavar="IN", readable=False, help="Any video that FFmpeg reads.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IN",
+            readable=False,
+            allow_dash=True,
+            help="Any video that FFmpeg reads, - for standard input, or pictures: a folder, %04d.png, '*.png'.",
+        ),
+    ],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", readable=False, help="Write the composite, or the cut-out with its alpha."),
@@ -71,6 +86,13 @@ def video(
     crf: options.Crf = _ENCODE.crf,
     depth: Annotated[int, typer.Option(help="Bits of a sample: 8, or 10, which makes HEVC.")] = _ENCODE.depth,
     audio: options.Audio = _ENCODE.audio,
+    premultiplied: options.Premultiplied = Look.premultiplied,
+    fps: Annotated[
+        float, typer.Option(min=0.0, help="Pictures a second of numbered pictures; 0 is 25. Videos have their own.")
+    ] = 0.0,
+    deinterlace: Annotated[
+        Deinterlace, typer.Option(help="auto makes frames that are flagged as interlaced progressive; off leaves them.")
+    ] = Deinterlace.auto,
 ) -> None:
     """Cut the person out of a video and put another background behind.
 
@@ -78,6 +100,7 @@ def video(
     koutu video talk.mp4 -o out.mp4 --background beach.jpg
     koutu video talk.mp4 -o out.mp4 --background blur --alpha alpha.mp4
     koutu video talk.mp4 -o cut.webm --background transparent
+    koutu video shot_%04d.png -o out.mov --fps 30 --background transparent
     koutu video talk.mp4 --side-by-side compare.mp4 --background '#204060'
     koutu video talk.mp4 -o out.mp4 --model bgmv2 --weights pytorch_resnet50.pth --plate empty-room.jpg
     """
@@ -96,6 +119,7 @@ def video(
             source, output, background=background, alpha=alpha, foreground=foreground, side_by_side=side_by_side,
             model=backend, hints=hints, fit=fit.value, loop=not hold, smooth=smooth, refine=refine,
             decontaminate=decontaminate, encode=encode, progress=progress, observe=reviewer,
+            premultiplied=premultiplied, rate=fps or None, deinterlace=deinterlace is Deinterlace.auto,
         )  # fmt: skip
     for line in summary(report):
         print(line, file=sys.stderr)

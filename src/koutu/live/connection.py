@@ -19,9 +19,12 @@ from koutu.live.clock import Clock, Pace, stamp_origin
 from koutu.live.flow import SAMPLE_RATE
 from koutu.live.source_address import SourceAddress
 from koutu.media.clock import Growing
+from koutu.media.colours import colours_of, told_of, viewing_of
 from koutu.media.demux import open_input, packets, start_of, video_stream
-from koutu.media.planes import colours_of, frame_to_yuv, turn_of, turned
-from koutu.types import InputError, Yuv420
+from koutu.media.fields import Progressive
+from koutu.media.own_alpha import alpha_of, decoder_of, upright
+from koutu.media.planes import frame_to_yuv, turn_of
+from koutu.types import Alpha, InputError, Viewing, Yuv420
 
 OPEN_SECONDS, READ_SECONDS = 10.0, 5.0  # that a connection may take, and that it may be silent
 STALE = 0.15  # seconds that a frame may wait to be decoded when a newer one is there
@@ -35,11 +38,13 @@ class Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A frame, its moment by the stream's clock, and when it came by the run's."""
+    """A frame, its moment by the stream's clock, when it came by the run's, how it is shown, and its own alpha."""
 
     picture: Yuv420
     seconds: float
     arrived: float
+    viewing: Viewing
+    alpha: Alpha | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ class Heard:
 class Feed:
     """A source that is open; raises InputError if it cannot be opened. Iterated once, from one thread.
 
-    pace: its clock. size: (H, W) as stored; rate: frames a second, if known; finite: it has an end that is no loss.
+    pace: its clock. size: (H, W) as stored; rate: frames a second, if known; finite: it has an end that is no loss;
+    progressive: what takes the combs out of interlaced frames.
     """
 
     def __init__(self, place: SourceAddress, *, clock: Clock = monotonic, audio: bool = True):
@@ -83,6 +89,9 @@ class Feed:
             stream.codec_context.flags |= Flags.low_delay
         else:
             stream.thread_type = "AUTO"
+        self._aspect = Fraction(stream.sample_aspect_ratio or 1)
+        self.progressive = Progressive()
+        self._told, self._decoder = told_of(stream), decoder_of(stream)
         rate = stream.average_rate or stream.guessed_rate
         self.rate = float(rate) if rate else None
         self.size = stream.codec_context.height, stream.codec_context.width
@@ -91,7 +100,7 @@ class Feed:
         self._growing, self._length = Growing(self._tick), max(1, round(1 / (rate or 25) / self._tick))
         self._resampler = resampler()
         self._heard = Growing(Fraction(1, SAMPLE_RATE))
-        self._waits_for_key = self._skipping = self._told = False
+        self._waits_for_key = self._skipping = self._stamped = False
         if not paced:  # from now on: what comes while outputs connect must not pile up
             self._arrivals = Arrivals(self._packets(), self._clock, BEHIND)
 
@@ -138,21 +147,26 @@ class Feed:
             self._left_out += 1
             return
         try:
-            frames = self._video.codec_context.decode(packet if packet.size else None)
+            frames = self._decoder.decode(packet if packet.size else None)
         except (FFmpegError, EOFError):
             self.damaged += 1
             return
+        ended = [] if packet.size else [None]
+        made = [one for frame in (*frames, *ended) for one in self.progressive(frame)]
         if self._is_stale(arrived):  # it had to be decoded for those after it, and nobody would see it
             self._left_out += 1
             return
         self._skipping = False
-        for frame in frames:
+        for frame in made:
             seconds = float(self._growing.place(frame.pts, frame.duration or self._length) * self._tick)
-            if self.place.kind == "device" and not self._told:
-                self.pace.stamped, self._told = stamp_origin(seconds, self._clock), True
-            _, space = colours_of(frame)
+            if self.place.kind == "device" and not self._stamped:
+                self.pace.stamped, self._stamped = stamp_origin(seconds, self._clock), True
+            tags, space = colours_of(frame, self._told)
             picture = frame_to_yuv(frame, space, 8, (frame.height, frame.width))
-            yield Still(turned(picture, turn_of(frame)), seconds - self._start, arrived)
+            turn = turn_of(frame)
+            picture, alpha = upright(picture, alpha_of(frame), turn)
+            viewing = viewing_of(tags, 1 / self._aspect if turn.transpose else self._aspect)
+            yield Still(picture, seconds - self._start, arrived, viewing, alpha)
 
     def _is_stale(self, arrived: float) -> bool:
         """Whether a packet waited for long, and a newer one is here."""

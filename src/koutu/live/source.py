@@ -36,6 +36,7 @@ class Source:
         self._number, self._latest = 0, self.epoch
         self._lost_since: float | None = None
         self._slow, self._wait = False, reading.wait
+        self._interlaced = False
 
     def __iter__(self) -> Iterator[CapturedFrame]:
         try:
@@ -80,9 +81,13 @@ class Source:
             if pace.waited and not self._slow:
                 self._slow = True
                 self._tell(f"{self.place.name} cannot be read as fast as it should be shown; it is shown slower")
+            if feed.progressive.count and not self._interlaced:
+                self._interlaced = True
+                self._tell(f"{self.place.name} is interlaced; its frames are made progressive")
             self._latest = pace.place(item.seconds) + 1 / (feed.rate or 25)
             self._lost_since, self._wait = None, self.reading.wait
-            frame = Frame(item.picture, round((pace.place(item.seconds) - self.epoch) * TICKS))
+            at = round((pace.place(item.seconds) - self.epoch) * TICKS)
+            frame = Frame(item.picture, at, alpha=item.alpha, viewing=item.viewing)
             yield CapturedFrame(frame, pace.captured(item.seconds, item.arrived), self._number)
             self._number += 1
 

@@ -1,5 +1,6 @@
 """The two stages between a source and its outputs: a shot's matte, and the composite of both."""
 
+import dataclasses
 from collections import deque
 from collections.abc import Callable
 from threading import Thread
@@ -149,4 +150,5 @@ def mirrored(frame: Frame) -> Frame:
     picture = frame.picture
     assert isinstance(picture, Yuv420)
     y, u, v = (np.ascontiguousarray(plane[:, ::-1]) for plane in (picture.y, picture.u, picture.v))
-    return Frame(Yuv420(y, u, v, picture.space, picture.depth), frame.pts, frame.time_base)
+    alpha = None if frame.alpha is None else np.ascontiguousarray(frame.alpha[:, ::-1])
+    return dataclasses.replace(frame, picture=Yuv420(y, u, v, picture.space, picture.depth), alpha=alpha)

@@ -48,7 +48,7 @@ class Hints:
             raise ModelError('a hint "auto" needs a network that guesses it, got none; pass guess=Matter(load())')
         self._mask = None if self._auto_mask else _opened(mask)
         self._trimap = None if self._auto_trimap else _opened(trimap)
-        self._plate = _opened(plate)
+        self._plate = _opened(plate, raw=False)
         self.clicks, self.radius, self.fixed, self._guess = tuple(clicks), radius, fixed, guess
         self._guessed: tuple[Frame, Alpha] | None = None
 
@@ -124,19 +124,19 @@ _WHAT = {
 }
 
 
-def _opened(given: Given) -> Background | None:
+def _opened(given: Given, *, raw: bool = True) -> Background | None:
     if given is None:
         return None
     if isinstance(given, np.ndarray) and given.ndim == 2:
         given = np.repeat(given[..., None], 3, axis=2)
-    if not isinstance(given, np.ndarray) and not os.path.isfile(given):
+    if isinstance(given, str | os.PathLike) and not os.path.isfile(given):
         raise InputError(f"{given}: expected an image or a video as hint, found no such file; check the path")
-    return make_background(given, fit="stretch", loop=False)
+    return make_background(given, fit="stretch", loop=False, raw=raw)
 
 
 def _shown(source: Background, frame: Frame) -> NDArray[Any]:
     """The hint's picture (H, W, 3) for this frame, at its size."""
     nothing: Alpha = np.zeros((1, 1), np.uint8)
     height, width = frame.size
-    like = Frame(np.empty((height, width, 3), np.uint8), frame.pts, frame.time_base)
+    like = Frame(np.empty((height, width, 3), np.uint8), frame.pts, frame.time_base, viewing=frame.viewing)
     return np.asarray(source(like, nothing))

@@ -1,13 +1,14 @@
 """A matte, and the pictures that can be made of it."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
 from koutu.color import to_rgb
-from koutu.composite import Fit, replace, without_background
+from koutu.composite import Fit, without_background
+from koutu.composite import replace as put_over
 from koutu.foreground import decontaminate
 from koutu.media.background import Background, Transparent
 from koutu.media.background_spec import Spec, make_background
@@ -22,7 +23,7 @@ class Matte:
     """A frame with its alpha (H, W) uint8, at the frame's own size. `fresh`: the memory was empty before it.
 
     foreground: the person's own colours where the network gives them. low: a gate left the frame to the network's
-    low-resolution branch.
+    low-resolution branch. found: what the network found, where alpha is less because the frame has an alpha of its own.
     """
 
     frame: Frame
@@ -30,6 +31,7 @@ class Matte:
     fresh: bool = False
     foreground: Rgb | None = None
     low: bool = False
+    found: Alpha | None = None
 
     def __repr__(self) -> str:
         height, width = self.alpha.shape
@@ -38,11 +40,16 @@ class Matte:
         return f"Matte({width}×{height} at {float(self.frame.seconds):.3f} s, {share:.0f} % person{notes})"
 
     @property
+    def mixed(self) -> Alpha:
+        """(H, W): how much of each pixel's colour is the person's, and not light of what is behind."""
+        return self.alpha if self.found is None else self.found
+
+    @property
     def colours(self) -> Rgb:
         """The person's own colours (H, W, 3), the old background's light taken out of the rim."""
         if self.foreground is not None:
             return self.foreground
-        return decontaminate(to_rgb(self.frame.picture), self.alpha)  # type: ignore[return-value]
+        return decontaminate(to_rgb(self.frame.picture), self.mixed)  # type: ignore[return-value]
 
     def cutout(self) -> Image.Image:
         """The person alone, RGBA with straight alpha; nothing of the room is left under alpha 0."""
@@ -58,9 +65,8 @@ class Matte:
                 return self.composite(behind)
         if isinstance(background, Transparent):
             raise InputError("expected a background that is seen, got transparent; call cutout() for the person alone")
-        rgb = to_rgb(self.frame.picture)
-        behind = background(Frame(rgb, self.frame.pts, self.frame.time_base), self.alpha)
-        return Image.fromarray(replace(self.colours, self.alpha, behind))  # type: ignore[arg-type]
+        behind = background(replace(self.frame, picture=to_rgb(self.frame.picture)), self.alpha)
+        return Image.fromarray(put_over(self.colours, self.alpha, behind))  # type: ignore[arg-type]
 
     def mask(self) -> Image.Image:
         """Alpha as a grey picture."""

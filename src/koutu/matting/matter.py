@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import to_rgb
+from koutu.composite import with_alpha_of
 from koutu.engines.backend import Backend, State
 from koutu.matting.hints import Hints
 from koutu.matting.matte import Matte
 from koutu.matting.refine import guided_upsample, quantise
 from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
+from koutu.media.given import Channels, Given, frame_of
 from koutu.types import Alpha, Frame, InputError, Rgb
 
 MAX_GAP = Fraction(1)  # seconds; after a longer gap, memory of the past misleads more than it helps
@@ -25,11 +27,11 @@ class Matter:
     """Frame → Matte for one stream. Backends hold no memory, so many Matters may share one.
 
     The memory starts afresh on the first frame, on a cut, after a gap of more than a second, when time runs backwards
-    and when the size changes; the frame it starts with is shown to the network twice. Where the backend wants another
-    network size for the same frames, its memory is brought to that size if it can be. `refine`: let alpha follow the
-    edges of the full-size frame. `warms_up` and `refines` of the backend say whether it takes part in either; `looks`
-    at a first frame, 1 or more, go before `warms_up`, but for networks that carry hints on, which look once.
-    `hints` make what the network needs beside the frames; a network that carries its hints on gets them with the
+    and when size, rotation or colours change; the frame it starts with is shown to the network twice. Where the backend
+    wants another network size for the same frames, its memory is brought to that size if it can be. `refine`: let alpha
+    follow the edges of the full-size frame. `warms_up` and `refines` of the backend say whether it takes part in
+    either; `looks` at a first frame, 1 or more, go before `warms_up`, but for networks that carry hints on, which look
+    once. `hints` make what the network needs beside the frames; a network that carries its hints on gets them with the
     first frame, and its memory then outlives cuts and gaps.
     """
 
@@ -49,13 +51,14 @@ class Matter:
         self.state, self._last, self._thumbnail = None, None, None
         self._answer = self._touch = None
 
-    def __call__(self, frame: Frame | Rgb, **hints: NDArray[Any]) -> Matte:
-        """Alpha of a frame, or of an RGB picture (H, W, 3) uint8 taken to follow the last one by 1/30 s.
+    def __call__(self, frame: Frame | Given, *, channels: Channels = "rgb", **hints: NDArray[Any]) -> Matte:
+        """Alpha of a frame, or of a picture as `koutu.matte` takes it, which follows the last one by 1/30 s.
 
-        hints: this frame's own, (H, W) or for "bgr" (H, W, 3) uint8, instead of those that `self.hints` makes.
+        channels: "rgb", or "bgr" for arrays as OpenCV has them. hints: this frame's own, (H, W) or for "bgr" (H, W, 3)
+        uint8, instead of those that `self.hints` makes. Where the frame has alpha, the matte's is the product of both.
         """
-        if isinstance(frame, np.ndarray):
-            frame = self._following(frame)
+        if not isinstance(frame, Frame):
+            frame = self._following(frame_of(frame, channels=channels))
         size = self.backend.network_size(frame.size)
         rgb = to_rgb(frame.picture, size)
         fresh = self._starts_shot(frame, rgb)
@@ -68,8 +71,8 @@ class Matter:
         fgr, pha, self.state = self.backend(rgb, self.state, **given)
         self._last, plain = frame, pha
         pha = self._touched(pha, rgb, fresh)
-        alpha, low = self._full_size(pha, rgb, frame), self.backend.low(self.state)
-        matte = Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), low)
+        alpha, found = _alphas(frame, self._full_size(pha, rgb, frame))
+        matte = Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), self.backend.low(self.state), found)
         self._answer = matte, plain, rgb
         return matte
 
@@ -77,8 +80,8 @@ class Matter:
         """The last matte, corrected by hand; the correction is carried along to the frames that follow.
 
         mask (H, W) uint8 of the frame's size: 255 to keep, 0 to erase, 128 to leave as it is. It follows what moves,
-        and counts where the network repeats the mistake; a cut ends it. Corrections of later frames add to it.
-        Raises InputError before the first frame.
+        and counts where the network repeats the mistake; a cut ends it. Corrections of later frames add to it. What the
+        frame's own alpha hides is not brought back. Raises InputError before the first frame.
         """
         if self._answer is None:
             raise InputError(
@@ -92,9 +95,10 @@ class Matter:
             )
         self._touch = touch_of(mask, plain, rgb, self._touch)
         kept = mask > KEEP
-        alpha = np.where(kept, 255, np.where(mask < ERASE, 0, matte.alpha)).astype(np.uint8)
+        wanted = np.where(kept, 255, np.where(mask < ERASE, 0, matte.mixed)).astype(np.uint8)
+        alpha, found = _alphas(matte.frame, wanted)
         foreground = None if kept.any() else matte.foreground  # the network knows no colours of what it left out
-        matte = replace(matte, alpha=alpha, foreground=foreground)
+        matte = replace(matte, alpha=alpha, found=found, foreground=foreground)
         self._answer = matte, plain, rgb
         return matte
 
@@ -122,17 +126,16 @@ class Matter:
         hints = hints | self.hints(frame, needs, self.backend.name)
         return {name: _resized(hint, size, exact=name == "trimap") for name, hint in hints.items()}
 
-    def _following(self, rgb: Rgb) -> Frame:
-        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
-            raise InputError(f"expected RGB (H, W, 3) uint8, got {rgb.shape} {rgb.dtype}; convert the frame first")
+    def _following(self, frame: Frame) -> Frame:
         base = Fraction(1, 30)
-        return Frame(rgb, self._last.pts + 1 if self._last and self._last.time_base == base else 0, base)
+        pts = self._last.pts + 1 if self._last and self._last.time_base == base else 0
+        return replace(frame, pts=pts, time_base=base)
 
     def _starts_shot(self, frame: Frame, rgb: Rgb) -> bool:
         grey = cv2.resize(rgb, CUT_SIZE[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
         last, thumbnail = self._last, self._thumbnail
         self._thumbnail = grey
-        if last is None or thumbnail is None or last.size != frame.size:
+        if last is None or thumbnail is None or (last.size, last.part) != (frame.size, frame.part):
             return True
         if self.backend.propagates:
             return False
@@ -144,6 +147,11 @@ class Matter:
         if not (self.refine and self.backend.refines) or pha.shape[0] >= frame.size[0]:
             return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
         return guided_upsample(pha, frame.picture)
+
+
+def _alphas(frame: Frame, found: Alpha) -> tuple[Alpha, Alpha | None]:
+    """A matte's alpha, and what was found where the frame's own alpha makes it less."""
+    return with_alpha_of(frame, found), None if frame.alpha is None else found
 
 
 def _resized(picture: NDArray[Any], size: tuple[int, int], *, exact: bool = False) -> NDArray[Any]:

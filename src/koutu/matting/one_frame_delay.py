@@ -9,6 +9,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from koutu.composite import with_alpha_of
 from koutu.matting.matte import Matte
 from koutu.types import Alpha
 
@@ -45,4 +46,7 @@ def _smoothed(before: Matte | None, middle: Matte, after: Matte) -> Matte:
     same_shot = before is not None and not middle.fresh and not after.fresh
     if before is None or not same_shot or before.alpha.shape != after.alpha.shape:
         return middle
-    return replace(middle, alpha=smooth_middle(before.alpha, middle.alpha, after.alpha))
+    found = smooth_middle(before.mixed, middle.mixed, after.mixed)
+    if middle.found is None:
+        return replace(middle, alpha=found)
+    return replace(middle, alpha=with_alpha_of(middle.frame, found), found=found)

@@ -18,6 +18,7 @@ from koutu.media.demux import open_input, packets
 # What a muxer raises for one bad packet, unlike for a full disk.
 _BAD_PACKET = (InvalidDataError, ArgumentError)
 _KEPT_TAGS = ("language", "title", "handler_name")
+_PRIMING = Fraction(1, 15)  # seconds, more than any encoder puts before the first sample: beyond, it was cut away
 # What both encoders take; more channels are mixed down.
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _BIT_RATES = {"aac": 192_000, "libopus": 160_000}
@@ -31,7 +32,8 @@ class Tracks:
         self._out, self._damaged = out, 0
         self._input = open_input(source)
         self.metadata = dict(self._input.metadata)
-        self.chapters = [_moved(chapter, start) for chapter in self._input.chapters()]
+        chapters = (_moved(chapter, start) for chapter in self._input.chapters())
+        self.chapters = [chapter for chapter in chapters if chapter["end"] > 0]
         self._tracks: dict[int, _Track] = {}
         for stream in self._input.streams:
             track = self._track(stream, container, audio, start)
@@ -97,7 +99,8 @@ class Tracks:
         known = container.audio if stream.type == "audio" else container.subtitles
         if known is None or codec in known:
             with contextlib.suppress(ValueError):  # the muxer knows no such codec
-                return _Copy(self._out.add_stream_from_template(stream), stream, start)
+                added = self._out.add_stream_from_template(stream)
+                return _Copy(added, stream, start) if stream.type == "audio" else _Text(added, stream, start)
         if stream.type == "subtitle":
             self.notes.append(f"subtitles ({codec}) were left out: {container.format} cannot hold them; .mkv can")
             return None
@@ -134,11 +137,48 @@ class _Track:
 
 
 class _Copy(_Track):
-    """Packets as they are."""
+    """Packets of sound as they are, but for those of a part that an edit list cuts away.
+
+    What an encoder puts before the first sample stays. Of a part that was cut away, one packet, which decoders need to
+    begin, stays in .mp4 and .mov, whose own edit list hides it, and nothing elsewhere.
+    """
+
+    def __init__(self, out: Stream, stream: Stream, start: Fraction):
+        super().__init__(out, stream, start)
+        self._edits = out.container.format.name in ("mp4", "mov")
+        self._hidden: av.Packet | None = None
+        self._trimmed: bool | None = None
 
     def packets(self, packet: av.Packet) -> Iterable[av.Packet]:
+        if not packet.size:
+            return []
+        assert packet.pts is not None
         packet.stream = self._out
-        return [packet] if packet.size else []
+        if self._trimmed is None:
+            self._trimmed = packet.pts * self._tick < -_PRIMING
+        if packet.is_discard and (self._trimmed or packet.pts > 0):
+            self._hidden = packet
+            return []
+        before, self._hidden = self._hidden, None
+        if self._edits:
+            return [packet] if before is None or packet.pts > (before.duration or 0) else [before, packet]
+        return [] if self._trimmed and packet.pts < 0 else [packet]
+
+
+class _Text(_Track):
+    """Subtitles as they are, from the first moment on."""
+
+    def packets(self, packet: av.Packet) -> Iterable[av.Packet]:
+        if not packet.size:
+            return []
+        assert packet.pts is not None and packet.dts is not None
+        packet.stream = self._out
+        late = max(0, -packet.pts)
+        if packet.is_discard or (late and late >= (packet.duration or 0)):
+            return []
+        packet.pts, packet.dts = packet.pts + late, max(0, packet.dts)
+        packet.duration = (packet.duration or 0) - late
+        return [packet]
 
 
 class _Reencoding(_Track):
@@ -181,4 +221,4 @@ class _Reencoding(_Track):
 
 def _moved(chapter: Any, start: Fraction) -> Any:
     offset = round(start / chapter["time_base"])
-    return {**chapter, "start": chapter["start"] - offset, "end": chapter["end"] - offset}
+    return {**chapter, "start": max(0, chapter["start"] - offset), "end": chapter["end"] - offset}

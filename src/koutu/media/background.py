@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Generator
+from dataclasses import replace
 from fractions import Fraction
 
-from koutu.color import rgb_to_yuv, to_rgb
-from koutu.composite import Fit, blur, fit
+from koutu.composite import Fit, blur, solid
+from koutu.composite import replace as put_over
+from koutu.media.conform import conformed, planes_of
 from koutu.types import Alpha, Frame, InputError, Picture, Rgb, Yuv420
 
 
@@ -46,17 +48,20 @@ class Blurred(Background):
 
 
 class Still(Background):
-    """One image or colour, fitted and converted when the frames' size or kind changes."""
+    """One image or colour, fitted and converted when the frames' size or kind changes.
 
-    def __init__(self, rgb: Rgb, how: Fit = "cover"):
-        self.rgb = rgb
+    raw: its numbers stay what they are, as those of masks must, whatever light the frames' mean.
+    """
+
+    def __init__(self, rgb: Rgb, how: Fit = "cover", *, raw: bool = False):
+        self.rgb, self._raw = rgb, raw
         self._how: Fit = how
         self._ready: tuple[tuple, Picture] | None = None
 
     def __call__(self, frame: Frame, alpha: Alpha) -> Picture:
-        key = _kind(frame.picture)
+        key = _kind(frame)
         if self._ready is None or self._ready[0] != key:
-            self._ready = key, _conformed(self.rgb, frame.picture, self._how)
+            self._ready = key, _met(Frame(self.rgb), frame, self._how, self._raw)
         return self._ready[1]
 
 
@@ -64,15 +69,17 @@ class Moving(Background):
     """A video, in step with the frames' time: it starts at the first frame, and again when the time jumps back.
 
     Decoded as far as asked, two frames held; at its end it starts over by opening it again, or holds its last frame.
+    raw: as of `Still`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], how: Fit = "cover", *, loop: bool = True):
-        self._path, self._loop = path, loop
+    def __init__(self, path: str | os.PathLike[str], how: Fit = "cover", *, loop: bool = True, raw: bool = False):
+        self._path, self._loop, self._raw = path, loop, raw
         self._how: Fit = how
         self._length: Fraction | None = None  # known after the first pass
         self._origin: Fraction | None = None
         self._latest = Fraction(0)
         self._ready: tuple[Frame, tuple, Picture] | None = None
+        self._end = None
         self._rewind()
 
     def __call__(self, frame: Frame, alpha: Alpha) -> Picture:
@@ -83,9 +90,9 @@ class Moving(Background):
             self._origin = seconds
         self._latest = seconds
         self._move_to(seconds - self._origin)
-        key = _kind(frame.picture)
+        key = _kind(frame)
         if self._ready is None or self._ready[0] is not self._now or self._ready[1] != key:
-            self._ready = self._now, key, _conformed(self._now.picture, frame.picture, self._how)
+            self._ready = self._now, key, _met(self._now, frame, self._how, self._raw)
         return self._ready[2]
 
     def close(self) -> None:
@@ -95,14 +102,22 @@ class Moving(Background):
         if hasattr(self, "_frames"):
             self._frames.close()
         self._frames = _frames(self._path)
-        first = next(self._frames, None)
+        first = self._following()
         if first is None:
             raise InputError(
                 f"{self._path}: expected a video with at least one frame as background, got none; "
                 "check that it plays, or use an image"
             )
-        self._first, self._now, self._next = first, first, next(self._frames, None)
-        self._gap, self._turn = Fraction(1, 25), turn
+        self._first, self._now, self._next = first, first, self._following()
+        self._turn = turn
+
+    def _following(self) -> Frame | None:
+        """The next frame; None after the last one, when it is known until when that is shown."""
+        try:
+            return next(self._frames)
+        except StopIteration as over:
+            self._end: Fraction | None = over.value or self._end
+            return None
 
     def _move_to(self, elapsed: Fraction) -> None:
         """Make `_now` the frame shown `elapsed` seconds after the first."""
@@ -112,34 +127,40 @@ class Moving(Background):
             if turn != self._turn:
                 self._rewind(turn)
         while self._next is not None and self._next.seconds - self._first.seconds <= position:
-            self._gap = max(self._next.seconds - self._now.seconds, Fraction(1, 1000))
-            self._now, self._next = self._next, next(self._frames, None)
+            self._now, self._next = self._next, self._following()
         if self._next is None and self._length is None:
-            self._length = max(self._now.seconds - self._first.seconds, Fraction(0)) + self._gap
+            assert self._end is not None
+            self._length = max(self._end - self._first.seconds, Fraction(1, 1000))
             self._loop = self._loop and self._now is not self._first  # one frame is not worth opening again
             if self._loop and elapsed >= self._length:
                 self._move_to(elapsed)
 
 
-def _frames(path: str | os.PathLike[str]) -> Generator[Frame, None, None]:
+def _frames(path: str | os.PathLike[str]) -> Generator[Frame, None, Fraction]:
+    """A video's frames, and then when the last one is over, seconds."""
     from koutu.media.reader import open_video  # FFmpeg is loaded only for a video
 
     with open_video(path) as reader:
-        yield from reader
+        for frame in reader:
+            yield frame if frame.alpha is None else replace(frame, picture=_on_white(frame), alpha=None)
+        return reader.end
 
 
-def _kind(picture: Picture) -> tuple:
+def _on_white(frame: Frame) -> Picture:
+    """The frame as `koutu.media.image.read_image` shows what lets through."""
+    picture = frame.picture
+    assert isinstance(picture, Yuv420) and frame.alpha is not None
+    white = solid(picture.size, (255, 255, 255), picture.space, picture.depth)
+    return put_over(picture, frame.alpha, white)
+
+
+def _kind(frame: Frame) -> tuple:
+    picture = frame.picture
     if isinstance(picture, Yuv420):
-        return picture.size, picture.space, picture.depth
-    return picture.shape[:2], None, None
+        return picture.size, picture.space, picture.depth, frame.viewing
+    return picture.shape[:2], None, None, frame.viewing
 
 
-def _conformed(picture: Picture, like: Picture, how: Fit) -> Picture:
-    """The picture with the size, kind, space and depth of another."""
-    size = _kind(like)[0]
-    picture = fit(picture, size, how)
-    if not isinstance(like, Yuv420):
-        return to_rgb(picture)
-    if isinstance(picture, Yuv420) and (picture.space, picture.depth) == (like.space, like.depth):
-        return picture
-    return rgb_to_yuv(to_rgb(picture), like.space, like.depth)
+def _met(behind: Frame, frame: Frame, how: Fit, raw: bool) -> Picture:
+    """The picture behind as one of the frame's."""
+    return conformed(behind, frame.size, planes_of(frame.picture), frame.viewing, how, raw=raw)

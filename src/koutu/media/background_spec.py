@@ -8,10 +8,11 @@ from typing import TypeAlias, get_args
 import numpy as np
 from PIL import Image, ImageColor
 
-from koutu.color import require_rgb
+from koutu.color import to_rgb
 from koutu.composite import Fit
 from koutu.media.background import Background, Blurred, Moving, Still, Transparent
-from koutu.media.image import is_image, pil_to_rgb, read_image
+from koutu.media.given import frame_of
+from koutu.media.image import is_animated, is_image, on_white, read_image
 from koutu.types import InputError, Rgb
 
 Spec: TypeAlias = str | os.PathLike[str] | Rgb | Image.Image
@@ -23,25 +24,24 @@ _ACCEPTED = (
 )
 
 
-def make_background(spec: Spec, *, fit: Fit = "cover", loop: bool = True) -> Background:
+def make_background(spec: Spec, *, fit: Fit = "cover", loop: bool = True, raw: bool = False) -> Background:
     """The background named by `spec`; raises InputError.
 
     spec: the path of an image or video; a colour, "#rrggbb", "#rgb", "r,g,b" or a CSS name (but "green" is #00ff00);
     "blur" or "blur:STRENGTH", the blur's width in per cent of the picture's shorter side (10 if not given);
-    "transparent"; or a picture, (H, W, 3) uint8 or Pillow's. A file named as one of these words loses: write "./blur".
-    fit: as `koutu.composite.fit`. loop: a video starts over at its end; else its last frame stays. Of an animated
-    image the first picture stands.
+    "transparent"; or a picture, Pillow's or an array as `koutu.matte` takes it. A file named as one of these words
+    loses: write "./blur".
+    fit: as `koutu.composite.fit`. loop: a video starts over at its end; else its last frame stays. Animated images are
+    videos. raw: numbers stay as they are, whatever light the frames' mean, as for masks.
     """
     if fit not in get_args(Fit):
         raise InputError(f"expected a fit of {', '.join(get_args(Fit))}, got {fit!r}; name one of them")
-    if isinstance(spec, np.ndarray):
+    if isinstance(spec, Image.Image) or hasattr(spec, "__array__"):
         try:
-            require_rgb(spec)
-        except ValueError as error:
+            given = frame_of(spec)
+        except InputError as error:
             raise InputError(f"background: {error}") from error
-        return Still(spec.copy(), fit)
-    if isinstance(spec, Image.Image):
-        return Still(pil_to_rgb(spec), fit)
+        return Still(on_white(to_rgb(given.picture), given.alpha).copy(), fit, raw=raw)
     if isinstance(spec, str):
         word = spec.strip().lower()
         if word == "transparent":
@@ -50,20 +50,20 @@ def make_background(spec: Spec, *, fit: Fit = "cover", loop: bool = True) -> Bac
             return Blurred(_strength(word)) if ":" in word else Blurred()
         colour = _colour(word)
         if colour is not None:
-            return Still(np.array([[colour]], np.uint8), "stretch")
+            return Still(np.array([[colour]], np.uint8), "stretch", raw=raw)
     elif not isinstance(spec, os.PathLike):
         raise InputError(f"expected as background {_ACCEPTED}, got {spec!r}; give one of these")
-    return _from_file(Path(spec), fit, loop)
+    return _from_file(Path(spec), fit, loop, raw)
 
 
-def _from_file(path: Path, how: Fit, loop: bool) -> Background:
+def _from_file(path: Path, how: Fit, loop: bool, raw: bool) -> Background:
     if not os.path.isfile(path):  # unlike pathlib's, False for a name too long to be one
         came = "a folder" if os.path.isdir(path) else "neither a file nor one of these words"
         raise InputError(f"{path}: expected as background {_ACCEPTED}, got {came}; check the spelling and the path")
-    if is_image(path):
-        return Still(read_image(path), how)
+    if is_image(path) and not is_animated(path):
+        return Still(read_image(path), how, raw=raw)
     try:
-        return Moving(path, how, loop=loop)
+        return Moving(path, how, loop=loop, raw=raw)
     except InputError as error:
         raise InputError(
             f"{path}: expected an image or a video as background, got neither ({error}); "

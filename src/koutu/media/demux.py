@@ -16,21 +16,21 @@ _NOT_A_FILE = {"tty", "bin", "xbin", "adf", "idf", "concat", "hls", "dash", "sdp
 _ATTEMPTS = 100  # failed reads in a row before the rest of a file is given up
 
 
-def open_input(path: str | os.PathLike[str]) -> InputContainer:
-    """The opened file, which has a video stream; raises InputError."""
-    name = os.fspath(path)
+def open_input(path: str | os.PathLike[str], called: str | os.PathLike[str] = "") -> InputContainer:
+    """The opened file, which has a video stream; raises InputError. called: its name for messages, if another."""
+    name, called = os.fspath(path), os.fspath(called or path)
     if os.path.isdir(name):
-        raise InputError(f"{name}: expected a video file, got a folder; name a file in it")
+        raise InputError(f"{called}: expected a video file, got a folder; name a file in it")
     try:
         with open(name, "rb") as file:
             empty = not file.read(1)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"{name}: expected a video file that can be read, got {reason}; check the path and its permissions"
+            f"{called}: expected a video file that can be read, got {reason}; check the path and its permissions"
         ) from error
     if empty:
-        raise InputError(f"{name}: expected a video file, got an empty file; fetch or export it again")
+        raise InputError(f"{called}: expected a video file, got an empty file; fetch or export it again")
     try:
         # "file:" and the whitelist: neither a name nor what is in the file makes FFmpeg open anything else.
         container = av.open(
@@ -38,10 +38,10 @@ def open_input(path: str | os.PathLike[str]) -> InputContainer:
         )
     except (FFmpegError, ValueError, OSError) as error:
         raise InputError(
-            f"{name}: expected a video file, got something FFmpeg cannot read ({_reason(error)}); "
+            f"{called}: expected a video file, got something FFmpeg cannot read ({_reason(error)}); "
             "check that it plays, and fetch or export it again"
         ) from error
-    _require_video(container, name)
+    _require_video(container, called)
     return container
 
 
@@ -74,6 +74,26 @@ def packets(
             end.stream = stream
             yield end
         return
+
+
+class Joints:
+    """Tells damage from the joint of two transport streams put one after the other, where their counters disagree too.
+
+    A joint is followed by a picture that stands alone. The packet that FFmpeg marks may be the one before the last.
+    """
+
+    def __init__(self) -> None:
+        self._marked: list[tuple[av.Packet, int]] = []  # and how many came after
+
+    def broken(self, packet: av.Packet) -> list[av.Packet]:
+        """The packets that came before this one and are damaged, as is known now; the empty last packet ends it."""
+        if packet.size and packet.is_keyframe:
+            self._marked = []
+        over = [marked for marked, age in self._marked if age >= 1 or not packet.size]
+        self._marked = [(marked, age + 1) for marked, age in self._marked if age < 1 and packet.size]
+        if packet.is_corrupt and packet.size:
+            self._marked.append((packet, 0))
+        return over
 
 
 def start_of(container: InputContainer) -> Fraction:

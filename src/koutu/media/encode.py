@@ -67,7 +67,7 @@ class VideoSink:
 
     def finish(self) -> None:
         """Write all that is waiting and complete the file."""
-        assert self._held is not None and self._held.pts is not None and self._tracks is not None
+        assert self._held is not None and self._held.pts is not None
         end = self._like.end / self._like.time_base
         if end <= self._held.pts:
             end = self._held.pts + max(1, round(1 / (self._like.rate or 25) / self._like.time_base))
@@ -77,8 +77,9 @@ class VideoSink:
             for packet in last:
                 packet.dts = packet.pts
         self._mux(last)
-        self._tracks.advance(None)
-        self._tracks.close()
+        if self._tracks is not None:
+            self._tracks.advance(None)
+            self._tracks.close()
         self._container.close()
 
     def discard(self) -> None:
@@ -91,10 +92,11 @@ class VideoSink:
     def _start(self, container: Container, options: EncodeOptions) -> None:
         self._stream = _video_stream(self._container, self._encoder, self._size, self._like, self._tags)
         source = self._like
-        self._tracks = Tracks(source.path, self._container, container, audio=options.audio, start=source.start)
-        self._container.metadata.update({k: v for k, v in self._tracks.metadata.items() if k not in _NOT_COPIED})
-        if self._tracks.chapters:
-            self._container.set_chapters(self._tracks.chapters)
+        if source.file is not None:
+            self._tracks = Tracks(source.file, self._container, container, audio=options.audio, start=source.start)
+            self._container.metadata.update({k: v for k, v in self._tracks.metadata.items() if k not in _NOT_COPIED})
+            if self._tracks.chapters:
+                self._container.set_chapters(self._tracks.chapters)
         self._container.start_encoding()
 
     def _framed(self, picture: Yuv420, alpha: Alpha | None) -> av.VideoFrame:
@@ -110,11 +112,12 @@ class VideoSink:
         return frame
 
     def _encode(self, frame: av.VideoFrame, until: int) -> None:
-        assert frame.pts is not None and self._tracks is not None
+        assert frame.pts is not None
         self._count += 1
         frame.duration = until - frame.pts
         self._mux(self._stream.encode(frame))
-        self._tracks.advance(frame.pts * self._like.time_base)
+        if self._tracks is not None:
+            self._tracks.advance(frame.pts * self._like.time_base)
 
     def _mux(self, packets: list[av.Packet]) -> None:
         for packet in packets:

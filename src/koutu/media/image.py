@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from koutu.color import require_rgb
-from koutu.composite import require_alpha
+from koutu.composite import blend, hide, require_alpha
 from koutu.files import whole_file
 from koutu.media import heif
-from koutu.types import Alpha, InputError, OutputError, Rgb
+from koutu.types import Alpha, Frame, InputError, OutputError, Rgb
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes]
 Format: TypeAlias = Literal["PNG", "WEBP", "JPEG", "TIFF"]
@@ -24,6 +24,7 @@ Format: TypeAlias = Literal["PNG", "WEBP", "JPEG", "TIFF"]
 MAX_PIXELS = 200_000_000
 # What is read; Pillow's other decoders are left alone: some start programs (EPS), some take videos for images (MPEG).
 _READ = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF", heif.NAME, "JPEG2000", "PPM", "TGA", "ICO")
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", heif.NAME)  # other formats' further images are pages or views
 _SUFFIXES: dict[str, Format] = {
     ".png": "PNG",
     ".webp": "WEBP",
@@ -33,7 +34,7 @@ _SUFFIXES: dict[str, Format] = {
     ".tiff": "TIFF",
 }
 # What Pillow's decoders raise on damaged files.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, struct.error)
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, struct.error)
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _limit_lock = threading.Lock()
 
@@ -44,9 +45,28 @@ def read_image(source: Source) -> Rgb:
     EXIF orientation is applied, a colour profile converted to sRGB (a damaged one ignored), 16 bits brought to 8,
     transparent parts put on white, and of an animation the first image taken. At most 200 megapixels.
     """
-    with _opened(source) as (file, name):
+    return on_white(*_read(source))
+
+
+def read_frame(source: Source) -> Frame:
+    """The image as `read_image` reads it, but with its alpha beside its colours, as a frame to be matted."""
+    return framed(*_read(source))
+
+
+def framed(rgb: Rgb, alpha: Alpha | None) -> Frame:
+    """Colours and their alpha, if there is one, as a frame without what alpha hides."""
+    return Frame(rgb if alpha is None else hide(rgb, alpha), alpha=alpha)
+
+
+def on_white(rgb: Rgb, alpha: Alpha | None) -> Rgb:
+    """Colours with white where their alpha lets through."""
+    return rgb if alpha is None else blend(rgb, alpha, np.full_like(rgb, 255))
+
+
+def _read(source: Source) -> tuple[Rgb, Alpha | None]:
+    with opened(source) as (file, name):
         try:
-            return pil_to_rgb(_identified(file, name))
+            return pil_to_rgba(identified(file, name))
         except UnidentifiedImageError:
             empty = file.seek(0, io.SEEK_END) == 0
             came = "an empty file" if empty else "something else (or its first bytes are damaged)"
@@ -55,7 +75,7 @@ def read_image(source: Source) -> Rgb:
             ) from None
         except InputError:
             raise
-        except (*_BROKEN, MemoryError) as error:
+        except (*BROKEN, MemoryError) as error:
             raise InputError(
                 f"{name}: expected a whole image, got a truncated or damaged one ({error}); fetch or export it again"
             ) from error
@@ -63,30 +83,45 @@ def read_image(source: Source) -> Rgb:
 
 def is_image(path: str | os.PathLike[str]) -> bool:
     """Whether the file begins like one of the image formats `read_image` reads; its content may still be broken."""
-    with _opened(path) as (file, name):
+    with opened(path) as (file, name):
         try:
-            _identified(file, name)
+            identified(file, name)
         except UnidentifiedImageError:
             return False
-        except (InputError, *_BROKEN):
+        except (InputError, *BROKEN):
             return True
         return True
 
 
+def is_animated(path: str | os.PathLike[str]) -> bool:
+    """Whether the file is an image that moves, as GIF, APNG, WebP and AVIF may."""
+    with opened(path) as (file, name):
+        try:
+            image = identified(file, name)
+            return image.format in _ANIMATED and getattr(image, "n_frames", 1) > 1
+        except (InputError, *BROKEN):
+            return False
+
+
 def image_size(source: Source) -> tuple[int, int]:
     """(H, W) as the header tells, before anything is decoded and without EXIF orientation; raises as `read_image`."""
-    with _opened(source) as (file, name):
+    with opened(source) as (file, name):
         try:
-            image = _identified(file, name)
+            image = identified(file, name)
         except UnidentifiedImageError:
             raise InputError(f"{name}: expected an image, got something else; convert it to PNG or JPEG") from None
-        except _BROKEN as error:
+        except BROKEN as error:
             raise InputError(f"{name}: expected a whole image, got a damaged one ({error}); fetch it again") from error
         return image.height, image.width
 
 
 def pil_to_rgb(image: Image.Image) -> Rgb:
     """(H, W, 3) uint8 of a Pillow image, treated as `read_image` treats a file."""
+    return on_white(*pil_to_rgba(image))
+
+
+def pil_to_rgba(image: Image.Image) -> tuple[Rgb, Alpha | None]:
+    """Its colours (H, W, 3) uint8, and its alpha (H, W), which is not multiplied into them; None if it is opaque."""
     image.load()
     profile = image.info.get("icc_profile")
     image = ImageOps.exif_transpose(image)
@@ -95,14 +130,15 @@ def pil_to_rgb(image: Image.Image) -> Rgb:
     if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
         levels = np.clip(np.asarray(image), 0, 65535).astype(np.float32)
         image = Image.fromarray(np.rint(levels / 257).astype(np.uint8))
+    alpha = None
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        alpha = np.array(image.getchannel("A"))
     if image.mode not in ("L", "RGB", "CMYK"):
         image = image.convert("RGB")
     if profile:
         image = _to_srgb(image, profile)
-    return np.array(image.convert("RGB"))
+    return np.array(image.convert("RGB")), None if alpha is None or alpha.min() == 255 else alpha
 
 
 def write_image(
@@ -146,7 +182,7 @@ def write_image(
 
 
 @contextlib.contextmanager
-def _opened(source: Source) -> Iterator[tuple[IO[bytes], str]]:
+def opened(source: Source) -> Iterator[tuple[IO[bytes], str]]:
     """The source as a seekable binary file, and its name for messages."""
     if isinstance(source, bytes):
         yield io.BytesIO(source), "the given bytes"
@@ -163,7 +199,7 @@ def _opened(source: Source) -> Iterator[tuple[IO[bytes], str]]:
         yield io.BytesIO(source.read()), str(getattr(source, "name", "the open file"))
 
 
-def _identified(file: IO[bytes], name: str) -> Image.Image:
+def identified(file: IO[bytes], name: str) -> Image.Image:
     """The image, not decoded yet, unless it is too large."""
     Image.init()
     head = file.read(heif.HEAD)

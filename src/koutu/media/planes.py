@@ -7,7 +7,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.media.containers import MATRIX_TAGS, ColorTags, space_of
+from koutu.media.colours import is_rgb
 from koutu.types import Alpha, ColorSpace, Yuv420
 
 _DIRECT = {"yuv420p": 8, "yuvj420p": 8, "yuva420p": 8, "yuv420p10le": 10, "yuva420p10le": 10}
@@ -29,9 +29,15 @@ class Turn(NamedTuple):
         return 180 if self.flip else 0
 
 
+_TURNS = Turn(), Turn(True, False, True), Turn(False, True, True), Turn(True, True, False)  # anticlockwise
+
+
 def turn_of(frame: av.VideoFrame) -> Turn:
     """What the frame's display matrix asks for, to the nearest quarter turn."""
-    data = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        data = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV does not know the kind of something that lies beside it, such as EXIF
+        return _TURNS[round(frame.rotation / 90) % 4]
     if data is None:
         return Turn()
     # x' = a·x + c·y, y' = b·x + d·y, rows (a, b, u), (c, d, v), (tx, ty, w); y points down.
@@ -45,29 +51,13 @@ def turned(picture: Yuv420, turn: Turn) -> Yuv420:
     """The picture turned upright."""
     if turn == Turn():
         return picture
-    y, u, v = (_turned_plane(plane, turn) for plane in (picture.y, picture.u, picture.v))
+    y, u, v = (turned_plane(plane, turn) for plane in (picture.y, picture.u, picture.v))
     return Yuv420(y, u, v, picture.space, picture.depth)
 
 
 def depth_of(frame: av.VideoFrame) -> int:
     """8, or 10 for any source with more bits."""
     return 8 if max(component.bits for component in frame.format.components) <= 8 else 10
-
-
-def is_rgb(frame: av.VideoFrame) -> bool:
-    """Whether the frame has no Y'CbCr matrix of its own."""
-    return frame.format.is_rgb or frame.format.has_palette or frame.format.name.startswith("mono")
-
-
-def colours_of(frame: av.VideoFrame) -> tuple[ColorTags, ColorSpace]:
-    """The colour description to write again for pictures like `frame`, and what their numbers mean; InputError."""
-    rgb = is_rgb(frame)
-    full = not rgb and (frame.format.name.startswith("yuvj") or frame.color_range == 2)
-    if len(frame.format.components) < 3 and frame.color_range == 0 and not rgb:
-        full = True  # grey of unknown range: pictures rather than broadcast
-    tags = ColorTags(frame.color_primaries, frame.color_trc, frame.colorspace, 2 if full else frame.color_range)
-    space = space_of(tags._replace(matrix=2) if rgb else tags, frame.height, full)
-    return (tags._replace(matrix=MATRIX_TAGS[space.matrix], range=1) if rgb else tags), space
 
 
 def frame_to_yuv(frame: av.VideoFrame, space: ColorSpace, depth: int, size: tuple[int, int]) -> Yuv420:
@@ -136,7 +126,8 @@ def _lines(frame: av.VideoFrame, index: int, depth: int) -> NDArray:
     return np.frombuffer(memoryview(plane), kind).reshape(-1, plane.line_size // kind.itemsize)
 
 
-def _turned_plane(plane: NDArray, turn: Turn) -> NDArray:
+def turned_plane(plane: NDArray, turn: Turn) -> NDArray:
+    """One plane turned upright."""
     plane = plane.T if turn.transpose else plane
     plane = plane[:, ::-1] if turn.mirror else plane
     return np.ascontiguousarray(plane[::-1] if turn.flip else plane)

@@ -1,193 +1,43 @@
-"""Video files in: every frame that can be decoded, upright, with its exact time and the colours it came with."""
+"""Any video in: a file, a pipe, an animated image, or numbered pictures."""
 
 import os
-from collections.abc import Generator
-from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
-from types import TracebackType
 
-import av
-from av.error import FFmpegError
+from koutu.media.numbered import is_numbered
+from koutu.media.pictures_reader import AnimationReader, NumberedReader, is_pillow_s
+from koutu.media.pipe import is_pipe, spooled
+from koutu.media.video_reader import VideoReader
+from koutu.types import InputError
 
-from koutu.media.clock import Clock
-from koutu.media.demux import open_input, packets, start_of, video_stream
-from koutu.media.planes import Turn, colours_of, depth_of, frame_to_yuv, turn_of, turned
-from koutu.types import Frame, InputError
+__all__ = ["VideoReader", "open_video"]
 
 
-@dataclass
-class Lost:
-    """What could not be decoded, as far as reading has come. str() is a sentence, empty if nothing is lost."""
+def open_video(
+    path: str | os.PathLike[str], *, rate: Fraction | float | None = None, keep_hidden: bool = False,
+    deinterlace: bool = True,
+) -> VideoReader:  # fmt: skip
+    """The video at `path`, ready to be iterated once; raises InputError. An image counts as a video of one frame.
 
-    moments: set[float] = field(default_factory=set)  # seconds, about: packets not decoded, frames patched up
-    missing_seconds: float = 0.0  # at the end
-    missing_frames: int = 0  # about how many that is
-
-    def __bool__(self) -> bool:
-        return bool(self.moments or self.missing_seconds)
-
-    def __str__(self) -> str:
-        parts = []
-        if self.moments:
-            count, first, last = len(self.moments), min(self.moments), max(self.moments)
-            where = f"at about {first:.1f} s" if last - first < 0.1 else f"between about {first:.1f} s and {last:.1f} s"
-            parts.append(f"{count} damaged frame{'s' if count > 1 else ''} {where}")
-        if self.missing_seconds:
-            parts.append(f"the last {self.missing_seconds:.1f} s are missing, about {self.missing_frames} frames")
-        return "; ".join(parts)
-
-
-def open_video(path: str | os.PathLike[str]) -> "VideoReader":
-    """The video at `path`, ready to be iterated once; raises InputError. An image counts as a video of one frame."""
-    return VideoReader(path)
-
-
-class VideoReader:
-    """Frames of a video in the order they are shown, as upright Y'CbCr 4:2:0 planes. Iterated once; use with `with`.
-
-    size: (H, W) upright. time_base: seconds a tick of every frame's pts; pts grow strictly, and times are those of
-    the file less `start`, the moment its earliest stream starts. rate: average frames a second, None if unknown.
-    space, depth (8 or 10): of every picture. tags: the colour description to write again. pixel_aspect: width / height
-    of a pixel. turn, rotation: what was done to make frames upright (degrees clockwise). lost: what could not be
-    decoded so far.
+    "-" is standard input. A folder, a pattern as shot_%04d.png or a glob names pictures, which are shown `rate` a
+    second, 25 if it is not given. Animated images are videos. keep_hidden: leave in pictures what their own alpha
+    hides. deinterlace: make frames that are flagged as interlaced progressive.
     """
+    if rate is not None and not is_numbered(path):
+        raise InputError(f"{path}: expected numbered pictures for a rate, got something that has its own; leave it out")
+    if is_numbered(path):
+        return NumberedReader(path, rate=_rate_of(rate), keep_hidden=keep_hidden)
+    whole = spooled(path) if is_pipe(path) else None
+    if is_pillow_s(whole or path):
+        return AnimationReader(path, keep_hidden=keep_hidden, spooled=whole)
+    return VideoReader(path, keep_hidden=keep_hidden, spooled=whole, deinterlace=deinterlace)
 
-    def __init__(self, path: str | os.PathLike[str]):
-        self.path, self._closed = Path(path), False
-        self._container = open_input(path)
-        try:
-            self._open()
-        except BaseException:
-            self.close()
-            raise
 
-    def _open(self) -> None:
-        stream = video_stream(self._container)
-        assert stream is not None
-        self._stream = stream
-        stream.thread_type = "AUTO"
-        self.has_audio = bool(self._container.streams.audio)
-        rate = stream.average_rate or stream.guessed_rate
-        self.rate: Fraction | None = Fraction(rate) if rate else None
-        self._clock = Clock(Fraction(stream.time_base or Fraction(1, 90_000)), start_of(self._container), self.rate)
-        self.lost = Lost()
-        self._decoder = self._decoded()
-        first = next(self._decoder, None)
-        if first is None:
-            raise InputError(
-                f"{self.path}: expected at least one frame that can be decoded, got none"
-                f"{f' ({self.lost})' if self.lost else ''}; check that it plays, and fetch or export it again"
-            )
-        self._describe(first)
-        self._clock.begin(first)
-        self.time_base, self.start = self._clock.time_base, self._clock.start
-        self._first: av.VideoFrame | None = first
-
-    def _describe(self, first: av.VideoFrame) -> None:
-        """Learn from the first frame, which knows more than the container, what all are going to be."""
-        self._stored = first.height, first.width
-        self.turn: Turn = turn_of(first)
-        self.rotation = self.turn.degrees
-        height, width = self._stored
-        self.size = (width, height) if self.turn.transpose else (height, width)
-        self.depth = depth_of(first)
-        self.tags, self.space = colours_of(first)
-        aspect = self._stream.sample_aspect_ratio
-        aspect = Fraction(aspect) if aspect else Fraction(1)
-        self.pixel_aspect = 1 / aspect if self.turn.transpose else aspect  # width / height of a pixel
-
-    @property
-    def end(self) -> Fraction:
-        """When the last frame given so far stops being shown, seconds."""
-        return self._clock.end
-
-    @property
-    def duration_seconds(self) -> float | None:
-        """As the file tells, which may be wrong."""
-        seconds = self._stream_seconds
-        if seconds is None and self._container.duration:
-            seconds = self._container.duration / av.time_base
-        return seconds
-
-    @property
-    def frame_count(self) -> int | None:
-        """An estimate from what the file tells."""
-        seconds = self.duration_seconds
-        if self._stream.frames:
-            return self._stream.frames
-        return max(1, round(seconds * self.rate)) if seconds and self.rate else None
-
-    def __iter__(self) -> "VideoReader":
-        return self
-
-    def __next__(self) -> Frame:
-        if self._closed:
-            raise ValueError(f"{self.path}: expected an open reader, got a closed one; open the video again")
-        frame, self._first = self._first, None
-        frame = frame or next(self._decoder, None)
-        if frame is None:
-            self._note_missing_end()
-            raise StopIteration
-        picture = turned(frame_to_yuv(frame, self.space, self.depth, self._stored), self.turn)
-        return Frame(picture, self._clock.pts(frame), self.time_base)
-
-    def __enter__(self) -> "VideoReader":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; frames already given stay valid."""
-        self._closed, self._first = True, None
-        if hasattr(self, "_decoder"):
-            self._decoder.close()
-        self._container.close()
-
-    def _decoded(self) -> Generator[av.VideoFrame, None, None]:
-        for packet in packets(self._container, [self._stream], lambda _: self._note_damage()):
-            if packet.is_corrupt and packet.size:
-                self._note_damage(packet.pts, packet.dts)
-            ending = not packet.size
-            for _ in range(64 if ending else 1):  # at the end, each call may meet one more damaged frame
-                try:
-                    frames = self._stream.codec_context.decode(None if ending else packet)
-                except EOFError:
-                    break
-                except FFmpegError:
-                    self._note_damage(packet.pts, packet.dts)
-                    continue
-                for frame in frames:
-                    if frame.is_corrupt:
-                        self._note_damage(frame.pts, frame.dts)
-                    yield frame
-                break
-
-    @property
-    def _stream_seconds(self) -> float | None:
-        """How long the video stream alone is, if the file tells."""
-        if self._stream.duration:
-            return float(self._stream.duration * self._clock.tick)
-        try:  # Matroska: a tag, "00:01:02.345000000"
-            hours, minutes, seconds = self._stream.metadata["DURATION"].split(":")
-            return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-        except (KeyError, ValueError):
-            return None
-
-    def _note_damage(self, *stamps: int | None) -> None:
-        """Damage at the first timestamp that is one; where reading is, if none."""
-        self.lost.moments.add(self._clock.seconds(next((stamp for stamp in stamps if stamp is not None), None)))
-
-    def _note_missing_end(self) -> None:
-        """Compare where the stream ended with where the file says that it does."""
-        declared = self._stream_seconds
-        if declared is None or self.rate is None or self.lost.missing_seconds:
-            return
-        # Matroska tells when the stream ends, others how long it is.
-        begin = float((self._stream.start_time or 0 if self._stream.duration else 0) * self._clock.tick - self.start)
-        missing = declared + begin - float(self.end)
-        if missing > max(0.3, 2.5 / float(self.rate)):
-            self.lost.missing_seconds, self.lost.missing_frames = missing, round(missing * self.rate)
+def _rate_of(rate: Fraction | float | None) -> Fraction | None:
+    """30, 29.97 or 23.976 as what they stand for."""
+    if rate is None:
+        return None
+    if not 0.01 <= rate <= 1000:
+        raise InputError(f"expected a rate from 0.01 to 1000 pictures a second, got {rate}; for example 25")
+    exact = Fraction(rate).limit_denominator(100_000)
+    broadcast = Fraction(round(rate * 1.001) * 1000, 1001)
+    return broadcast if abs(exact - broadcast) < Fraction(1, 100) and exact.denominator != 1 else exact

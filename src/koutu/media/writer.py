@@ -47,7 +47,7 @@ class Writer:
         sequence = is_sequence(path)
         container = None if sequence else _container_of(path, alpha)
         self._target, pattern = folder_and_pattern(path) if sequence else (path, "")
-        self._target = checked_target(self._target, path, like.path, sequence)
+        self._target = checked_target(self._target, path, like.file, sequence)
         self._part = part_of(self._target)
         try:
             if container is None:

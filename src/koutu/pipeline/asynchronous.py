@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
+from koutu.media.given import Given
 from koutu.media.reader import open_video
-from koutu.types import Frame, Rgb
 
-Frames: TypeAlias = AsyncIterable[Frame | Rgb] | Iterable[Frame | Rgb]
+Frames: TypeAlias = AsyncIterable[Given] | Iterable[Given]
 
 
 async def mattes_of(source: str | os.PathLike[str] | Frames, matter: Matter) -> AsyncGenerator[Matte, None]:
@@ -31,7 +31,7 @@ async def mattes_of(source: str | os.PathLike[str] | Frames, matter: Matter) -> 
             yield matte
 
 
-def _next(frames: Iterator[Frame | Rgb], matter: Matter) -> Matte | None:
+def _next(frames: Iterator[Given], matter: Matter) -> Matte | None:
     """In the thread: what comes next, matted; StopIteration cannot pass through a future."""
     for frame in frames:
         return matter(frame)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeAlias
@@ -12,7 +13,7 @@ import cv2
 from numpy.typing import NDArray
 
 from koutu.color import rgb_to_yuv
-from koutu.composite import matte_picture, replace, side_by_side, without_background
+from koutu.composite import matte_picture, multiplied, replace, side_by_side, without_background
 from koutu.engines.backend import Backend
 from koutu.foreground import decontaminate
 from koutu.matting.hints import Hints
@@ -99,18 +100,21 @@ def convert_video(
     progress: Progress | None = None,
     observe: Observe | None = None,
     corrections: Corrections | None = None,
+    rate: Fraction | float | None = None,
+    deinterlace: bool = True,
 ) -> Report:
     """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
 
     backend: what `koutu.load` gives; hints: what it needs beside the frames.
     progress: called with the number of frames written and the reader after each; observe: with every matte, in order.
     corrections: masks as of `Matter.correct`, of any size, by the second from which on they are carried along.
+    rate, deinterlace: as of `koutu.open_video`.
     Raises InputError, OutputError or ModelError; what of a damaged file could not be read stands in the report.
     """
     look, encode = look or Look(), encode or EncodeOptions()
     report, started = Report(outputs=list(outputs.paths().values())), perf_counter()
     with ExitStack() as stack:
-        reader = stack.enter_context(open_video(source))
+        reader = stack.enter_context(open_video(source, rate=rate, deinterlace=deinterlace))
         background = stack.enter_context(make_background(look.background, fit=look.fit, loop=look.loop))
         composer = Composer(outputs, look, background, observe)
         writers = {
@@ -133,6 +137,7 @@ def convert_video(
                 progress(report.frames, reader)
         for writer in writers.values():
             writer.finish()
+        report.notes += reader.notes
         for writer in writers.values():  # only now that all are complete: either every output appears or none
             writer.close()
             report.notes += [note for note in writer.notes if note not in report.notes]
@@ -165,13 +170,15 @@ class Composer:
         if self.observe:
             self.observe(matte)
         pictures: dict[str, Yuv420] = {}
-        fgr = own_colours(matte) if self.look.decontaminate else picture
+        fgr = _yuv(own_colours(matte)) if self.look.decontaminate else picture
         if "alpha" in self.outputs:
             pictures["alpha"] = matte_picture(alpha, picture.space, picture.depth)
         if "foreground" in self.outputs or self.transparent:
             pictures["foreground"] = _yuv(without_background(fgr, alpha))
         if self.transparent:
             pictures["composite"] = pictures["foreground"]
+            if self.look.premultiplied:
+                pictures["composite"] = _yuv(multiplied(pictures["foreground"], alpha))
         elif "composite" in self.outputs or "side_by_side" in self.outputs:
             pictures["composite"] = _yuv(replace(fgr, alpha, _yuv(self.background(matte.frame, alpha))))
         if "side_by_side" in self.outputs:
@@ -179,12 +186,12 @@ class Composer:
         return _Result(matte.frame, alpha, pictures)
 
 
-def own_colours(matte: Matte) -> Yuv420:
+def own_colours(matte: Matte) -> Picture:
     """The person's own colours: the network's if it gives them, else the frame's without the old background."""
-    picture = _yuv(matte.frame.picture)
-    if matte.foreground is not None:
-        return rgb_to_yuv(matte.foreground, picture.space, picture.depth)
-    return _yuv(decontaminate(picture, matte.alpha))
+    picture, given = matte.frame.picture, matte.foreground
+    if given is None:
+        return decontaminate(picture, matte.mixed)
+    return rgb_to_yuv(given, picture.space, picture.depth) if isinstance(picture, Yuv420) else given
 
 
 class Corrected:

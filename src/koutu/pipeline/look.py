@@ -18,3 +18,4 @@ class Look:
     decontaminate: bool = True
     refine: bool = True
     smooth: bool = False  # one-frame-delay
+    premultiplied: bool = False  # colours in files with alpha multiplied by it

@@ -11,7 +11,7 @@ import numpy as np
 from koutu.color import shrink, to_rgb
 from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
-from koutu.media.alpha_track import AlphaReader, CutOutReader, beside, has_alpha
+from koutu.media.alpha_track import AlphaReader, beside, has_alpha, opaque
 from koutu.media.reader import VideoReader, open_video
 from koutu.review.causes import cause_of, options_for
 from koutu.review.judge import Spell, shots, spells
@@ -142,9 +142,8 @@ def _opened(source: Path, alpha: PathLike | None, matter: Matter | None, stack: 
         mattes = (Matte(frame, found) for frame, found in beside(reader, alphas))
         return _Given(reader, mattes, Reviewer(name, alpha=f"from {Path(alpha).name}"), lost)
     if has_alpha(source):
-        cut_out = CutOutReader(source)
-        stack.callback(cut_out.close)
-        mattes = (Matte(frame, cut_out.alpha) for frame in cut_out)
+        cut_out = stack.enter_context(open_video(source, keep_hidden=True))
+        mattes = (Matte(frame, opaque(frame)) for frame in cut_out)
         reviewer = Reviewer(name, alpha="its own alpha track", scene=False)
         return _Given(cut_out, mattes, reviewer, {name: lambda: str(cut_out.lost)}, (_NO_SCENE.format(name),))
     reader = stack.enter_context(open_video(source))

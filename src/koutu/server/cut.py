@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from koutu.api import compose
+from koutu.color import to_rgb
 from koutu.composite import replace
 from koutu.engines.backend import Backend
 from koutu.matting.matter import Matter
 from koutu.media.background import Background
+from koutu.pipeline.convert import own_colours
 from koutu.types import Alpha, Frame, InputError, Rgb
 
 SEEN = 8  # of 255: fainter alpha is not counted as part of the person
@@ -43,15 +44,17 @@ class Cut:
         return cv2.countNonZero(cv2.inRange(self.alpha, SURE, 255)) > LEAST * self.alpha.size
 
 
-def cut_out(rgb: Rgb, backend: Backend, roi: Box | None = None) -> Cut:
+def cut_out(frame: Frame, backend: Backend, roi: Box | None = None) -> Cut:
     """The person in the image, or in the part of it that `roi` names; all else is background."""
-    part = rgb if roi is None else np.ascontiguousarray(rgb[roi[0] : roi[2], roi[1] : roi[3]])
-    matte = Matter(backend)(part)
-    fgr, alpha = compose(part, matte.alpha, "transparent", fgr=matte.foreground)
-    assert alpha is not None
-    if roi is None:
-        return Cut(fgr, alpha)
-    return pasted(Cut(fgr, alpha), rgb.shape[:2], (roi[0], roi[1]))
+    matte = Matter(backend)(frame if roi is None else _part(frame, roi))
+    cut = Cut(to_rgb(own_colours(matte)), matte.alpha)
+    return cut if roi is None else pasted(cut, frame.size, (roi[0], roi[1]))
+
+
+def _part(frame: Frame, box: Box) -> Frame:
+    rows, columns = slice(box[0], box[2]), slice(box[1], box[3])
+    alpha = None if frame.alpha is None else np.ascontiguousarray(frame.alpha[rows, columns])
+    return Frame(np.ascontiguousarray(to_rgb(frame.picture)[rows, columns]), alpha=alpha)
 
 
 def pasted(cut: Cut, size: tuple[int, int], corner: tuple[int, int]) -> Cut:

@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from koutu.color import shrink
+from koutu.color import shrink, to_rgb
 from koutu.server.cut import Box, Cut, pasted
-from koutu.types import InputError, Rgb
+from koutu.types import Frame, InputError
 
 MEGAPIXELS = {
     "preview": 0.25, "small": 0.25, "regular": 0.25, "medium": 1.5, "hd": 4, "full": 25, "4k": 10, "50MP": 50,
@@ -67,14 +67,15 @@ class Framing:
         return pasted(scaled, (height, width), (round((height - size[0]) * y), round((width - size[1]) * x)))
 
 
-def sized(rgb: Rgb, name: str) -> Rgb:
+def sized(frame: Frame, name: str) -> Frame:
     """Scaled down to the pixels that remove.bg's `size` allows; "auto" is all there are."""
     most = MEGAPIXELS.get(name, 1000) * 1e6
-    height, width = rgb.shape[:2]
+    height, width = frame.size
     if height * width <= most:
-        return rgb
+        return frame
     factor = (most / (height * width)) ** 0.5
-    return shrink(rgb, (max(1, int(height * factor)), max(1, int(width * factor))))
+    size = max(1, int(height * factor)), max(1, int(width * factor))
+    return Frame(to_rgb(frame.picture, size), alpha=None if frame.alpha is None else shrink(frame.alpha, size))
 
 
 def parse_roi(text: str, size: tuple[int, int]) -> Box | None:

@@ -19,7 +19,7 @@ from koutu.server.errors import RESPONSES, invalid, not_found
 from koutu.server.guard import page_policy
 from koutu.server.remove import answered
 from koutu.server.service import Service
-from koutu.server.uploads import BINARY, bytes_of, decoded, received
+from koutu.server.uploads import BINARY, bytes_of, decoded, flat, received
 
 WEB = Path(__file__).parent / "web"
 TYPES = {
@@ -172,7 +172,7 @@ def open_routes(service: Service) -> APIRouter:
         leave = service.pictures.take()
         try:
             data = await _only_file(request, service)
-            rgb = await service.picture(lambda: decoded(data, service), request)
+            rgb = await service.picture(lambda: flat(decoded(data, service)), request)
             return {"name": service.backdrops.keep(rgb), "minutes": service.limits.keep_minutes}
         finally:
             leave()
@@ -189,7 +189,7 @@ def open_routes(service: Service) -> APIRouter:
 
         async def work() -> Response:
             data = await _only_file(request, service)
-            body = await service.picture(lambda: as_jpeg(decoded(data, service)), request)
+            body = await service.picture(lambda: as_jpeg(flat(decoded(data, service))), request)
             return Response(body, media_type="image/jpeg")
 
         return await answered(service.pictures.take(), work)

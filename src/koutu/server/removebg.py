@@ -15,7 +15,7 @@ from koutu.server.errors import RESPONSES, Refused, invalid
 from koutu.server.framing import Framing, parse_framing, parse_roi, sized
 from koutu.server.remove import PICTURES, answered, checked, with_opacity
 from koutu.server.service import Service
-from koutu.server.uploads import Sent, bytes_of, decoded, form, from_base64, received
+from koutu.server.uploads import Sent, bytes_of, decoded, flat, form, from_base64, received
 from koutu.types import InputError
 
 Word = Annotated[str, Field(max_length=200)]
@@ -117,8 +117,8 @@ def _kind(order: Order, pictured: bool) -> Kind:
 def _result(service: Service, order: Order, data: bytes, behind: bytes | None, kind: Kind) -> tuple[Cut, bytes]:
     """In a worker thread: the person where they are wanted, and the file."""
     framing = parse_framing(order.crop, order.crop_margin, order.scale, order.position)
-    rgb = sized(decoded(data, service), order.size)
-    cut = cut_out(rgb, service.networks.still(), parse_roi(order.roi, rgb.shape[:2]))
+    frame = sized(decoded(data, service), order.size)
+    cut = cut_out(frame, service.networks.still(), parse_roi(order.roi, frame.size))
     if not cut.shows_somebody:
         raise Refused(
             400, "unknown_foreground", "Could not identify foreground in image",
@@ -130,7 +130,7 @@ def _result(service: Service, order: Order, data: bytes, behind: bytes | None, k
     if kind == "zip":
         return cut, encode_cut(cut, kind)
     if behind is not None:
-        return cut, encode(before(cut, Still(decoded(behind, service))), None, kind)
+        return cut, encode(before(cut, Still(flat(decoded(behind, service)))), None, kind)
     colour, opacity = colour_of(order.bg_color or ("ffffff" if kind == "jpg" else "0000"))
     if opacity == 0:
         return cut, encode_cut(cut, kind) if kind != "jpg" else _solid(service, cut, (255, 255, 255), kind)

@@ -17,10 +17,11 @@ from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from koutu.media.image import image_size, read_image
+from koutu.color import to_rgb
+from koutu.media.image import image_size, on_white, read_frame
 from koutu.server.errors import invalid, too_large
 from koutu.server.service import Service
-from koutu.types import InputError, Rgb
+from koutu.types import Frame, InputError, Rgb
 
 IN_MEMORY = 2**20  # of a body; what is longer waits in an unnamed temporary file
 MAX_FIELDS = 64
@@ -136,8 +137,13 @@ async def bytes_of(file: IO[bytes]) -> bytes:
     return await asyncio.get_running_loop().run_in_executor(None, read)
 
 
-def decoded(data: bytes, service: Service) -> Rgb:
-    """The image (H, W, 3), upright; its header alone tells if it is too large. Raises Refused and InputError."""
+def flat(frame: Frame) -> Rgb:
+    """The image (H, W, 3) as a background, on white where its own alpha lets through."""
+    return on_white(to_rgb(frame.picture), frame.alpha)
+
+
+def decoded(data: bytes, service: Service) -> Frame:
+    """The image and its own alpha, upright; its header tells if it is too large. Raises Refused and InputError."""
     limits = service.limits
     if len(data) > limits.upload_mb * 1_000_000:
         raise too_large(f"expected an image of at most {limits.upload_mb} MB, got {len(data) / 1e6:.1f}; shrink it")
@@ -146,4 +152,4 @@ def decoded(data: bytes, service: Service) -> Rgb:
     height, width = image_size(data)
     if height * width > limits.megapixels * 1_000_000:
         raise too_large(f"expected an image of at most {limits.megapixels} megapixels, got {width}×{height}; shrink it")
-    return read_image(data)
+    return read_frame(data)

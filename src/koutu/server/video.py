@@ -20,7 +20,7 @@ from koutu.server.errors import RESPONSES, Refused, invalid
 from koutu.server.jobs import ENDED, Job, Jobs
 from koutu.server.remove import checked, require_network
 from koutu.server.service import Service
-from koutu.server.uploads import BINARY, Sent, bytes_of, decoded, form, received
+from koutu.server.uploads import BINARY, Sent, bytes_of, decoded, flat, form, received
 from koutu.server.work import Order
 
 MAX_TOUCHES = 32
@@ -172,7 +172,7 @@ async def _touches(service: Service, job: Job, sent: Sent) -> tuple[tuple[float,
         if not re.fullmatch(r"\d{1,6}(\.\d{1,9})?\.png", name):
             raise invalid(f"expected a touch named by its second, as 1.24.png, got {name[:40]!r}; rename it")
         path = job.folder / f"touch-{len(found)}.png"
-        mask = decoded(await bytes_of(file), service)
+        mask = flat(decoded(await bytes_of(file), service))
         await asyncio.get_running_loop().run_in_executor(None, write_image, path, mask)
         found.append((float(name.removesuffix(".png")), str(path)))
     return tuple(found)

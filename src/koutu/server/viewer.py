@@ -13,7 +13,7 @@ import numpy as np
 
 from koutu import composite
 from koutu.color import shrink
-from koutu.foreground import decontaminate
+from koutu.pipeline.convert import own_colours
 from koutu.server.service import Service
 from koutu.types import Frame, InputError, Picture, Yuv420, picture_size
 
@@ -88,14 +88,14 @@ class Viewer:
         began = perf_counter()
         self._pts = max(self._pts + 1, int(1000 * began))
         frame = Frame(picture, self._pts, Fraction(1, 1000))
-        alpha = self._matter(frame).alpha
+        matte = self._matter(frame)
         self.figures.matte_ms = 1000 * (perf_counter() - began)
         self.figures.size = frame.size
         if view.background == "alpha" or backdrop is None:
-            return _grey(alpha, picture)
-        behind = backdrop(frame, alpha)
+            return _grey(matte.alpha, picture)
+        behind = backdrop(frame, matte.alpha)
         assert behind is not None
-        return composite.replace(decontaminate(picture, alpha), alpha, behind)
+        return composite.replace(own_colours(matte), matte.alpha, behind)
 
     def done(self, seconds: float) -> None:
         """Note that a result is ready, so long after its frame came."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from koutu.color import yuv_to_rgb
 from koutu.data.sets.example import Broken, Example, Frames
-from koutu.media.alpha_track import AlphaReader, CutOutReader, beside, has_alpha
+from koutu.media.alpha_track import AlphaReader, beside, has_alpha, opaque
 from koutu.media.demux import open_input, packets, video_stream
 from koutu.media.reader import open_video
 from koutu.types import Alpha, Frame, InputError, KoutuError, Yuv420
@@ -52,11 +52,12 @@ class VideoFrames(Frames):
             yield Broken(self.name, f"{self.path}: expected {len(self)} frames, got {at}; fetch or export it again")
 
     def _decoded(self) -> Iterator[tuple[Frame, Alpha | None]]:
-        with CutOutReader(self.path) if self.alpha == self.path else open_video(self.path) as reader:
-            if self.alpha is None or isinstance(reader, CutOutReader):
+        with open_video(self.path, keep_hidden=True) as reader:
+            if self.alpha in (None, self.path):
                 for frame in reader:
-                    yield frame, reader.alpha if isinstance(reader, CutOutReader) else None
+                    yield frame, opaque(frame) if self.alpha else None
             else:
+                assert self.alpha is not None
                 with AlphaReader(self.alpha) as alphas:
                     yield from beside(reader, alphas)
             if reader.lost:

@@ -1,0 +1,285 @@
+"""Video files in: every frame that can be decoded, upright, with its exact time and the colours it came with."""
+
+import os
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.error import FFmpegError
+
+from koutu.composite import fit
+from koutu.media.clock import Clock
+from koutu.media.colours import colours_of, told_of, viewing_of
+from koutu.media.conform import conformed, planes_of
+from koutu.media.containers import ColorTags
+from koutu.media.demux import Joints, open_input, packets, start_of, video_stream
+from koutu.media.fields import Progressive
+from koutu.media.own_alpha import alpha_of, decoder_of, upright
+from koutu.media.planes import Turn, depth_of, frame_to_yuv, turn_of, turned, turned_plane
+from koutu.types import ColorSpace, Frame, InputError, Viewing
+
+RATE = Fraction(25)  # of pictures that tell none
+
+
+class Layout(NamedTuple):
+    """How one frame is stored and meant, which may change in mid-stream. stored: (H, W)."""
+
+    stored: tuple[int, int]
+    turn: Turn
+    space: ColorSpace
+    viewing: Viewing
+    tags: ColorTags
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) upright."""
+        height, width = self.stored
+        return (width, height) if self.turn.transpose else (height, width)
+
+
+@dataclass
+class Lost:
+    """What could not be decoded, as far as reading has come. str() is a sentence, empty if nothing is lost."""
+
+    moments: set[float] = field(default_factory=set)  # seconds, about: packets not decoded, frames patched up
+    missing_seconds: float = 0.0  # at the end
+    missing_frames: int = 0  # about how many that is
+
+    def __bool__(self) -> bool:
+        return bool(self.moments or self.missing_seconds)
+
+    def __str__(self) -> str:
+        parts = []
+        if self.moments:
+            count, first, last = len(self.moments), min(self.moments), max(self.moments)
+            where = f"at about {first:.1f} s" if last - first < 0.1 else f"between about {first:.1f} s and {last:.1f} s"
+            parts.append(f"{count} damaged frame{'s' if count > 1 else ''} {where}")
+        if self.missing_seconds:
+            parts.append(f"the last {self.missing_seconds:.1f} s are missing, about {self.missing_frames} frames")
+        return "; ".join(parts)
+
+
+class VideoReader:
+    """Frames of a video in the order they are shown, as upright Y'CbCr 4:2:0 planes. Iterated once; use with `with`.
+
+    All are of the first one's size and colours: where the stream changes them, they are fitted in with bars, and told.
+    size: (H, W) upright. time_base: seconds a tick of every frame's pts; pts grow strictly, and times are those of
+    the file less `start`, the moment its earliest stream starts. rate: average frames a second, None if unknown.
+    space, depth (8 or 10): of every picture. tags: the colour description to write again. pixel_aspect: width / height
+    of a pixel. turn, rotation: what was done to make frames upright (degrees clockwise). lost: what could not be
+    decoded so far. notes: what else of it a user must know. file: what holds its sound and the rest, None if nothing.
+    """
+
+    file: Path | None
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, keep_hidden: bool = False, spooled: Path | None = None,
+        deinterlace: bool = True,
+    ):  # fmt: skip
+        self._progressive = Progressive() if deinterlace else None
+        self.path, self._closed, self._keep_hidden = Path(path), False, keep_hidden
+        self.file, self._spooled = spooled or self.path, spooled
+        self.notes: list[str] = []
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        assert self.file is not None
+        self._container = open_input(self.file, self.path)
+        stream = video_stream(self._container)
+        assert stream is not None
+        self._stream = stream
+        stream.thread_type = "AUTO"
+        self._told = told_of(stream)
+        self.has_audio = bool(self._container.streams.audio)
+        rate = stream.average_rate or stream.guessed_rate
+        self.rate: Fraction | None = Fraction(rate) if rate else None
+        self._clock = Clock(Fraction(stream.time_base or Fraction(1, 90_000)), start_of(self._container), self.rate)
+        self.lost = Lost()
+        aspect = stream.sample_aspect_ratio
+        self._aspect = Fraction(aspect) if aspect else Fraction(1)
+        self._start_decoding()
+
+    def _start_decoding(self) -> None:
+        self._decoder = self._without_combs(self._decoded())
+        first = next(self._decoder, None)
+        if first is None:
+            raise InputError(
+                f"{self.path}: expected at least one frame that can be decoded, got none"
+                f"{f' ({self.lost})' if self.lost else ''}; check that it plays, and fetch or export it again"
+            )
+        self._describe(first)
+        self._clock.begin(first)
+        self.time_base, self.start = self._clock.time_base, self._clock.start
+        self._first: av.VideoFrame | None = first
+
+    def _describe(self, first: av.VideoFrame) -> None:
+        """Learn from the first frame, which knows more than the container, what all are to be."""
+        self._layout = self._now = self._layout_of(first)
+        self._part = 0
+        self.turn, self.space, self.viewing = self._layout.turn, self._layout.space, self._layout.viewing
+        self.rotation, self.size = self.turn.degrees, self._layout.size
+        self.depth, self.tags = depth_of(first), self._layout.tags
+        self.pixel_aspect = self.viewing.pixel_aspect  # width / height of a pixel
+
+    def _layout_of(self, frame: av.VideoFrame) -> "Layout":
+        turn, (tags, space) = turn_of(frame), colours_of(frame, self._told)
+        viewing = viewing_of(tags, 1 / self._aspect if turn.transpose else self._aspect)
+        return Layout((frame.height, frame.width), turn, space, viewing, tags)
+
+    @property
+    def end(self) -> Fraction:
+        """When the last frame given so far stops being shown, seconds."""
+        return self._clock.end
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """As the file tells, which may be wrong."""
+        seconds = self._stream_seconds
+        if seconds is None and self._container.duration:
+            seconds = self._container.duration / av.time_base
+        return seconds
+
+    @property
+    def frame_count(self) -> int | None:
+        """An estimate from what the file tells."""
+        seconds = self.duration_seconds
+        if self._stream.frames:
+            return self._stream.frames
+        return max(1, round(seconds * self.rate)) if seconds and self.rate else None
+
+    def __iter__(self) -> "VideoReader":
+        return self
+
+    def __next__(self) -> Frame:
+        if self._closed:
+            raise ValueError(f"{self.path}: expected an open reader, got a closed one; open the video again")
+        frame, self._first = self._first, None
+        frame = frame or next(self._decoder, None)
+        if frame is None:
+            self._note_missing_end()
+            raise StopIteration
+        layout = self._layout_of(frame)
+        if layout != self._now:
+            self._note_change(layout)
+        return self._fitted(self._upright(frame, layout))
+
+    def _upright(self, frame: av.VideoFrame, layout: "Layout") -> Frame:
+        """The frame as it came, but for its turn."""
+        picture, alpha = frame_to_yuv(frame, layout.space, self.depth, layout.stored), alpha_of(frame)
+        if self._keep_hidden and alpha is not None:
+            picture, alpha = turned(picture, layout.turn), np.ascontiguousarray(turned_plane(alpha, layout.turn))
+        else:
+            picture, alpha = upright(picture, alpha, layout.turn)
+        return Frame(picture, self._clock.pts(frame), self.time_base, alpha, layout.viewing, self._part)
+
+    def _fitted(self, frame: Frame) -> Frame:
+        """A frame that is not like the first one in the first one's size, with bars, and in its colours."""
+        planes = self.space, self.depth
+        if frame.size == self.size and planes_of(frame.picture) == planes and frame.viewing == self.viewing:
+            return frame
+        aspect = frame.viewing.pixel_aspect / self.viewing.pixel_aspect
+        alpha = None if frame.alpha is None else np.asarray(fit(frame.alpha, self.size, "contain", aspect))
+        picture = conformed(frame, self.size, planes, self.viewing, "contain")
+        return replace(frame, picture=picture, alpha=alpha, viewing=self.viewing)
+
+    def _note_change(self, layout: "Layout") -> None:
+        """Begin another part of the stream; the first change is told."""
+        before, self._now = self._now, layout
+        self._part += 1
+        if self._part > 1:
+            return
+        when = f"at about {self._clock.seconds(None):.1f} s"
+        (h, w), (new_h, new_w) = before.size, layout.size
+        if (h, w) != (new_h, new_w):
+            self.notes.append(
+                f"the picture changes from {w}×{h} to {new_w}×{new_h} {when}; it keeps its shape, with bars beside it"
+            )
+        elif layout.turn != before.turn:
+            self.notes.append(f"the picture turns {when}; it is kept upright")
+        else:
+            self.notes.append(f"the colours change {when}; they are brought to those of the beginning")
+
+    def __enter__(self) -> "VideoReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; frames already given stay valid."""
+        self._closed, self._first = True, None
+        if hasattr(self, "_decoder"):
+            self._decoder.close()
+        if hasattr(self, "_container"):
+            self._container.close()
+        if self._spooled is not None:
+            self._spooled.unlink(missing_ok=True)
+
+    def _without_combs(self, frames: Generator[av.VideoFrame, None, None]) -> Generator[av.VideoFrame, None, None]:
+        for frame in frames:
+            if self._progressive is None:
+                yield frame
+            else:
+                yield from self._progressive(frame)
+        if self._progressive is not None:
+            yield from self._progressive(None)
+            if self._progressive.count:
+                self.notes.append("interlaced frames were made progressive; --deinterlace off leaves their combs")
+
+    def _decoded(self) -> Generator[av.VideoFrame, None, None]:
+        decoder = decoder_of(self._stream)
+        joints = Joints()
+        for packet in packets(self._container, [self._stream], lambda _: self._note_damage()):
+            for broken in joints.broken(packet):
+                self._note_damage(broken.pts, broken.dts)
+            ending = not packet.size
+            for _ in range(64 if ending else 1):  # at the end, each call may meet one more damaged frame
+                try:
+                    frames = decoder.decode(None if ending else packet)
+                except EOFError:
+                    break
+                except FFmpegError:
+                    self._note_damage(packet.pts, packet.dts)
+                    continue
+                for frame in frames:
+                    if frame.is_corrupt:
+                        self._note_damage(frame.pts, frame.dts)
+                    yield frame
+                break
+
+    @property
+    def _stream_seconds(self) -> float | None:
+        """How long the video stream alone is, if the file tells."""
+        if self._stream.duration:
+            return float(self._stream.duration * self._clock.tick)
+        try:  # Matroska: a tag, "00:01:02.345000000"
+            hours, minutes, seconds = self._stream.metadata["DURATION"].split(":")
+            return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        except (KeyError, ValueError):
+            return None
+
+    def _note_damage(self, *stamps: int | None) -> None:
+        """Damage at the first timestamp that is one; where reading is, if none."""
+        self.lost.moments.add(self._clock.seconds(next((stamp for stamp in stamps if stamp is not None), None)))
+
+    def _note_missing_end(self) -> None:
+        """Compare where the stream ended with where the file says that it does."""
+        declared = self._stream_seconds
+        if declared is None or self.rate is None or self.lost.missing_seconds:
+            return
+        # Matroska tells when the stream ends, others how long it is.
+        begin = float((self._stream.start_time or 0 if self._stream.duration else 0) * self._clock.tick - self.start)
+        missing = declared + begin - float(self.end)
+        if missing > max(0.3, 2.5 / float(self.rate)):
+            self.lost.missing_seconds, self.lost.missing_frames = missing, round(missing * self.rate)
