@@ -53,7 +53,9 @@ class Matte:
 
     def cutout(self) -> Image.Image:
         """The person alone, RGBA with straight alpha; nothing of the room is left under alpha 0."""
-        return Image.fromarray(np.dstack([without_background(self.colours, self.alpha), self.alpha]))  # type: ignore[list-item]
+        alone = without_background(self.colours, self.alpha)
+        assert isinstance(alone, np.ndarray)
+        return Image.fromarray(np.dstack([alone, self.alpha]))
 
     def composite(self, background: Spec | Background, *, fit: Fit = "cover") -> Image.Image:
         """The person before a background, RGB: a colour, "blur", a file, a picture as array or of Pillow.

@@ -4,6 +4,8 @@ import { refusal } from "./server-engine.js";
 import { Trouble } from "./source.js";
 import { say } from "./words.js";
 
+const PLAIN = /^[^\\/:*?"<>|]{1,120}\.(mp4|webm)$/; // what an address may call a file
+
 export class VideoJob {
   /** box: the element with text, progress and the button to cancel. */
   constructor(box) {
@@ -16,7 +18,8 @@ export class VideoJob {
   /** {id, name} of the video that the page's address tells of, or null. */
   static begun() {
     const asked = new URLSearchParams(location.search);
-    return asked.has("job") ? { id: asked.get("job"), name: asked.get("save") ?? "koutu.mp4" } : null;
+    const name = asked.get("save") ?? "";
+    return asked.has("job") ? { id: asked.get("job"), name: PLAIN.test(name) ? name : "koutu.mp4" } : null;
   }
 
   /** → Blob of the finished video. wanted: {background, picture: File or null, format, name, touches}. Raises Trouble or AbortError. */

@@ -2,6 +2,7 @@
 
 import { tell } from "./notices.js";
 import { likeArea, people } from "./regions.js";
+import { settings } from "./settings.js";
 import { area, mask, Touch } from "./touch.js";
 
 const $ = (id) => document.getElementById(id);
@@ -75,6 +76,7 @@ export class Retouch {
 
   toggle() {
     this.on = !this.on;
+    if (this.on && ["split", "original"].includes(settings.get("view"))) settings.set("view", "result");
     const { element } = this.app.source ?? {};
     if (this.on && element?.pause && !element.paused) $("play").click();
     this.draw();

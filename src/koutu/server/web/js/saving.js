@@ -12,6 +12,7 @@ export class Saving {
   constructor(app) {
     this.app = app;
     this.recorder = this.job = null;
+    this.asking = false;
   }
 
   /** The buttons for what is open. */
@@ -105,7 +106,10 @@ export class Saving {
   async record() {
     if (this.recorder) return this.recorder.stop();
     const { compositor, source } = this.app;
+    if (this.asking) return null; // the browser asks for the microphone already
+    this.asking = true;
     const microphone = settings.get("sound") ? await this.microphone() : null;
+    this.asking = false;
     if (source !== this.app.source) return microphone?.close();
     this.recorder = new Recorder(compositor, () => this.app.look(), microphone);
     this.app.options();
