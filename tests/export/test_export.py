@@ -276,6 +276,32 @@ def test_a_skill(model, tmp_path):
         run(tmp_path, "hilens", "other", model, device={"soc": "Ascend310P1"})
 
 
+def test_a_skill_of_the_picture_alone(model, tmp_path):
+    """For published programs: main.py has run(work_path), and the network takes RGB and nothing else."""
+    from support.media import frame_times, make_clip
+
+    from koutu.hilens_simulator import Session, simulate
+
+    done = run(tmp_path, "hilens", "skill", model, device={"article": True, "background": "#305070"})
+    folder = tmp_path / "skill"
+    card = json.loads((folder / "model" / "card.json").read_text())
+    assert (card["inputs"], card["states"], card["source"], done.content["states"]) == (["src"], {}, "rgb", [])
+    assert {path.name for path in folder.glob("*")} == {
+        "main.py", "utils.py", "card.json", "model", "build", "workspace", "README.md"
+    }  # fmt: skip
+    assert "build-kit.sh" in (folder / "README.md").read_text() and (folder / "workspace/data/background.jpg").is_file()
+    clip = make_clip(tmp_path / "square.mp4", frames=3, size=(96, 96))
+    ended = simulate(Session(str(folder), str(clip), str(tmp_path / "out.mp4")))
+    assert ended.code == 143 and len(frame_times(tmp_path / "out.mp4")) == 3, ended.log
+
+
+def test_what_the_picture_alone_cannot_do(tmp_path):
+    from koutu.export.subject import subject
+
+    with pytest.raises(ModelError, match="whose memory is its alpha or none, got RVM"):
+        subject("rvm", "random").picture_only()
+
+
 @LITERT
 def test_tflite(model, tmp_path):
     done = run(tmp_path, "tflite", "net.tflite", model)
@@ -340,6 +366,18 @@ BAD: list[tuple[dict[str, Any], type[KoutuError], str]] = [
     ({"device": {"soc": "Ascend310"}}, InputError, "--soc with --to ascend or hilens, got it with onnx"),
     ({"target": "hilens", "name": "skill", "device": {"settings": {"layuot": "full"}}}, InputError, "layuot"),
     ({"target": "hilens", "name": "skill", "device": {"background": "blur:2.5"}}, InputError, "whole strength"),
+    ({"device": {"article": True}}, InputError, "--article with --to ascend or hilens, got it with onnx"),
+    ({"target": "ascend", "name": "kit", "device": {"article": True}}, InputError, "--article with --to hilens"),
+    (
+        {"target": "hilens", "name": "skill", "device": {"article": True, "settings": {"layout": "full"}}},
+        InputError,
+        "no --setting with --article",
+    ),
+    (
+        {"target": "hilens", "name": "skill", "device": {"article": True, "background": "blur"}},
+        InputError,
+        "an image or a colour behind the article's program, got blur",
+    ),
     (
         {"target": "hilens", "name": "skill", "device": {"background": "red", "settings": {"background": "blur"}}},
         InputError,
