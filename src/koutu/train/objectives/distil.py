@@ -25,7 +25,8 @@ class Distillation(Objective):
     sharpen: factor on the teacher's logits, as matting wants its sure answers surer; mirrored: it also answers to the
     mirror image, and both logits count half: fewer mistakes.
     teacher: "NAME" or "NAME=FILE" of what `koutu` runs without hints. mix: probability that two images are blended,
-    which makes images nobody has seen; the teacher answers to what the network sees. weight: of the whole.
+    which makes images nobody has seen; the teacher answers to what the network sees. weight: of the whole. alone: teach
+    only a semantic branch that can stand alone, at a fraction of the cost.
     Networks with memory see every image as a first one.
     """
 
@@ -35,11 +36,16 @@ class Distillation(Objective):
         "weight": 1.0,
         "sharpen": 1.0,
         "mirrored": False,
+        "alone": False,
         "threads": 1,
     }
 
     def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
         super().__init__(network, options)
+        if self.options["alone"] and "begin" not in network.forwards:
+            raise InputError(
+                f"expected a network whose semantic branch can stand alone, got {type(network).__name__}; leave alone out"
+            )
         if not self.options["teacher"]:
             raise InputError("expected a teacher to learn from, got none; set options.teacher to NAME=FILE")
         from koutu.zoo import load_named
@@ -56,6 +62,10 @@ class Distillation(Objective):
         true = self.answers(src)
         state = network.initial_state(src)
         weight = self.options["weight"]
+        if self.options["alone"]:
+            low = torch.sigmoid(network.begin(src, *state)[0].float())
+            cells = F.adaptive_avg_pool2d(low, (true.shape[-2], true.shape[-1]))
+            return {"distilled": weight * _entropy(cells, true)}
         if not network.needs:
             out = network.training_outputs(src, *state)
             parts = {"distilled": weight * _entropy(_cells(out.pha), true)}
