@@ -59,12 +59,13 @@ def convert(
     premultiplied: bool = False,
     rate: Fraction | float | None = None,
     deinterlace: bool = True,
+    sdr: bool = False,
 ) -> Report:
     """Cut the person out of the video `source` and write what is asked for; sound, timing and colour are kept.
 
     source: a file, "-" for standard input, or numbered pictures, a folder, a pattern or a glob, shown `rate` a second
     (25 if not given). premultiplied: multiply the colours of files with alpha by it; they are straight otherwise.
-    deinterlace: make frames that are flagged as interlaced progressive.
+    deinterlace: make frames that are flagged as interlaced progressive. sdr: make SDR of HDR footage.
 
     output: the composite, or with background "transparent" the cut-out with alpha (.mov ProRes 4444, .webm VP9, a
     folder of PNGs). background: an image or video file, a colour, "blur", "green" or "transparent". alpha: a grey
@@ -81,7 +82,7 @@ def convert(
     backend = _backend(model, engine, device, threads, gate=gate, steady=steady)
     return convert_video(
         source, outputs, look=look, backend=backend, hints=hints, encode=encode, progress=progress, observe=observe,
-        corrections=corrections, rate=rate, deinterlace=deinterlace,
+        corrections=corrections, rate=rate, deinterlace=deinterlace, sdr=sdr,
     )  # fmt: skip
 
 

@@ -79,6 +79,17 @@ def rgb_to_yuv(rgb: Rgb, space: ColorSpace | None = None, depth: int = 8) -> Yuv
     return Yuv420(y, u, v, space, depth)
 
 
+def unit_rgb(picture: Picture) -> NDArray[np.float32]:
+    """Either kind of picture as (H, W, 3) float32 in 0 … 1, with all its bits."""
+    if not isinstance(picture, Yuv420):
+        return picture.astype(np.float32) / np.float32(255)
+    height, width = picture.size
+    chroma = (_repeated(plane)[:height, :width] for plane in (picture.u, picture.v))
+    planes = cv2.merge([np.asarray(plane, np.float32) for plane in (picture.y, *chroma)])
+    rgb = cv2.transform(planes, yuv_to_rgb_matrix(picture.space, picture.depth).astype(np.float32))
+    return np.clip(rgb * np.float32(1 / 255), 0, 1)
+
+
 def to_rgb(picture: Picture, size: tuple[int, int] | None = None) -> Rgb:
     """Either kind of picture as (H, W, 3) uint8 RGB; with `size` (h, w), scaled to it."""
     if isinstance(picture, Yuv420):

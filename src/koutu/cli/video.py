@@ -84,7 +84,13 @@ def video(
     codec: Annotated[Codec, typer.Option(help="Video codec of .mp4, .mkv and .mov files without alpha.")] = _CODEC,
     preset: options.Preset = _ENCODE.preset,
     crf: options.Crf = _ENCODE.crf,
-    depth: Annotated[int, typer.Option(help="Bits of a sample: 8, or 10, which makes HEVC.")] = _ENCODE.depth,
+    alpha_crf: Annotated[
+        int, typer.Option(min=0, max=51, help="Quality of --alpha's video, as --crf; the better of both counts.")
+    ] = _ENCODE.alpha_crf,
+    depth: Annotated[
+        int, typer.Option(help="Bits of a sample: 8, or 10, which makes HEVC; 0 is 10 for HDR footage, else 8.")
+    ] = _ENCODE.depth,
+    sdr: Annotated[bool, typer.Option("--sdr", help="Make SDR of HDR footage, which is kept otherwise.")] = False,
     audio: options.Audio = _ENCODE.audio,
     premultiplied: options.Premultiplied = Look.premultiplied,
     fps: Annotated[
@@ -108,7 +114,7 @@ def video(
     from koutu.progress import summary, watch
     from koutu.review import Reviewer, page, require_writable, write_text
 
-    encode = EncodeOptions(codec=codec.value, preset=preset, crf=crf, depth=depth, audio=audio)
+    encode = EncodeOptions(codec.value, preset, crf, depth, audio, alpha_crf)
     backend = load_backend(model, engine, device, threads, weights, option, gate=gate, steady=steady)
     hints = make_hints(trimap, mask, plate, clicks, trimap_radius, plate_fixed, propagate)
     if review:
@@ -119,7 +125,7 @@ def video(
             source, output, background=background, alpha=alpha, foreground=foreground, side_by_side=side_by_side,
             model=backend, hints=hints, fit=fit.value, loop=not hold, smooth=smooth, refine=refine,
             decontaminate=decontaminate, encode=encode, progress=progress, observe=reviewer,
-            premultiplied=premultiplied, rate=fps or None, deinterlace=deinterlace is Deinterlace.auto,
+            premultiplied=premultiplied, rate=fps or None, deinterlace=deinterlace is Deinterlace.auto, sdr=sdr,
         )  # fmt: skip
     for line in summary(report):
         print(line, file=sys.stderr)

@@ -6,15 +6,30 @@ from typing import Literal, NamedTuple
 from koutu.types import ColorSpace, InputError, Matrix
 
 
+class HdrLight(NamedTuple):
+    """The mastering display and the light level as x265 writes them, "" for none; others: what else there is, named."""
+
+    display: str = ""
+    level: str = ""
+    others: tuple[str, ...] = ()
+
+
+_NO_HDR = HdrLight()
+
+
 @dataclass(frozen=True, slots=True)
 class EncodeOptions:
-    """How to encode. crf: 0 lossless … 51 worst, on x264's scale; depth 10 in .mp4, .mkv and .mov is HEVC Main 10."""
+    """How to encode. crf: 0 lossless … 51 worst, on x264's scale; alpha_crf: that of alpha as a video of its own.
+
+    depth: 8, 10, which in .mp4, .mkv and .mov is HEVC Main 10, or 0: 10 for HDR footage, else 8.
+    """
 
     codec: Literal["h264", "hevc"] = "h264"  # of .mp4, .mkv and .mov
     preset: str = "veryfast"
     crf: int = 18
-    depth: int = 8
+    depth: int = 0
     audio: bool = True
+    alpha_crf: int = 1  # its soft pixels are off by less than a level on average
 
 
 class Container(NamedTuple):
@@ -53,7 +68,7 @@ class Encoder(NamedTuple):
     even: bool = False
 
 
-def encoder_of(container: Container, options: EncodeOptions, alpha: bool) -> Encoder:
+def encoder_of(container: Container, options: EncodeOptions, alpha: bool, hdr: HdrLight = _NO_HDR) -> Encoder:
     """The encoder for a file type; with `alpha` one that keeps it, and `container.alpha` must not be None."""
     kind = container.alpha if alpha else container.video
     ten = "10le" if options.depth == 10 else ""
@@ -62,7 +77,9 @@ def encoder_of(container: Container, options: EncodeOptions, alpha: bool) -> Enc
     if kind == "vp9":
         return Encoder("libvpx-vp9", "yuva420p" if alpha else f"yuv420p{ten}", _vp9_options(options, alpha))
     if options.codec == "hevc" or options.depth == 10:
-        quiet = "log-level=none:lossless=1" if options.crf == 0 else "log-level=none"
+        said = {"hdr10": "1" if hdr.display else "", "master-display": hdr.display, "max-cll": hdr.level}
+        quiet = ":".join(["log-level=none", *(f"{name}={value}" for name, value in said.items() if value)])
+        quiet += ":lossless=1" if options.crf == 0 else ""
         tag = None if container.format == "matroska" else "hvc1"
         settings = {"preset": options.preset, "crf": str(options.crf), "x265-params": quiet}
         return Encoder("libx265", f"yuv420p{ten}", settings, tag, even=True)

@@ -1,6 +1,7 @@
 """One video stream encoded into one file, with the source's sound and subtitles beside it, in exact time."""
 
 import contextlib
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,8 +29,12 @@ class VideoSink:
     ):  # fmt: skip
         self._notes: list[str] = []
         self._like, self._alpha = like, alpha
-        self._encoder = encoder_of(container, options, alpha)
-        self._depth = 10 if self._encoder.pix_fmt.endswith("p10le") and not alpha else 8
+        ten = options.depth == 10
+        if options.depth == 0 and like.viewing.transfer != "sdr":
+            ten = _is_able(encoder_of(container, replace(options, depth=10), alpha))
+        self._encoder = encoder_of(container, replace(options, depth=10 if ten else 8), alpha, like.hdr)
+        self._depth = 10 if self._encoder.pix_fmt.endswith("p10le") else 8
+        self._note_light()
         self._size = size[0] + size[0] % 2, size[1] + size[1] % 2
         if not self._encoder.even:
             self._size = size
@@ -56,6 +61,22 @@ class VideoSink:
     def notes(self) -> list[str]:
         """What could not be kept, in sentences."""
         return self._notes + (self._tracks.notes if self._tracks is not None else [])
+
+    def _note_light(self) -> None:
+        """What of HDR cannot be kept, for which nobody else looks."""
+        like = self._like
+        if self._depth == 8 and like.viewing.transfer != "sdr":
+            kind = like.viewing.transfer.upper()
+            self._notes.append(
+                f"{kind} was written with 8 bits a sample, which shows as bands; .mp4, .mov and .mkv hold 10"
+            )
+        elif self._depth < like.depth:
+            self._notes.append("samples of 10 bits or more were written with 8; --depth 10, .mov with alpha keep 10")
+        lost = list(like.hdr.others)
+        if self._encoder.name != "libx265" and (like.hdr.display or like.hdr.level):
+            lost.append("what it says of the mastering display and its light")
+        if lost:
+            self._notes.append(f"of HDR, {' and '.join(lost)} was left out; .mp4, .mov and .mkv hold the static part")
 
     def put(self, picture: Yuv420, pts: int, alpha: Alpha | None) -> None:
         """Encode one picture, shown from `pts` in the source's time base on."""
@@ -100,7 +121,9 @@ class VideoSink:
         self._container.start_encoding()
 
     def _framed(self, picture: Yuv420, alpha: Alpha | None) -> av.VideoFrame:
-        frame = yuv_to_frame(to_depth(picture, self._depth), self._size)
+        # Eight bits become ten in the change of layout, where there is one.
+        depth = min(self._depth, picture.depth) if self._alpha else self._depth
+        frame = yuv_to_frame(to_depth(picture, depth), self._size)
         if self._alpha:
             levels = 2 if picture.space.full_range else 1
             after = 1 if self._encoder.name == "prores_ks" else levels
@@ -124,12 +147,16 @@ class VideoSink:
             self._container.mux(packet)
 
 
+def _is_able(encoder: Encoder) -> bool:
+    """Whether the encoder, as it is installed, knows pictures of that kind."""
+    return encoder.pix_fmt in [known.name for known in av.Codec(encoder.name, "w").video_formats or []]
+
+
 def _video_stream(
     container: OutputContainer, encoder: Encoder, size: tuple[int, int], like: VideoReader, tags: ColorTags
 ) -> av.VideoStream:
     """The stream with its encoder opened; raises OutputError."""
-    formats = av.Codec(encoder.name, "w").video_formats or []
-    if encoder.pix_fmt not in [known.name for known in formats]:
+    if not _is_able(encoder):
         raise OutputError(
             f"expected something that {encoder.name} as it is installed can encode, got {encoder.pix_fmt}; "
             "ask for depth 8, or write .mp4 or .mkv"

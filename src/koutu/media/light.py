@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.color import halve, rgb_to_yuv_matrix, yuv_to_rgb_matrix
+from koutu.color import halve, rgb_to_yuv_matrix, unit_rgb
 from koutu.types import ColorSpace, Picture, Primaries, Transfer, Viewing, Yuv420
 
 WHITE = 203.0  # nits of SDR's white, which is 1 in linear light below
@@ -46,7 +46,7 @@ def same_light(a: Viewing, b: Viewing) -> bool:
 
 def relit(picture: Picture, source: Viewing, target: Viewing, planes: tuple[ColorSpace, int] | None) -> Picture:
     """The picture, whose numbers mean light as in `source`, as one for `target`: of that space and depth, or RGB."""
-    light = _linear(_unit_rgb(picture), source.transfer)
+    light = _linear(unit_rgb(picture), source.transfer)
     light = cv2.transform(light, _matrix(source.primaries, target.primaries))
     brighter = source.transfer != "sdr" and target.transfer == "sdr"
     coded = _coded(np.maximum(light, 0), target.transfer, pressed=brighter)
@@ -58,17 +58,6 @@ def relit(picture: Picture, source: Viewing, target: Viewing, planes: tuple[Colo
     y, u, v = cv2.split(yuv)
     y, u, v = (np.clip(np.rint(plane), 0, top).astype(kind) for plane in (y, halve(u), halve(v)))
     return Yuv420(y, u, v, space, depth)
-
-
-def _unit_rgb(picture: Picture) -> NDArray[np.float32]:
-    """(H, W, 3) in 0 … 1, of ten bits if there are ten."""
-    if not isinstance(picture, Yuv420):
-        return picture.astype(np.float32) / np.float32(255)
-    height, width = picture.size
-    chroma = (plane.repeat(2, 0).repeat(2, 1)[:height, :width] for plane in (picture.u, picture.v))
-    planes = cv2.merge([np.asarray(plane, np.float32) for plane in (picture.y, *chroma)])
-    rgb = cv2.transform(planes, yuv_to_rgb_matrix(picture.space, picture.depth).astype(np.float32))
-    return np.clip(rgb * np.float32(1 / 255), 0, 1)
 
 
 def _linear(coded: NDArray[np.float32], transfer: Transfer) -> NDArray[np.float32]:

@@ -14,13 +14,14 @@ __all__ = ["VideoReader", "open_video"]
 
 def open_video(
     path: str | os.PathLike[str], *, rate: Fraction | float | None = None, keep_hidden: bool = False,
-    deinterlace: bool = True,
+    deinterlace: bool = True, sdr: bool = False,
 ) -> VideoReader:  # fmt: skip
     """The video at `path`, ready to be iterated once; raises InputError. An image counts as a video of one frame.
 
     "-" is standard input. A folder, a pattern as shot_%04d.png or a glob names pictures, which are shown `rate` a
     second, 25 if it is not given. Animated images are videos. keep_hidden: leave in pictures what their own alpha
-    hides. deinterlace: make frames that are flagged as interlaced progressive.
+    hides. deinterlace: make frames that are flagged as interlaced progressive. sdr: bring PQ and HLG to
+    SDR of BT.709 and 8 bits.
     """
     if rate is not None and not is_numbered(path):
         raise InputError(f"{path}: expected numbered pictures for a rate, got something that has its own; leave it out")
@@ -29,7 +30,7 @@ def open_video(
     whole = spooled(path) if is_pipe(path) else None
     if is_pillow_s(whole or path):
         return AnimationReader(path, keep_hidden=keep_hidden, spooled=whole)
-    return VideoReader(path, keep_hidden=keep_hidden, spooled=whole, deinterlace=deinterlace)
+    return VideoReader(path, keep_hidden=keep_hidden, spooled=whole, deinterlace=deinterlace, sdr=sdr)
 
 
 def _rate_of(rate: Fraction | float | None) -> Fraction | None:

@@ -19,6 +19,7 @@ from koutu.media.conform import conformed, planes_of
 from koutu.media.containers import ColorTags
 from koutu.media.demux import Joints, open_input, packets, start_of, video_stream
 from koutu.media.fields import Progressive
+from koutu.media.hdr import HdrLight, hdr_light_of
 from koutu.media.own_alpha import alpha_of, decoder_of, upright
 from koutu.media.planes import Turn, depth_of, frame_to_yuv, turn_of, turned, turned_plane
 from koutu.types import ColorSpace, Frame, InputError, Viewing
@@ -34,6 +35,7 @@ class Layout(NamedTuple):
     space: ColorSpace
     viewing: Viewing
     tags: ColorTags
+    depth: int
 
     @property
     def size(self) -> tuple[int, int]:
@@ -70,8 +72,8 @@ class VideoReader:
     All are of the first one's size and colours: where the stream changes them, they are fitted in with bars, and told.
     size: (H, W) upright. time_base: seconds a tick of every frame's pts; pts grow strictly, and times are those of
     the file less `start`, the moment its earliest stream starts. rate: average frames a second, None if unknown.
-    space, depth (8 or 10): of every picture. tags: the colour description to write again. pixel_aspect: width / height
-    of a pixel. turn, rotation: what was done to make frames upright (degrees clockwise). lost: what could not be
+    space, depth (8 or 10): of every picture. tags, hdr: the colour description to write again. pixel_aspect: width /
+    height of a pixel. turn, rotation: what was done to make frames upright (degrees clockwise). lost: what could not be
     decoded so far. notes: what else of it a user must know. file: what holds its sound and the rest, None if nothing.
     """
 
@@ -79,9 +81,9 @@ class VideoReader:
 
     def __init__(
         self, path: str | os.PathLike[str], *, keep_hidden: bool = False, spooled: Path | None = None,
-        deinterlace: bool = True,
+        deinterlace: bool = True, sdr: bool = False,
     ):  # fmt: skip
-        self._progressive = Progressive() if deinterlace else None
+        self._progressive, self._sdr = Progressive() if deinterlace else None, sdr
         self.path, self._closed, self._keep_hidden = Path(path), False, keep_hidden
         self.file, self._spooled = spooled or self.path, spooled
         self.notes: list[str] = []
@@ -127,13 +129,17 @@ class VideoReader:
         self._part = 0
         self.turn, self.space, self.viewing = self._layout.turn, self._layout.space, self._layout.viewing
         self.rotation, self.size = self.turn.degrees, self._layout.size
-        self.depth, self.tags = depth_of(first), self._layout.tags
+        self.depth, self.tags, self.hdr = self._layout.depth, self._layout.tags, hdr_light_of(first)
+        if self._sdr and self.viewing.transfer != "sdr":
+            self.space, self.depth, self.tags, self.hdr = ColorSpace(), 8, ColorTags(1, 1, 1, 1), HdrLight()
+            self.viewing = Viewing(pixel_aspect=self.viewing.pixel_aspect)
+            self.notes.append("HDR was made SDR: light above its white of 203 nits is pressed together")
         self.pixel_aspect = self.viewing.pixel_aspect  # width / height of a pixel
 
     def _layout_of(self, frame: av.VideoFrame) -> "Layout":
         turn, (tags, space) = turn_of(frame), colours_of(frame, self._told)
         viewing = viewing_of(tags, 1 / self._aspect if turn.transpose else self._aspect)
-        return Layout((frame.height, frame.width), turn, space, viewing, tags)
+        return Layout((frame.height, frame.width), turn, space, viewing, tags, depth_of(frame))
 
     @property
     def end(self) -> Fraction:
@@ -174,7 +180,7 @@ class VideoReader:
 
     def _upright(self, frame: av.VideoFrame, layout: "Layout") -> Frame:
         """The frame as it came, but for its turn."""
-        picture, alpha = frame_to_yuv(frame, layout.space, self.depth, layout.stored), alpha_of(frame)
+        picture, alpha = frame_to_yuv(frame, layout.space, layout.depth, layout.stored), alpha_of(frame)
         if self._keep_hidden and alpha is not None:
             picture, alpha = turned(picture, layout.turn), np.ascontiguousarray(turned_plane(alpha, layout.turn))
         else:

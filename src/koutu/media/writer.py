@@ -49,9 +49,15 @@ class Writer:
         self._target, pattern = folder_and_pattern(path) if sequence else (path, "")
         self._target = checked_target(self._target, path, like.file, sequence)
         self._part = part_of(self._target)
+        deep = options.depth == 10 or (options.depth == 0 and like.depth == 10)
         try:
             if container is None:
-                self._sink: PngSink | VideoSink = PngSink(self._part, pattern)
+                self._sink: PngSink | VideoSink = PngSink(self._part, pattern, deep=deep)
+                if like.viewing.transfer != "sdr" or like.viewing.primaries != "bt709":
+                    self._sink.notes.append(
+                        f"PNG pictures do not say that their numbers mean {like.viewing.transfer.upper()} of "
+                        f"{like.viewing.primaries.upper()}; tell the program that reads them"
+                    )
                 if like.has_audio and options.audio:
                     self._sink.notes.append("the sound was left out: PNG pictures hold none")
             else:
@@ -157,12 +163,13 @@ def _require_options(options: EncodeOptions) -> None:
     wrong = (
         ("codec", options.codec, ("h264", "hevc")),
         ("preset", options.preset, PRESETS),
-        ("depth", options.depth, (8, 10)),
+        ("depth", options.depth, (0, 8, 10)),
         ("crf", options.crf, range(52)),
+        ("alpha_crf", options.alpha_crf, range(52)),
     )
     for name, came, expected in wrong:
         if came not in expected:
-            choice = "0…51" if name == "crf" else ", ".join(map(str, expected))
+            choice = "0…51" if name.endswith("crf") else ", ".join(map(str, expected))
             raise OutputError(f"expected {name} to be one of {choice}, got {came!r}; choose one of them")
 
 

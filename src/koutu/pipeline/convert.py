@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
@@ -102,19 +103,20 @@ def convert_video(
     corrections: Corrections | None = None,
     rate: Fraction | float | None = None,
     deinterlace: bool = True,
+    sdr: bool = False,
 ) -> Report:
     """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
 
     backend: what `koutu.load` gives; hints: what it needs beside the frames.
     progress: called with the number of frames written and the reader after each; observe: with every matte, in order.
     corrections: masks as of `Matter.correct`, of any size, by the second from which on they are carried along.
-    rate, deinterlace: as of `koutu.open_video`.
+    rate, deinterlace, sdr: as of `koutu.open_video`.
     Raises InputError, OutputError or ModelError; what of a damaged file could not be read stands in the report.
     """
     look, encode = look or Look(), encode or EncodeOptions()
     report, started = Report(outputs=list(outputs.paths().values())), perf_counter()
     with ExitStack() as stack:
-        reader = stack.enter_context(open_video(source, rate=rate, deinterlace=deinterlace))
+        reader = stack.enter_context(open_video(source, rate=rate, deinterlace=deinterlace, sdr=sdr))
         background = stack.enter_context(make_background(look.background, fit=look.fit, loop=look.loop))
         composer = Composer(outputs, look, background, observe)
         writers = {
@@ -221,6 +223,8 @@ def _stages(reader: VideoReader, matter: Corrected, composer: Composer, smooth: 
 def _open_writer(name: str, path: Path, reader: VideoReader, composer: Composer, encode: EncodeOptions) -> Writer:
     height, width = reader.size
     size = (height, 2 * width + width % 2) if name == "side_by_side" else reader.size
+    if name == "alpha":
+        encode = replaced(encode, crf=min(encode.crf, encode.alpha_crf))
     return open_writer(path, reader, alpha=composer.keeps_alpha(name), size=size, options=encode)
 
 
