@@ -90,9 +90,7 @@ def _block(channels: int, cfg: Config) -> nn.Module:
 def _mix(channels: int, cfg: Config) -> nn.Module:
     if not cfg.separable:
         return nn.Conv2d(channels, channels, 3, padding=1)
-    return nn.Sequential(
-        nn.Conv2d(channels, channels, 3, padding=1, groups=channels), nn.Conv2d(channels, channels, 1)
-    )
+    return nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, groups=channels), nn.Conv2d(channels, channels, 1))
 
 
 class DetailBranch(nn.Module):

@@ -1,9 +1,9 @@
 """Two encoders that know different people, one decoder: faces near the camera, and whole bodies and groups.
 
-The U-Net of `mobilenetv3_unet` stays as it is; MobileNetV1 looks at the same picture, and a decoder of depthwise and 1×1
-convolutions joins the features of both, depth by depth. It answers with a correction of the U-Net's logits that begins
-at zero, so a training begins where the U-Net stands. Those logits reach into the hundreds, where nothing could correct
-them any more, so they are bounded first.
+The U-Net of `mobilenetv3_unet` stays as it is; MobileNetV1 looks at the same picture, and a decoder of depthwise and
+1×1 convolutions joins the features of both, depth by depth. It answers with a correction of the U-Net's logits that
+begins at zero, so a training begins where the U-Net stands. Those logits reach into the hundreds, where nothing could
+correct them any more, so they are bounded first.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from koutu.nn.mobilenetv1 import CHANNELS, MobileNetV1
 from koutu.nn.mobilenetv3_unet import STEM, Block, MobileNetV3UNet
-
 
 BOUND = 6.0  # of logits: a sigmoid of 0.998
 

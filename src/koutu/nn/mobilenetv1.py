@@ -4,7 +4,6 @@ The widths are those of BodyPix ×0.5 (Google, Apache-2.0), so that a training c
 published file it has no norm layers: they are folded into the convolutions.
 """
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -44,7 +44,8 @@ class Distillation(Objective):
         super().__init__(network, options)
         if self.options["alone"] and "begin" not in network.forwards:
             raise InputError(
-                f"expected a network whose semantic branch can stand alone, got {type(network).__name__}; leave alone out"
+                "expected a network whose semantic branch can stand alone, "
+                f"got {type(network).__name__}; leave alone out"
             )
         if not self.options["teacher"]:
             raise InputError("expected a teacher to learn from, got none; set options.teacher to NAME=FILE")
