@@ -84,6 +84,28 @@ def test_a_picture_in_the_browser(browser, server, portrait, tmp_path):
     assert np.abs(seen - composed).max() < 2
 
 
+@pytest.mark.parametrize("engine", ["browser", "server"])
+def test_what_was_cut_away_of_a_picture_stays_away(engine, browser, server, portrait, tmp_path):
+    """Alpha is the network's times the picture's own; no colour that it hides is seen or saved."""
+    rgba = np.dstack([np.asarray(Image.open(portrait)), np.full((360, 640), 255, np.uint8)])
+    rgba[:, :320, 3], rgba[250:, 320:] = 128, (255, 0, 255, 0)
+    Image.fromarray(rgba).save(tmp_path / "cut.png")
+    _, alpha = convert_image(tmp_path / "cut.png", tmp_path / "theirs.png")
+    with Page(browser, server.url, f"?engine={engine}&background=%23ffffff") as page:
+        page.open(tmp_path / "cut.png")
+        page.matted()
+        found, cut = page.picture("saveAlpha", tmp_path), page.picture("saveCutout", tmp_path)
+        seen, original = page.picture("saveResult", tmp_path), page.picture("saveOriginal", tmp_path)
+        page.page.set_input_files("#upload", tmp_path / "cut.png")  # the same behind it
+        page.page.wait_for_function("koutu.backgrounds.shown === 'upload'")
+        before_itself = page.picture("saveResult", tmp_path)
+        assert page.errors == []
+    assert before_itself[252:, 322:].min() == 255
+    require_same_alpha(found, alpha, MEAN_STILL)
+    assert np.array_equal(cut[..., 3], found) and found[:, :320].max() == 128 and found[250:, 320:].max() == 0
+    assert cut[250:, 320:].max() == 0 and seen[252:, 322:].min() == 255 and original[250:, 320:].min() == 255
+
+
 def test_the_camera_in_the_browser(browser, server, tmp_path):
     """The frozen camera's alpha is that of `Matter` for the same frame."""
     with Page(browser, server.url, "?size=512x288&background=blur") as page:

@@ -1,7 +1,7 @@
 // Pictures, alpha and background become what is shown. An alpha is only ever drawn with the picture it was made of.
 
 import { Gpu } from "./gl.js";
-import { AROUND, COPY, COVER, FOURTH, GAUSS, HALVE, REFINE, SHOW, SUMS, TOUCH } from "./shaders.js";
+import { AROUND, COPY, COVER, FLAT, FOURTH, GAUSS, HALVE, HIDE, REFINE, SHOW, SUMS, TOUCH } from "./shaders.js";
 
 export const VIEWS = { original: 0, result: 1, alpha: 2, split: 3, cutout: 4 };
 const BACKGROUNDS = { transparent: 0, colour: 1, picture: 2, blur: 3 };
@@ -16,6 +16,7 @@ class Slot {
     this.alpha = this.plain; // the one that counts
     this.fgr = gpu.texture();
     this.hasAlpha = this.hasFgr = false;
+    this.isWhole = false; // whether alpha is already times the picture's own
   }
 
   get size() {
@@ -29,6 +30,7 @@ export class Compositor {
     this.gpu = new Gpu(canvas);
     const { gpu } = this;
     this.slots = [new Slot(gpu), new Slot(gpu)];
+    this.given = gpu.texture();
     this.small = gpu.texture("r8", "nearest");
     this.lines = gpu.texture("rg16f");
     this.halves = [gpu.texture(), gpu.texture()];
@@ -64,11 +66,21 @@ export class Compositor {
   }
 
   put(slot, source, [width, height]) {
-    this.gpu.fill(slot.picture, source, width, height);
-    slot.hasAlpha = slot.hasFgr = false;
+    if (source instanceof ImageBitmap) {
+      this.through(HIDE, source, slot.picture, width, height);
+    } else this.gpu.fill(slot.picture, source, width, height);
+    slot.hasAlpha = slot.hasFgr = slot.isWhole = false;
     slot.alpha = slot.plain;
     if (this.summed === slot) this.summed = null;
     return slot;
+  }
+
+  /** Put a picture into a texture by way of a pass. */
+  through(fragment, source, texture, width, height) {
+    const { gpu, given } = this;
+    gpu.fill(given, source, width, height);
+    gpu.pass(fragment, { source: given }, [gpu.room(texture, width, height)], [width, height]);
+    gpu.fill(given, new Uint8Array(4), 1, 1); // large pictures take much room
   }
 
   /** RGBA bytes of the slot's picture at another size: halved while at least twice as large, then bilinear. */
@@ -92,6 +104,7 @@ export class Compositor {
   matte(slot, matte) {
     const { gpu } = this;
     const size = slot.size;
+    slot.isWhole = Boolean(matte.cut);
     if (matte.cut) {
       const own = [matte.cut.width, matte.cut.height];
       gpu.fill(slot.fgr, matte.cut, ...own);
@@ -141,7 +154,7 @@ export class Compositor {
 
   /** The picture behind, any that WebGL takes. */
   setBehind(source, width, height) {
-    this.gpu.fill(this.behind, source, width, height);
+    this.through(FLAT, source, this.behind, width, height);
     this.fits = false;
   }
 
@@ -178,7 +191,7 @@ export class Compositor {
     return {
       picture: slot.picture, alpha: slot.alpha, fgr: slot.fgr,
       front: this.sums[0], back: this.sums[1], soft: this.soft[1], behind: this.fitted,
-      hasAlpha: slot.hasAlpha, hasFgr: slot.hasFgr && slot.alpha === slot.plain, clean: 1,
+      hasAlpha: slot.hasAlpha, hasFgr: slot.hasFgr && slot.alpha === slot.plain, clean: 1, whole: slot.isWhole,
       window: look.window ?? WHOLE, mirror: look.mirror ? 1 : 0, split: look.split ?? 0.5,
       narrow: level, wide: level + 3, view: { int: VIEWS[look.view] }, background: { int: BACKGROUNDS[kind] },
       plain: colour.map((c) => c / 255), square: look.square ?? 12, veil: look.veil ?? 1,

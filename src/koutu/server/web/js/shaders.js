@@ -23,6 +23,24 @@ uniform sampler2D source;
 out vec4 colour;
 void main() { colour = texture(source, uv); }`;
 
+/** A picture without what its own alpha hides, in white instead. As koutu.composite.hide. */
+export const HIDE = `${HEAD}
+uniform sampler2D source;
+out vec4 colour;
+void main() {
+  vec4 straight = texelFetch(source, ivec2(gl_FragCoord.xy), 0);
+  colour = straight.a < 2.5 / 255.0 ? vec4(1, 1, 1, 0) : straight;
+}`;
+
+/** A picture on white where its own alpha lets through. */
+export const FLAT = `${HEAD}
+uniform sampler2D source;
+out vec4 colour;
+void main() {
+  vec4 straight = texelFetch(source, ivec2(gl_FragCoord.xy), 0);
+  colour = vec4(mix(vec3(1), straight.rgb, straight.a), 1);
+}`;
+
 export const FOURTH = `${HEAD}
 uniform sampler2D source;
 out vec4 colour;
@@ -130,6 +148,7 @@ export const SHOW = `${HEAD}
 uniform sampler2D picture, alpha, front, back, fgr, behind, soft;
 uniform vec4 window;      // left, top, width, height of the part shown
 uniform float mirror, split, narrow, wide, hasFgr, hasAlpha, clean;
+uniform float whole;      // whether alpha holds the picture's own already, of what was cut away before it came here
 uniform float veil;       // how much of a picture without alpha is hidden where a result belongs
 uniform int view;         // 0 original, 1 result, 2 alpha, 3 original | result, 4 cut-out with straight alpha
 uniform int background;   // 0 transparent, 1 colour, 2 picture, 3 blur
@@ -162,15 +181,17 @@ vec3 backdrop(vec2 seen) {
 void main() {
   vec2 seen = window.xy + uv * window.zw;
   vec2 at = mirror > 0.5 ? vec2(1.0 - seen.x, seen.y) : seen;
-  vec3 rgb = texture(picture, at).rgb;
-  float a = hasAlpha > 0.5 ? texture(alpha, at).r : 1.0;
+  vec4 given = texture(picture, at);
+  vec3 rgb = given.rgb;
+  float found = hasAlpha > 0.5 ? texture(alpha, at).r : 1.0;  // how much of the colour is the person's
+  float a = whole > 0.5 ? min(found, given.a) : found * given.a;
   bool before = view == 0 || (view == 3 && uv.x < split);
   if (before) { colour = vec4(rgb, 1); return; }
   if (hasAlpha < 0.5) { colour = vec4(mix(rgb, squareB, veil), 1); return; }
   if (view == 2) { colour = vec4(vec3(a), 1); return; }
-  if (view == 4) { colour = a < 0.5 / 255.0 ? vec4(0) : vec4(own(at, rgb, a), a); return; }
+  if (view == 4) { colour = a < 0.5 / 255.0 ? vec4(0) : vec4(own(at, rgb, found), a); return; }
   if (a > 0.998) { colour = vec4(hasFgr > 0.5 ? texture(fgr, at).rgb : rgb, 1); return; }
   vec2 cell = floor(gl_FragCoord.xy / square);
   vec3 b = background == 0 ? (mod(cell.x + cell.y, 2.0) < 0.5 ? squareA : squareB) : backdrop(seen);
-  colour = vec4(a < 0.002 ? b : mix(b, own(at, rgb, a), a), 1);
+  colour = vec4(a < 0.002 ? b : mix(b, own(at, rgb, found), a), 1);
 }`;
