@@ -153,7 +153,7 @@ def convert_image(
         picture, kept = compose(rgb, alpha, background, fit=fit, fgr=fgr)
         if premultiplied and kept is not None:
             picture = to_rgb(multiplied(picture, alpha))
-    write_image(target, picture, kept, format=format)
+    write_image(target, picture, kept, format=format, notes=result.frame.notes)
     return picture, alpha
 
 

@@ -62,6 +62,15 @@ class Viewing:
 
 
 @dataclass(frozen=True, slots=True)
+class Notes:
+    """What a photograph's file says beside its pixels: EXIF, XMP, and dots an inch (horizontal, vertical)."""
+
+    exif: bytes = b""
+    xmp: bytes = b""
+    dpi: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One picture of a stream and the moment it is shown: pts · time_base seconds.
 
@@ -76,6 +85,7 @@ class Frame:
     alpha: Alpha | None = None
     viewing: Viewing = Viewing()
     part: int = 0
+    notes: Notes | None = None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 import koutu.media.image as image_module
-from koutu.media.image import image_size, is_image, pil_to_rgb, read_image, write_image
+from koutu.media.image import image_size, is_image, pil_to_rgb, read_frame, read_image, write_image
 from koutu.types import InputError, OutputError
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -257,3 +257,24 @@ def test_a_device_is_written_to_not_replaced():
     with pytest.raises(OutputError, match="No space left"):
         write_image("/dev/full", np.random.default_rng(0).integers(0, 256, (99, 99, 3), np.uint8), format="TIFF")
     assert not Path("/dev/full").is_file()
+
+
+@pytest.mark.parametrize("ending", ["png", "webp", "tif", "jpg"])
+def test_what_a_photograph_says_of_itself_is_kept_upright(ending, tmp_path):
+    image = Image.fromarray(pattern())
+    exif = image.getexif()
+    exif[0x0110], exif[0x0112] = "Model X", 6
+    exif.get_ifd(0x8769).update({0x9003: "2020:01:01 00:00:00", 0x927C: b"a small picture"})
+    xmp = b'<x:xmpmeta tiff:Orientation="6"><xmp:Thumbnails>a picture</xmp:Thumbnails></x:xmpmeta>'
+    image.save(tmp_path / "a.jpg", exif=exif, dpi=(300, 300), xmp=xmp)
+    frame = read_frame(tmp_path / "a.jpg")
+    assert frame.size == (16, 12) and frame.notes is not None
+    write_image(tmp_path / f"b.{ending}", frame.picture, notes=frame.notes)  # type: ignore[arg-type]
+    with Image.open(tmp_path / f"b.{ending}") as written:
+        kept = written.getexif()
+        assert kept[0x0110] == "Model X" and kept.get(0x0112, 1) == 1
+        assert dict(kept.get_ifd(0x8769)) == {0x9003: "2020:01:01 00:00:00"}
+        told = written.info.get("xmp") or written.info.get("XML:com.adobe.xmp") or kept.get(700)
+        told = told.decode() if isinstance(told, bytes) else str(told)
+        assert 'Orientation="1"' in told and "picture" not in told
+        assert ending == "webp" or abs(written.info["dpi"][0] - 300) < 0.1

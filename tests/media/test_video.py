@@ -483,10 +483,57 @@ def test_titles_chapters_language_and_subtitles_are_kept(tmp_path):
         assert file.streams.audio[0].language == "fra" and len(file.streams.subtitles) == 1
         text = [(p.pts, bytes(p)) for p in file.demux(subtitles=0) if p.size]
         assert text == [(40, b"hello")]
-    (note,) = copy(path, tmp_path / "b.mp4", options=FAST)
-    assert "subrip" in note
+    assert copy(path, tmp_path / "b.mp4", options=FAST) == []
     with av.open(str(tmp_path / "b.mp4")) as file:
-        assert file.metadata["title"] == "Tëst" and len(file.chapters()) == 1 and not file.streams.subtitles
+        assert file.metadata["title"] == "Tëst" and len(file.chapters()) == 1 and len(file.streams.subtitles) == 1
+
+
+def texts(path) -> list[tuple[float, str]]:
+    """When each subtitle begins, and its words."""
+    with av.open(str(path)) as file:
+        stream = file.streams.subtitles[0]
+        packets = [p for p in file.demux(stream) if p.size > 2 and p.pts is not None]
+        context = stream.codec_context
+        found = [(round(float(p.pts * p.time_base), 2), context.decode2(p)) for p in packets]  # type: ignore[attr-defined]
+    return [(at, "".join(bytes(rect.ass).decode().rpartition(",")[2] for rect in text)) for at, text in found if text]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("between", ["b.mp4", "b.mov", "b.webm"])
+def test_text_subtitles_change_their_form_there_and_back(between, tmp_path):
+    audio = "libopus" if between == "b.webm" else "aac"
+    path = make_clip(tmp_path / "a.mkv", subtitles="subrip", audio=audio, frames=20)
+    assert copy(path, tmp_path / between, options=FAST) == []
+    assert copy(tmp_path / between, tmp_path / "c.mkv", options=FAST) == []
+    assert texts(path) == texts(tmp_path / between) == texts(tmp_path / "c.mkv") == [(0.04, "hello")]
+
+
+@pytest.mark.parametrize("name", ["b.mov", "b.mp4", "b.mkv"])
+@pytest.mark.parametrize(("code", "rate", "kept"), [
+    ("10:20:30:12", Fraction(25), "10:20:30:12"), ("10:20:30;12", Fraction(30000, 1001), "10:20:30;12"),
+])  # fmt: skip
+def test_timecode_is_written_again(name, code, rate, kept, tmp_path):
+    path = make_clip(tmp_path / "a.mov", metadata={"timecode": code}, rate=rate, time_base=1 / rate)
+    assert copy(path, tmp_path / name, options=FAST) == []
+    with av.open(str(tmp_path / name)) as file:
+        told = [stream.metadata.get("timecode") or stream.metadata.get("TIMECODE") for stream in file.streams]
+        assert kept in told and (name == "b.mkv" or len(file.streams) == 2)
+    notes = copy(path, tmp_path / "png", options=FAST)
+    assert notes == [f"the timecode {kept} was left out: PNG pictures hold none"]
+
+
+def test_what_is_left_out_is_named(tmp_path):
+    with av.open(str(tmp_path / "a.mkv"), "w") as out:
+        stream = out.add_stream(
+            "libx264", rate=25, height=48, width=64, pix_fmt="yuv420p", options={"preset": "ultrafast"}
+        )
+        out.add_attachment("letters.ttf", "font/ttf", b"x" * 20)
+        for index in range(2):
+            frame = video_frame(index, (48, 64))
+            frame.pts = index
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    (note,) = copy(tmp_path / "a.mkv", tmp_path / "b.mp4", options=FAST)
+    assert "attachment (letters.ttf) was left out" in note
 
 
 @pytest.mark.parametrize(("name", "size"), [("b.mp4", (48, 62)), ("b.mkv", (48, 62)), ("b.webm", (47, 61))])

@@ -1,24 +1,26 @@
 """The source's sound and subtitles beside a new picture: copied as they are, re-encoded only where they must be."""
 
 import contextlib
+import re
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.error import ArgumentError, FFmpegError, InvalidDataError
-from av.stream import Discard, Stream
+from av.stream import Discard, Disposition, Stream
 
 from koutu.media.clock import Growing
-from koutu.media.containers import Container
-from koutu.media.demux import open_input, packets
+from koutu.media.containers import CONTAINERS, TEXT, Container
+from koutu.media.demux import open_input, packets, video_stream
 
 # What a muxer raises for one bad packet, unlike for a full disk.
 _BAD_PACKET = (InvalidDataError, ArgumentError)
 _KEPT_TAGS = ("language", "title", "handler_name")
 _PRIMING = Fraction(1, 15)  # seconds, more than any encoder puts before the first sample: beyond, it was cut away
+_TIMECODE = re.compile(r"\d{2}:\d{2}:\d{2}[:;.]\d{2,3}")
 # What both encoders take; more channels are mixed down.
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _BIT_RATES = {"aac": 192_000, "libopus": 160_000}
@@ -32,6 +34,9 @@ class Tracks:
         self._out, self._damaged = out, 0
         self._input = open_input(source)
         self.metadata = dict(self._input.metadata)
+        shown = video_stream(self._input)
+        self._shown = -1 if shown is None else shown.index
+        self.timecode = timecode_of(self._input)
         chapters = (_moved(chapter, start) for chapter in self._input.chapters())
         self.chapters = [chapter for chapter in chapters if chapter["end"] > 0]
         self._tracks: dict[int, _Track] = {}
@@ -87,7 +92,10 @@ class Tracks:
         self._damaged += 1
 
     def _track(self, stream: Stream, container: Container, audio: bool, start: Fraction) -> "_Track | None":
-        if stream.type not in ("audio", "subtitle") or (stream.type == "audio" and not audio):
+        if stream.type == "audio" and not audio:
+            return None
+        if stream.type not in ("audio", "subtitle"):
+            self._note_other(stream)
             return None
         if stream.codec_context is None or (
             isinstance(stream, av.AudioStream) and not stream.codec_context.sample_rate
@@ -102,14 +110,33 @@ class Tracks:
                 added = self._out.add_stream_from_template(stream)
                 return _Copy(added, stream, start) if stream.type == "audio" else _Text(added, stream, start)
         if stream.type == "subtitle":
-            self.notes.append(f"subtitles ({codec}) were left out: {container.format} cannot hold them; .mkv can")
-            return None
+            return self._converted(stream, codec, container, start)
         track = _Reencoding(self._out, stream, container.audio_encoder, start)
         self.notes.append(
             f"sound ({codec}) was re-encoded as {container.audio_encoder.removeprefix('lib')}, as {container.format} "
             "does not hold it; .mkv keeps it as it is"
         )
         return track
+
+    def _converted(self, stream: Stream, codec: str, container: Container, start: Fraction) -> "_Track | None":
+        """Text in the container's own form; subtitles that are pictures stay behind."""
+        if codec in TEXT and hasattr(stream.codec_context, "encode_subtitle"):
+            with contextlib.suppress(FFmpegError, ValueError):
+                return _Converted(self._out.add_stream(container.text), stream, start)
+        more = "; .mkv can" if codec in CONTAINERS[".mkv"].subtitles and container.format != "matroska" else ""
+        self.notes.append(f"subtitles ({codec}) were left out: {container.format} cannot hold them{more}")
+        return None
+
+    def _note_other(self, stream: Stream) -> None:
+        """Tracks that are neither the picture nor heard or read; a timecode is written elsewhere."""
+        if stream.type == "video":
+            if stream.disposition & Disposition.attached_pic:
+                self.notes.append("the cover picture was left out")
+            elif stream.index != self._shown:
+                self.notes.append(f"another video (track {stream.index}) was left out: one is matted")
+        elif stream.type in ("data", "attachment") and "timecode" not in stream.metadata:
+            name = stream.metadata.get("handler_name") or stream.metadata.get("filename") or stream.name or "unknown"
+            self.notes.append(f"a track of {stream.type} ({name.strip()}) was left out")
 
 
 class _Track:
@@ -181,6 +208,27 @@ class _Text(_Track):
         return [packet]
 
 
+class _Converted(_Text):
+    """Subtitles as text of another form."""
+
+    def __init__(self, out: Any, stream: Any, start: Fraction):
+        self._from, self._to = stream.codec_context, out.codec_context
+        self._from.open(strict=False)
+        self._to.subtitle_header = self._from.subtitle_header
+        self._to.time_base = out.time_base = stream.time_base
+        super().__init__(out, stream, start)
+
+    def packets(self, packet: av.Packet) -> Iterable[av.Packet]:
+        for placed in super().packets(packet):
+            text = self._from.decode2(placed)
+            if text is None or not text.rects:
+                continue
+            made = self._to.encode_subtitle(text)
+            made.pts, made.dts, made.duration = placed.pts, placed.dts, placed.duration
+            made.time_base, made.stream = self._tick, self._out
+            yield made
+
+
 class _Reencoding(_Track):
     """Packets decoded and encoded again in the container's usual codec."""
 
@@ -217,6 +265,15 @@ class _Reencoding(_Track):
             self._resampler = self._resampler or av.AudioResampler(goal.format, goal.layout, goal.sample_rate)
             for part in self._resampler.resample(frame):
                 yield from self._encoder.encode(part)
+
+
+def timecode_of(container: InputContainer) -> str:
+    """The moment of the first frame as cameras and editors count it, "10:20:30:12"; empty if nothing tells it."""
+    for tags in (*(stream.metadata for stream in container.streams), container.metadata):
+        for name, value in tags.items():
+            if name.lower() == "timecode" and _TIMECODE.fullmatch(value):
+                return value
+    return ""
 
 
 def _moved(chapter: Any, start: Fraction) -> Any:

@@ -41,18 +41,20 @@ class Container(NamedTuple):
     audio: frozenset[str] | None
     audio_encoder: str
     subtitles: frozenset[str]
+    text: str  # what other text subtitles become
 
 
 _MP4_AUDIO = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "alac"})
 _PCM = frozenset({"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_u8"})
-_TEXT = frozenset({"subrip", "ass", "ssa", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "text"})
+_HELD = frozenset({"subrip", "ass", "ssa", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "text"})
+TEXT = frozenset({"subrip", "ass", "ssa", "webvtt", "text", "mov_text"})  # subtitles that can become each other
 
 CONTAINERS = {
     # Players rarely know PCM in .mp4, though the format does.
-    ".mp4": Container("mp4", "h264", None, _MP4_AUDIO | {"opus", "flac"}, "aac", frozenset({"mov_text"})),
-    ".mov": Container("mov", "h264", "prores", _MP4_AUDIO | _PCM, "aac", frozenset({"mov_text"})),
-    ".mkv": Container("matroska", "h264", None, None, "aac", _TEXT),
-    ".webm": Container("webm", "vp9", "vp9", frozenset({"opus", "vorbis"}), "libopus", frozenset({"webvtt"})),
+    ".mp4": Container("mp4", "h264", None, _MP4_AUDIO | {"opus", "flac"}, "aac", frozenset({"mov_text"}), "mov_text"),
+    ".mov": Container("mov", "h264", "prores", _MP4_AUDIO | _PCM, "aac", frozenset({"mov_text"}), "mov_text"),
+    ".mkv": Container("matroska", "h264", None, None, "aac", _HELD, "subrip"),
+    ".webm": Container("webm", "vp9", "vp9", frozenset({"opus", "vorbis"}), "libopus", frozenset({"webvtt"}), "webvtt"),
 }
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")

@@ -1,6 +1,7 @@
 """One video stream encoded into one file, with the source's sound and subtitles beside it, in exact time."""
 
 import contextlib
+import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -116,6 +117,8 @@ class VideoSink:
         if source.file is not None:
             self._tracks = Tracks(source.file, self._container, container, audio=options.audio, start=source.start)
             self._container.metadata.update({k: v for k, v in self._tracks.metadata.items() if k not in _NOT_COPIED})
+            if self._tracks.timecode:
+                self._stream.metadata["timecode"] = _possible(self._tracks.timecode, source.rate)
             if self._tracks.chapters:
                 self._container.set_chapters(self._tracks.chapters)
         self._container.start_encoding()
@@ -145,6 +148,12 @@ class VideoSink:
     def _mux(self, packets: list[av.Packet]) -> None:
         for packet in packets:
             self._container.mux(packet)
+
+
+def _possible(timecode: str, rate: Fraction | None) -> str:
+    """The timecode, with numbers dropped only at the rates of NTSC, where that is known."""
+    drops = rate is not None and rate.denominator == 1001 and rate.numerator % 30_000 == 0
+    return timecode if drops else re.sub("[;.]", ":", timecode)
 
 
 def _is_able(encoder: Encoder) -> bool:

@@ -1,13 +1,14 @@
 """Any picture that a program may hold, a path, bytes, Pillow's, an array, a tensor, as a frame to be matted."""
 
 import os
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from koutu.media.image import framed, pil_to_rgba, read_frame
+from koutu.media.image import framed, notes_of, pil_to_rgba, read_frame
 from koutu.types import Alpha, Frame, InputError, Rgb
 
 Given: TypeAlias = Any  # a path, bytes, an open file, a Frame, a Pillow image, or an array or tensor of pixels
@@ -30,7 +31,7 @@ def frame_of(given: Given, *, channels: Channels = "rgb") -> Frame:
     if isinstance(given, Frame):
         return given
     if isinstance(given, Image.Image):
-        return framed(*pil_to_rgba(given))
+        return replace(framed(*pil_to_rgba(given)), notes=notes_of(given))
     if isinstance(given, str | bytes | os.PathLike) or hasattr(given, "read"):
         return read_frame(given)
     return framed(*_colours(_levels(_channels_last(_array(given))), channels))

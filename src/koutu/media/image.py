@@ -3,20 +3,22 @@
 import contextlib
 import io
 import os
+import re
 import struct
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Literal, TypeAlias, get_args
+from typing import IO, Any, Literal, TypeAlias, get_args
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from koutu.color import require_rgb
 from koutu.composite import blend, hide, require_alpha
 from koutu.files import whole_file
 from koutu.media import heif
-from koutu.types import Alpha, Frame, InputError, OutputError, Rgb
+from koutu.types import Alpha, Frame, InputError, Notes, OutputError, Rgb
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes]
 Format: TypeAlias = Literal["PNG", "WEBP", "JPEG", "TIFF"]
@@ -36,6 +38,9 @@ _SUFFIXES: dict[str, Format] = {
 # What Pillow's decoders raise on damaged files.
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, struct.error)
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_ORIENTATION, _EXIF_PART, _MAKER_NOTE, _TIFF_XMP = 0x0112, 0x8769, 0x927C, 700
+_UPRIGHT = re.compile(rb"""(tiff:Orientation(?:>|=["']))(\d)(<|["'])""")
+_THUMBNAILS = re.compile(rb"<xmp:Thumbnails>.*?</xmp:Thumbnails>", re.DOTALL)
 _limit_lock = threading.Lock()
 
 
@@ -49,8 +54,10 @@ def read_image(source: Source) -> Rgb:
 
 
 def read_frame(source: Source) -> Frame:
-    """The image as `read_image` reads it, but with its alpha beside its colours, as a frame to be matted."""
-    return framed(*_read(source))
+    """The image as `read_image` reads it, but with its alpha and notes beside its colours, as a frame to be matted."""
+    kept: list[Notes] = []
+    rgb, alpha = _read(source, kept)
+    return replace(framed(rgb, alpha), notes=kept[0])
 
 
 def framed(rgb: Rgb, alpha: Alpha | None) -> Frame:
@@ -63,10 +70,15 @@ def on_white(rgb: Rgb, alpha: Alpha | None) -> Rgb:
     return rgb if alpha is None else blend(rgb, alpha, np.full_like(rgb, 255))
 
 
-def _read(source: Source) -> tuple[Rgb, Alpha | None]:
+def _read(source: Source, kept: list[Notes] | None = None) -> tuple[Rgb, Alpha | None]:
+    """Colours and alpha; the image's notes are appended to `kept`."""
     with opened(source) as (file, name):
         try:
-            return pil_to_rgba(identified(file, name))
+            image = identified(file, name)
+            read = pil_to_rgba(image)
+            if kept is not None:
+                kept.append(notes_of(image))
+            return read
         except UnidentifiedImageError:
             empty = file.seek(0, io.SEEK_END) == 0
             came = "an empty file" if empty else "something else (or its first bytes are damaged)"
@@ -120,6 +132,27 @@ def pil_to_rgb(image: Image.Image) -> Rgb:
     return on_white(*pil_to_rgba(image))
 
 
+def notes_of(image: Image.Image) -> Notes:
+    """What an image's file says beside its pixels, as true of the upright picture.
+
+    Small pictures in it, and makers' own notes, which may hold some, are left out: they would show what is cut away.
+    """
+    try:
+        exif = image.getexif()
+        exif.pop(_ORIENTATION, None)
+        exif.get_ifd(_EXIF_PART).pop(_MAKER_NOTE, None)
+        told = exif.tobytes() if len(exif) else b""
+    except BROKEN:
+        told = b""
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
+    dpi = image.info.get("dpi")
+    xmp = _THUMBNAILS.sub(b"", _UPRIGHT.sub(rb"\g<1>1\g<3>", xmp))
+    if isinstance(dpi, tuple) and len(dpi) == 2 and all(float(dots) > 0 for dots in dpi):
+        return Notes(told, xmp, (float(dpi[0]), float(dpi[1])))
+    return Notes(told, xmp)
+
+
 def pil_to_rgba(image: Image.Image) -> tuple[Rgb, Alpha | None]:
     """Its colours (H, W, 3) uint8, and its alpha (H, W), which is not multiplied into them; None if it is opaque."""
     image.load()
@@ -148,10 +181,12 @@ def write_image(
     *,
     format: Format | None = None,
     quality: int = 92,
+    notes: Notes | None = None,
 ) -> None:
     """Write PNG, WebP or TIFF (RGBA if alpha is given) or JPEG; raises OutputError.
 
-    format: by the file's ending if not given. quality: 1…100, of JPEG and WebP. A path appears only when complete.
+    format: by the file's ending if not given. quality: 1…100, of JPEG and WebP. notes: kept beside the pixels. A path
+    appears only when complete.
     """
     require_rgb(rgb)
     name = str(target) if isinstance(target, str | os.PathLike) else "the open file"
@@ -171,7 +206,7 @@ def write_image(
     }
     whole = io.BytesIO()  # first: libtiff would write past Python, and pipes cannot seek
     try:
-        Image.fromarray(rgb).save(whole, format=kind, **options[kind])
+        Image.fromarray(rgb).save(whole, format=kind, **options[kind] | _saved(notes, kind))
         with whole_file(target) as file:
             file.write(whole.getbuffer())
     except (OSError, ValueError, RuntimeError) as error:
@@ -179,6 +214,30 @@ def write_image(
             f"{name}: expected to write a {rgb.shape[1]}×{rgb.shape[0]} {kind}, got {error}; "
             "check that the folder exists, may be written to and has room, and that the format holds this size"
         ) from error
+
+
+def _saved(notes: Notes | None, kind: str) -> dict[str, Any]:
+    """Pillow's options that write them."""
+    if notes is None:
+        return {}
+    options: dict[str, Any] = {}
+    if kind == "TIFF":
+        exif = Image.Exif()
+        exif.load(notes.exif)
+        if notes.xmp:
+            exif[_TIFF_XMP] = notes.xmp
+        if len(exif):
+            options = {"exif": exif, "compression": None}  # libtiff, which would compress, cannot write EXIF's parts
+    elif notes.exif:
+        options["exif"] = notes.exif
+    if notes.dpi and kind != "WEBP":
+        options["dpi"] = notes.dpi
+    if notes.xmp and kind == "PNG":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", notes.xmp.decode("utf-8", "replace"))
+    elif notes.xmp and kind != "TIFF":
+        options["xmp"] = notes.xmp
+    return options
 
 
 @contextlib.contextmanager

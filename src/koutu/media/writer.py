@@ -9,7 +9,9 @@ from types import TracebackType
 
 from av.error import FFmpegError
 
+from koutu.media.audio_tracks import timecode_of
 from koutu.media.containers import CONTAINERS, PRESETS, Container, EncodeOptions
+from koutu.media.demux import open_input
 from koutu.media.destination import checked_target, move, part_of, remove
 from koutu.media.encode import VideoSink
 from koutu.media.png_folder import PngSink, folder_and_pattern, is_sequence
@@ -58,8 +60,7 @@ class Writer:
                         f"PNG pictures do not say that their numbers mean {like.viewing.transfer.upper()} of "
                         f"{like.viewing.primaries.upper()}; tell the program that reads them"
                     )
-                if like.has_audio and options.audio:
-                    self._sink.notes.append("the sound was left out: PNG pictures hold none")
+                self._sink.notes += _left_behind(like, audio=options.audio)
             else:
                 self._sink = VideoSink(self._part, container, like, size, alpha=alpha, options=options)
         except BaseException as error:
@@ -157,6 +158,22 @@ class Writer:
             errno.EROFS: "choose a folder that may be written to",
         }.get(code or 0, "try another place or type of file, or leave the sound out (audio=False, --no-audio)")
         return OutputError(f"{self.path}: expected to write the video, got: {reason}; {remedy}")
+
+
+def _left_behind(like: VideoReader, *, audio: bool) -> list[str]:
+    """What of a video has no place in PNG pictures."""
+    if like.file is None:
+        return []
+    with open_input(like.file) as container:
+        streams, code = container.streams, timecode_of(container)
+        there = {
+            "the sound": bool(audio and streams.audio), "subtitles": bool(streams.subtitles),
+            "chapters": bool(container.chapters()), f"the timecode {code}": bool(code),
+        }  # fmt: skip
+    names = [name for name, is_there in there.items() if is_there]
+    if not names:
+        return []
+    return [f"{name} {'was' if name.startswith('the') else 'were'} left out: PNG pictures hold none" for name in names]
 
 
 def _require_options(options: EncodeOptions) -> None:
