@@ -476,3 +476,24 @@ def test_videos_without_truth_are_pictures_only(tmp_path):
     data = open_dataset(tmp_path)
     examples = read(data)
     assert not data.cutouts and len(examples) == 3 and all(e.src is not None and e.pha is None for e in examples)
+
+
+@pytest.mark.parametrize(
+    ("files", "layout", "clips", "still"),
+    [
+        ("com/1/0000.png c, com/1/0001.png c, com/2/0000.png c, pha/1/0000.png a, pha/1/0001.png a, pha/2/0000.png a",
+         "rvm-eval", 2, False),
+        ("VM/com/1/0000.png c, VM/pha/1/0000.png a, VM/fgr/1/0000.png c", "rvm-eval", 1, False),
+        ("JPG/a.png c, MASK/a.png m", "folder", 1, True),
+        ("train/a.png c, train/b.png c, train_GT/a.png m, train_GT/b.png m", "folder", 2, True),
+        ("x/train/a.png c, x/train_mask/a_mask.png m", "folder", 1, True),
+        ("p1/a.png c, p1/a_mask.png m, p2/b.png c, p2/b_mask.png m", "folder", 2, True),
+        ("a.png c, a_gt.png m", "folder", 1, True),
+        ("image/a.png c, mask/a_mask.png m", "folder", 1, True),  # which looks like EG1800 until halves are looked for
+    ],
+)  # fmt: skip
+def test_whatever_pairs_is_found(files, layout, clips, still, tmp_path):
+    (data,) = open_splits(grow(tmp_path, files))
+    assert (data.layout, len(data.clips), data.clips[0].still, list(data.broken)) == (layout, clips, still, [])
+    first = next(iter(data.clips[0].examples()))
+    assert isinstance(first, Example) and first.pha is not None

@@ -29,6 +29,7 @@ from koutu.data.mattes.plan import MattePlan
 from koutu.data.mattes.sheet import Row, sheet
 from koutu.data.mattes.teachers import read_anew, teachers
 from koutu.data.mattes.workers import in_processes
+from koutu.data.sets.layouts import mask_of
 from koutu.data.sets.tree import PICTURES, Tree, natural
 from koutu.files import folder
 from koutu.machine import cores
@@ -94,7 +95,7 @@ def matte_folder(
 def _jobs(pictures: Path, out: Path, masks: Path | None) -> tuple[list[Job], list[Record]]:
     """What is to be done, and records of images that have no mask."""
     named = _pictures(pictures)
-    given = {} if masks is None else _pictures(masks)
+    given = {} if masks is None else _by_images(_pictures(masks), named)
     if masks is not None and masks.is_file():
         if len(named) > 1:
             raise InputError(f"{masks}: expected a folder of masks for {len(named)} images, got one file; name it")
@@ -107,6 +108,13 @@ def _jobs(pictures: Path, out: Path, masks: Path | None) -> tuple[list[Job], lis
         else:
             jobs.append(Job(name, path, given.get(name), out))
     return jobs, lacking
+
+
+def _by_images(masks: dict[str, Path], named: dict[str, Path]) -> dict[str, Path]:
+    """Masks by their images' names; NAME_mask and the like are NAME's where it has no other."""
+    return {mask_of(name) if name not in named else name: path for name, path in masks.items()} | {
+        name: path for name, path in masks.items() if name in named
+    }
 
 
 def _pictures(root: Path) -> dict[str, Path]:

@@ -31,6 +31,16 @@ class Form:
 Splits = Mapping[str, tuple[Form, ...]]  # those that "auto" prefers come first; of the forms the first that is there
 
 
+_MASK_ENDINGS = ("_mask", "-mask", "_seg", "-seg", "_label", "-label", "_gt", "-gt")
+
+
+def mask_of(stem: str) -> str:
+    """The name of the image that a mask of this name belongs to; the name itself if it says nothing of one."""
+    return next(
+        (stem[: -len(end)] for end in _MASK_ENDINGS if stem.lower().endswith(end) and len(stem) > len(end)), stem
+    )
+
+
 def form(optional: str = "", *, inside: str = "", **parts: str) -> Form:
     """A form whose templates lie in the folder `inside`."""
     lead = f"{inside}/" if inside else ""
@@ -98,15 +108,20 @@ def _p3m(part: str, pictures: str) -> tuple[Form, ...]:
 
 
 _FRAMES = {"src": "com/{frame}", "pha": "pha/{frame}", "fgr": "(fgr|fg)/{frame}", "bgr": "(bgr|bg)/{frame}"}
+_CLIPS = {role: path.replace("/", "/{clip}/") for role, path in _FRAMES.items()}
 _NATURAL = {"src": "original/{id}", "pha": "mask/{id}", "trimap": "trimap/{id}"}
 _LAYERS = {"fgr": "fg/{id}", "bgr": "bg/{id}"}
 _PADDLE = {"src": "(fg|image|img)/{id}", "pha": "(alpha|matte)/{id}", "trimap": "trimap/{id}"}
-_PICTURES = "(im|img|imgs|image|images|src|com|comp|merged|original|input|inputs|photo|photos)"
+_PICTURES = (
+    "(im|img|imgs|image|images|src|com|comp|merged|original|input|inputs|photo|photos"
+    "|jpg|jpgs|jpeg|jpegs|jpegimages|rgb|raw)"
+)
 _FOREGROUNDS = "(fgr|fg|foreground|foregrounds)"
 _ALPHAS = "(alpha|alphas|pha|matte|mattes|matting|gt|truth)"
-_MASKS = "(mask|masks|seg|segmentation|label|labels|annotation|annotations)"
+_MASKS = "(mask|masks|seg|segmentation|label|labels|annotation|annotations|segmentationclass)"
 _AS_ALPHA = "(_alpha|-alpha|_pha|-pha|_matte|-matte)"
-_AS_MASK = "(_mask|-mask|_seg|-seg|_label|-label)"
+_AS_MASK = f"({'|'.join(_MASK_ENDINGS)})"
+_BESIDE = "(_gt|-gt|gt|_mask|-mask|_masks|-masks|_label|-label|_labels|-labels|_alpha|-alpha|_matte|-matte|_seg|-seg)"
 
 
 def _folder(inside: str) -> tuple[Form, ...]:
@@ -122,15 +137,22 @@ def _folder(inside: str) -> tuple[Form, ...]:
         form(inside=inside, fgr=f"{_FOREGROUNDS}/{{path}}", pha=f"{_ALPHAS}/{{path}}{_AS_ALPHA}?"),
         form(inside=inside, fgr=f"{_FOREGROUNDS}/{{path}}", pha=f"{_MASKS}/{{path}}{_AS_MASK}?"),
         *(
-            Form({"src": f"{beside}{{id}}", role: f"{beside}{truth}"})
+            Form({"src": f"{beside}{'{path}' if '{path}' in truth else '{id}'}", role: f"{beside}{truth}"})
             for role, truth in (
                 ("pha", f"{_ALPHAS}/{{id}}{_AS_ALPHA}?"),
                 ("truth", f"{_MASKS}/{{id}}{_AS_MASK}?"),
                 ("pha", f"{{id}}{_AS_ALPHA}"),
                 ("truth", f"{{id}}{_AS_MASK}"),
+                ("pha", f"{{path}}{_AS_ALPHA}"),
+                ("truth", f"{{path}}{_AS_MASK}"),
             )
         ),
     )
+
+
+def _split_folder(inside: str) -> tuple[Form, ...]:
+    """A split's own folder, or one with its truth in a folder beside it, such as train_GT."""
+    return (*_folder(inside), form(src=f"{inside}/{{path}}", truth=f"{inside}{_BESIDE}/{{path}}({_AS_MASK[1:-1]})?"))
 
 
 LAYOUTS: dict[str, Splits] = {
@@ -138,6 +160,8 @@ LAYOUTS: dict[str, Splits] = {
         "all": (
             form("fgr bgr", inside="{subset}/{clip}", **_FRAMES),
             form("fgr bgr", inside="{clip}", **_FRAMES),
+            form("fgr bgr", **_CLIPS),
+            form("fgr bgr", inside="{subset}", **_CLIPS),
         )
     },
     "composition-1k": {
@@ -199,9 +223,9 @@ LAYOUTS: dict[str, Splits] = {
     "eg1800": {"all": (form(src="(im|image|images)/{id}", truth="(mask|masks|matte|mattes|label|labels)/{id}"),)},
     "folder": {
         "all": (*_folder(""), form(rgba="{path}")),
-        "test": _folder("(test|testing)"),
-        "val": _folder("(val|valid|validation)"),
-        "train": _folder("(train|training)"),
+        "test": _split_folder("(test|testing)"),
+        "val": _split_folder("(val|valid|validation)"),
+        "train": _split_folder("(train|training)"),
         "pictures": (form(src="{id}"),),
     },
 }  # fmt: skip

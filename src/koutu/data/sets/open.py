@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,7 +11,7 @@ from koutu.data.sets import rendered, video_folder, videomatting108
 from koutu.data.sets.annotated import COCO_FILES, YOUTUBE_VIS_FILES, coco_splits, youtube_vis_splits
 from koutu.data.sets.example import Broken, Clip, DataSet, Example, Frames
 from koutu.data.sets.layouts import GENERAL, LAYOUTS, Form
-from koutu.data.sets.pairs import Content, content, present
+from koutu.data.sets.pairs import Content, complete, content, present
 from koutu.data.sets.tree import PICTURES, VIDEOS, Tree
 from koutu.types import InputError
 
@@ -76,10 +77,12 @@ def _found(root: Path, layout: str) -> tuple[str, Splits]:
     tree = Tree(root)
     tops = tree.folders() if len(tree.folders()) <= _TOPS else []
     tried = names if layout == AUTO else [layout]
-    for group in ([n for n in tried if n not in GENERAL], [n for n in tried if n in GENERAL]):
-        if found := _first(tree, group):
+    groups = [n for n in tried if n not in GENERAL], [n for n in tried if n in GENERAL]
+    # Complete examples anywhere come before files that lack their other half, whose error tells what is missing.
+    for whole, group in ((whole, group) for whole in (True, False) for group in groups):
+        if found := _first(tree, group, whole=whole):
             return found
-        inside = {top: found for top in tops if (found := _first(Tree(root / top), group))}
+        inside = {top: found for top in tops if (found := _first(Tree(root / top), group, whole=whole))}
         if len(inside) > 1:
             few = ", ".join(f"{top} ({name})" for top, (name, _) in inside.items())
             raise InputError(f"{root}: expected one data set, got several: {few}; name one of the folders")
@@ -88,8 +91,10 @@ def _found(root: Path, layout: str) -> tuple[str, Splits]:
     raise InputError(_explained(tree, tried))
 
 
-def _first(tree: Tree, layouts: list[str]) -> tuple[str, Splits] | None:
-    return next(((name, splits) for name in layouts if (splits := _splits(tree, name))), None)
+def _first(tree: Tree, layouts: list[str], *, whole: bool) -> tuple[str, Splits] | None:
+    """The first layout that has files; whole: complete examples."""
+    found = ((name, splits) for name in layouts if (splits := _splits(tree, name)))
+    return next((each for each in found if not whole or any(split().clips for split in each[1].values())), None)
 
 
 def _splits(tree: Tree, layout: str) -> Splits:
@@ -97,10 +102,12 @@ def _splits(tree: Tree, layout: str) -> Splits:
         return _SPECIAL[layout][1](tree)
     found: dict[str, Callable[[], Content]] = {}
     for split, forms in LAYOUTS[layout].items():
-        there = next((form for form in forms if present(tree, form)), None)
+        here = [form for form in forms if present(tree, form)]
+        there = next((form for form in here if complete(tree, form)), here[0] if here else None)
         if there is not None and not (layout == "folder" and split == "pictures" and found):
-            found[split] = lambda form=there: content(tree, form)
-    return found
+            found[split] = cache(partial(content, tree, there))
+    paired = {split: held for split, held in found.items() if held().clips} if layout in GENERAL else {}
+    return paired or found
 
 
 def _explained(tree: Tree, layouts: list[str]) -> str:

@@ -59,6 +59,11 @@ def present(tree: Tree, form: Form) -> bool:
     return all(next(tree.matches(form.parts[role], endings), None) for role in form.required)
 
 
+def complete(tree: Tree, form: Form) -> bool:
+    """Whether any example of the form has all its parts."""
+    return len(form.required) == 1 or bool(paired(tree, form)[0])
+
+
 def content(tree: Tree, form: Form) -> Content:
     """The form's clips in natural order, each of its examples complete; the rest is broken."""
     rows, broken = paired(tree, form)
