@@ -100,19 +100,21 @@ def test_it_runs_as_printed_and_its_film_is_kept(tmp_path: Path, clip: Path, mai
     assert {path.name for path in tmp_path.iterdir()} == {"skill", "out.mp4"}
 
 
-def test_the_film_is_kept_when_it_is_interrupted(tmp_path: Path, clip: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_the_film_is_kept_when_it_is_stopped(tmp_path: Path, clip: Path, number: signal.Signals) -> None:
     main = SKILL.replace("EXCEPT", "finally: print('shown', flush=True); time.sleep(60)")
     out = tmp_path / "out.mp4"
     command = [sys.executable, "-m", "koutu.hilens_simulator", str(published(tmp_path / "skill", main))]
     with subprocess.Popen(
-        [*command, "--video", str(clip), "-o", str(out)], stderr=subprocess.PIPE, text=True, start_new_session=True,
+        [*command, "--video", str(clip), "-o", str(out)], stderr=subprocess.PIPE, text=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(SITE.parents[2]), *filter(None, sys.path)])},
     ) as process:  # fmt: skip
         assert process.stderr is not None
         next(line for line in process.stderr if "shown" in line)
-        os.killpg(process.pid, signal.SIGINT)
-        process.stderr.read()
-    assert len(frame_times(out)) == 1
+        process.send_signal(number)
+        rest = process.stderr.read()
+    assert process.returncode == 128 + number and "Traceback" not in rest
+    assert len(frame_times(out)) == 1 and not list(tmp_path.glob(".*"))
 
 
 def test_what_is_wrong_with_an_inference_is_told_once(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import signal
 import sys
 from typing import Any
 
 from koutu.hilens_simulator import Session, simulate
 from koutu.hilens_simulator.plan import KINDS
+from koutu.hilens_simulator.stopping import end
 from koutu.types import InputError, KoutuError
 
 
@@ -31,6 +33,8 @@ def main() -> int:
     except KoutuError as e:
         print(f"koutu: {e}", file=sys.stderr)
         return e.exit_code
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
 
 
 def _settings(text: str) -> dict[str, Any] | None:
@@ -44,4 +48,5 @@ def _settings(text: str) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, end)  # the skill is told to stop, and its film is kept
     sys.exit(main())

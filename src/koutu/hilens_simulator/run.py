@@ -14,6 +14,7 @@ from koutu.hilens_simulator.session import Session
 from koutu.types import InputError, OutputError
 
 SITE = Path(__file__).parent / "site"  # first on the skill's path: `import hilens` finds the simulator
+PATIENCE = 60  # seconds that a skill may take to stop
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".h264")
 
 
@@ -68,8 +69,17 @@ def _run(session: Session, echo: Callable[[str], object]) -> tuple[int, list[str
                 echo(log[-1])
         except BaseException:  # Ctrl-C: the skill gets it as well, and may end in order
             process.terminate()
+            _wait(process)
             raise
     return process.returncode, log
+
+
+def _wait(process: "subprocess.Popen[str]") -> None:
+    """Until the film of a skill that was told to stop has its end; one that does not stop is killed."""
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _part_of(out: Path) -> Path:
