@@ -69,7 +69,7 @@ class Arrivals:
         error: BaseException | None = None
         try:
             for packet in packets:
-                is_frame = packet.stream.type == "video"
+                is_frame = packet.stream.type == "video" and packet.size > 0  # without: the end, when all is flushed
                 arrival = Arrival(packet, self._clock(), is_frame, is_frame and bool(packet.is_keyframe))
                 with self._changed:
                     if self._ended:

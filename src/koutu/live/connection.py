@@ -28,6 +28,7 @@ from koutu.types import Alpha, InputError, Viewing, Yuv420
 
 OPEN_SECONDS, READ_SECONDS = 10.0, 5.0  # that a connection may take, and that it may be silent
 STALE = 0.15  # seconds that a frame may wait to be decoded when a newer one is there
+SELDOM = 0.2  # seconds after which even such a frame is shown, so that a picture that is late does not stand still
 BEHIND = 1.0  # seconds that a stream may pile up before frames are skipped as far as the next that stands alone
 _PLAYED = {"hls", "dash", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}  # over HTTP: as fast as they are asked for
 
@@ -101,6 +102,7 @@ class Feed:
         self._resampler = resampler()
         self._heard = Growing(Fraction(1, SAMPLE_RATE))
         self._waits_for_key = self._skipping = self._stamped = False
+        self._shown_at = float("-inf")
         if not paced:  # from now on: what comes while outputs connect must not pile up
             self._arrivals = Arrivals(self._packets(), self._clock, BEHIND)
 
@@ -157,6 +159,7 @@ class Feed:
             self._left_out += 1
             return
         self._skipping = False
+        self._shown_at = self._clock()
         for frame in made:
             seconds = float(self._growing.place(frame.pts, frame.duration or self._length) * self._tick)
             if self.place.kind == "device" and not self._stamped:
@@ -169,10 +172,11 @@ class Feed:
             yield Still(picture, seconds - self._start, arrived, viewing, alpha)
 
     def _is_stale(self, arrived: float) -> bool:
-        """Whether a packet waited for long, and a newer one is here."""
+        """Whether a packet waited for long, a newer one is here, and something was shown a moment ago."""
         if self._arrivals is None or self._skipping:  # the first that stands alone after a gap is shown, old or not
             return False
-        return self._clock() - arrived > STALE and self._arrivals.frame_waits
+        now = self._clock()
+        return now - arrived > STALE and now - self._shown_at < SELDOM and self._arrivals.frame_waits
 
     def _skips(self, packet: av.Packet, arrived: float) -> bool:
         """Whether to leave a packet out, because too much has piled up behind it."""
