@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from koutu.nn.mobilenetv1 import CHANNELS, MobileNetV1
 from koutu.nn.mobilenetv3_unet import STEM, Block, MobileNetV3UNet
 
-BOUND = 6.0  # of logits: a sigmoid of 0.998
+BOUND = 12.0  # of logits: surer than any alpha of eight bits
 
 
 def bounded(logits: Tensor) -> Tensor:
@@ -23,15 +23,21 @@ def bounded(logits: Tensor) -> Tensor:
     return BOUND * torch.tanh(logits / BOUND)
 
 
+class Mix(nn.Sequential):
+    """All channels mixed and normalised over the batch; at rest one 1×1 convolution. (N, inp, H, W) → (N, out, H, W)."""
+
+    def __init__(self, inp: int, out: int):
+        super().__init__(nn.Conv2d(inp, out, 1, bias=False), nn.BatchNorm2d(out))
+
+
 class SeparableResidual(nn.Module):
-    """Each channel filtered by 3×3, then all mixed, beside the way through; shapes kept."""
+    """Each channel filtered by 3×3, then all mixed, beside the way through; begins as the way through; shapes kept."""
 
     def __init__(self, channels: int):
         super().__init__()
-        self.filter = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
-        self.mix = nn.Conv2d(channels, channels, 1)
-        self.back = nn.Conv2d(channels, channels, 1)
-        nn.init.zeros_(self.back.weight)
+        self.filter = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
+        self.mix, self.back = Mix(channels, channels), Mix(channels, channels)
+        nn.init.zeros_(self.back[1].weight)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.back(torch.relu(self.mix(self.filter(x))))
@@ -42,7 +48,7 @@ class Join(nn.Module):
 
     def __init__(self, inp: int, beside: int, out: int, blocks: int):
         super().__init__()
-        self.reduce, self.beside = nn.Conv2d(inp, out, 1), nn.Conv2d(beside, out, 1)
+        self.reduce, self.beside = Mix(inp, out), Mix(beside, out)
         self.blocks = nn.Sequential(*[SeparableResidual(out) for _ in range(blocks)])
 
     def forward(self, deep: Tensor, beside: Tensor) -> Tensor:
@@ -62,7 +68,7 @@ class JointUNet(nn.Module):
         self.bodies = MobileNetV1(inp)
         kept = [STEM, *(blocks[i].channels for i in self.faces.ends[:2])]  # of the U-Net at 1/2, 1/4 and 1/8
         deep, *widths = decoder
-        self.deep = nn.Conv2d(context + CHANNELS[3], deep, 1)
+        self.deep = Mix(context + CHANNELS[3], deep)
         self.whole = nn.Conv2d(CHANNELS[3], deep, 1)
         self.deepest = nn.Sequential(SeparableResidual(deep), SeparableResidual(deep))
         self.join8x = Join(deep, kept[2] + CHANNELS[2], widths[0], 2)

@@ -110,9 +110,7 @@ class SemanticObjective(Objective):
         given, self.calls = self.options, self.calls + 1
         state = [batch.prev] if self.temporal else []
         if self.temporal and done >= 1 - given["own_history"] and self.calls % 2:
-            with torch.no_grad():
-                logits, _ = network.begin(batch.src[: len(batch.prev)], *state)
-                state = [network.low(logits.float(), batch.prev)]
+            state = [self._own(network, batch)]
         said = []
         for src in batch.src.split(len(batch.prev)):
             said.append(network.begin(src, *state)[0].float())
@@ -125,6 +123,15 @@ class SemanticObjective(Objective):
             "alpha": given["alpha"] * ((pha - true).abs() * (1 + 4 * near_boundary(true))).mean(),
             "laplacian": given["laplacian"] * laplacian_rvm(pha, true),
         }
+
+    @torch.no_grad()
+    def _own(self, network: Network, batch: Batch) -> Tensor:
+        """As `MODNetObjective._own`, of the semantic branch."""
+        training = network.training
+        network.eval()
+        pha = network.low(network.begin(batch.src[: len(batch.prev)], batch.prev)[0].float(), batch.prev)
+        network.train(training)
+        return pha
 
 
 class U2NetObjective(Objective):
