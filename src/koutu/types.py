@@ -1,6 +1,6 @@
 """What flows through koutu: pictures and frames, and the errors a caller can meet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
@@ -54,11 +54,16 @@ Primaries: TypeAlias = Literal["bt709", "p3", "bt2020"]
 
 @dataclass(frozen=True, slots=True)
 class Viewing:
-    """How a screen shows pictures: what light their numbers mean, and a pixel's width / height."""
+    """How a screen shows pictures: what light their numbers mean, and a pixel's width / height.
+
+    codes: primaries and transfer as the stream tells them, in the numbers of ITU-T H.273, to be written again; 2:
+    unknown.
+    """
 
     transfer: Transfer = "sdr"
     primaries: Primaries = "bt709"
     pixel_aspect: Fraction = Fraction(1)
+    codes: tuple[int, int] = field(default=(2, 2), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -331,7 +331,7 @@ def test_sound_has_no_holes_and_nothing_twice(tmp_path):
 
     picture = shot(0).frame.picture
     path = tmp_path / "s.mkv"
-    recorder = Recorder(f"file:{path}", Form("matroska"), picture, rate=25, audio=True)  # type: ignore[arg-type]
+    recorder = Recorder(f"file:{path}", Form("matroska"), shot(0).frame, rate=25, audio=True)
     part = np.full((2, 4800), 0.5, np.float32)
     times = [9.95, 10.05, 10.06, 10.16, 12.0, 12.01]  # of 0.1 s: before the first picture, overlaps, and a gap
     for i in range(80):

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 from threading import Event, Thread
 
 import av
 import numpy as np
 import pytest
+from support.backends import Everything
 from support.live_parts import (
     RATE,
     SIZE,
@@ -25,9 +27,11 @@ from support.live_parts import (
     numbered_clip,
     shot,
 )
+from support.media import make_clip
 from support.ports import free_port
 from support.waiting import came_true, until
 
+from koutu.api import convert
 from koutu.live.connection import Feed, Lost, Still
 from koutu.live.flow import Shown
 from koutu.live.options import Patience, Reading
@@ -35,6 +39,8 @@ from koutu.live.output_thread import Fan, Outlet, SinkLost
 from koutu.live.run import Live, LiveReport
 from koutu.live.source_address import parse_source
 from koutu.live.stages import Compositing, Matting
+from koutu.media.containers import EncodeOptions
+from koutu.media.reader import open_video
 from koutu.pipeline.mailbox import Mailbox, stage, stop
 from koutu.types import InputError, ModelError, OutputError
 from koutu.zoo import SAMPLE, load
@@ -389,3 +395,21 @@ def test_signals_leave_whole_files(number, clip, tmp_path):
     assert run.returncode == 0, told
     assert sorted(os.listdir(tmp_path)) == ["out.mkv", "out.mp4"] and "wrote" in told
     assert count_frames(tmp_path / "out.mp4") >= 1 and count_frames(tmp_path / "out.mkv") >= 1
+
+
+@pytest.mark.parametrize(
+    ("tags", "aspect", "shown"),
+    [((1, 1, 1, 1), Fraction(1), 64 / 48), ((6, 6, 6, 2), Fraction(64, 45), 64 / 48 * 64 / 45),
+     ((9, 16, 9, 1), Fraction(2, 3), 64 / 48 * 2 / 3)],
+)  # fmt: skip
+@pytest.mark.parametrize("door", ["video", "live"])
+def test_what_a_video_keeps_of_its_description_a_live_run_keeps(door, tags, aspect, shown, tmp_path):
+    source = make_clip(tmp_path / "a.mkv", tags=tags, aspect=aspect, frames=3, metadata={"title": "Tëst"})
+    if door == "live":
+        assert not live_of(source, [str(tmp_path / "b.mkv")]).run().errors
+    else:
+        convert(source, tmp_path / "b.mkv", model=Everything(), refine=False, encode=EncodeOptions(depth=8))
+    with open_video(tmp_path / "b.mkv") as reader, av.open(str(tmp_path / "b.mkv")) as file:
+        height, width = reader.size
+        assert reader.tags == tags and file.metadata["title"] == "Tëst"
+        assert width * float(reader.pixel_aspect) / height == pytest.approx(shown, rel=0.03)

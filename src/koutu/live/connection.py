@@ -14,6 +14,7 @@ from av.codec.context import Flags
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
+from koutu.composite import fit
 from koutu.live.arrivals import Arrivals
 from koutu.live.clock import Clock, Pace, stamp_origin
 from koutu.live.flow import SAMPLE_RATE
@@ -24,7 +25,7 @@ from koutu.media.demux import open_input, packets, start_of, video_stream
 from koutu.media.fields import Progressive
 from koutu.media.own_alpha import alpha_of, decoder_of, upright
 from koutu.media.planes import frame_to_yuv, turn_of
-from koutu.types import Alpha, InputError, Viewing, Yuv420
+from koutu.types import Alpha, InputError, Viewing, Yuv420, picture_size
 
 OPEN_SECONDS, READ_SECONDS = 10.0, 5.0  # that a connection may take, and that it may be silent
 STALE = 0.15  # seconds that a frame may wait to be decoded when a newer one is there
@@ -168,8 +169,11 @@ class Feed:
             picture = frame_to_yuv(frame, space, 8, (frame.height, frame.width))
             turn = turn_of(frame)
             picture, alpha = upright(picture, alpha_of(frame), turn)
-            viewing = viewing_of(tags, 1 / self._aspect if turn.transpose else self._aspect)
-            yield Still(picture, seconds - self._start, arrived, viewing, alpha)
+            aspect = 1 / self._aspect if turn.transpose else self._aspect
+            yield Still(
+                squared(picture, aspect), seconds - self._start, arrived, viewing_of(tags, Fraction(1)),
+                None if alpha is None else squared(alpha, aspect),
+            )  # fmt: skip
 
     def _is_stale(self, arrived: float) -> bool:
         """Whether a packet waited for long, a newer one is here, and something was shown a moment ago."""
@@ -199,6 +203,15 @@ class Feed:
             return
         for part in parts:
             yield heard_in(part, self._heard, self._start)
+
+
+def squared(picture: Any, aspect: Fraction) -> Any:
+    """A picture or an alpha with square pixels, as windows, pages and cameras show them; `aspect` is width / height."""
+    if aspect == 1:
+        return picture
+    height, width = picture_size(picture)
+    size = (height, round(width * aspect / 2) * 2) if aspect > 1 else (round(height / aspect / 2) * 2, width)
+    return fit(picture, size, "stretch")
 
 
 def resampler() -> av.AudioResampler:

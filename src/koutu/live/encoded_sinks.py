@@ -3,6 +3,7 @@
 import errno
 import os
 from collections import deque
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from koutu.live.output_thread import Sink, SinkLost
 from koutu.live.recorder import Form, Recorder
 from koutu.live.relay import Relay
 from koutu.live.source_address import without_secrets
-from koutu.media.containers import CONTAINERS, EncodeOptions, encoder_of
+from koutu.media.containers import CONTAINERS, NOT_COPIED, EncodeOptions, encoder_of
+from koutu.media.demux import open_input
 from koutu.media.destination import checked_target, move, part_of, remove
 from koutu.types import OutputError
 
@@ -60,7 +62,8 @@ class Written(Sink):
 
     def _recorder_of(self, target: Any, shown: Shown) -> Recorder:
         rate, audio = self._encoding.rate, self._encoding.audio
-        return Recorder(target, self._form, shown.picture, rate=rate, audio=audio)
+        first = replace(shown.shot.frame, picture=shown.picture)
+        return Recorder(target, self._form, first, rate=rate, audio=audio)
 
     def _target(self) -> Any:
         raise NotImplementedError
@@ -100,7 +103,9 @@ class FileSink(Written):
         live = {"forced-idr": "1", "bf": "0"} if encoder.name == "libx264" else {"deadline": "realtime"}
         super().__init__(
             path.name,
-            Form(container.format, encoder.name, encoder.options | live, container.audio_encoder, more),
+            Form(
+                container.format, encoder.name, encoder.options | live, container.audio_encoder, more, _titles(source)
+            ),
             encoding,
         )
         self.path = path
@@ -212,6 +217,14 @@ class StreamSink(Written):
         return OutputError(
             f"{self.name}: expected a receiver that takes the stream, got {lost}; start it, or check the address"
         )
+
+
+def _titles(source: Path | None) -> dict[str, str]:
+    """What a file that is played says of itself, as true of the new one."""
+    if source is None:
+        return {}
+    with open_input(source) as container:
+        return {name: text for name, text in container.metadata.items() if name not in NOT_COPIED}
 
 
 def streamed(encoding: Encoding) -> dict[str, str]:

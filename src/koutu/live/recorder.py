@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from koutu.color import rgb_to_yuv, to_rgb
 from koutu.composite import fit
 from koutu.live.flow import CHANNELS, SAMPLE_RATE, Sound
-from koutu.media.containers import MATRIX_TAGS
+from koutu.media.containers import MATRIX_TAGS, ColorTags
 from koutu.media.planes import yuv_to_frame
-from koutu.types import Yuv420
+from koutu.types import Frame, Yuv420
 
 TICKS = 90_000  # a second
 KEY_SECONDS = 2.0  # between two frames that stand alone: where a viewer may begin
@@ -34,6 +34,7 @@ class Form:
     video_options: Mapping[str, str] = field(default_factory=dict)
     sound: str = "aac"
     container_options: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)  # titles
 
 
 class Recorder:
@@ -42,15 +43,20 @@ class Recorder:
     Later frames of another size are fitted in with black beside them. Raises FFmpeg's errors and those of `target`.
     """
 
-    def __init__(self, target: Any, form: Form, first: Yuv420, *, rate: float | None, audio: bool):
+    def __init__(self, target: Any, form: Form, first: Frame, *, rate: float | None, audio: bool):
+        picture = first.picture
+        assert isinstance(picture, Yuv420)
         self._size = first.size[0] + first.size[0] % 2, first.size[1] + first.size[1] % 2
-        self._shape, self._space = first.size, first.space
+        self._shape, self._space = first.size, picture.space
+        full = 2 if picture.space.full_range else 1
+        self._tags = ColorTags(*first.viewing.codes, MATRIX_TAGS[picture.space.matrix], full)
         self._container = av.open(
             target, "w", format=form.format, container_options=dict(form.container_options), buffer_size=4096
         )
         try:
             self._video = self._picture_stream(form, Fraction(rate or 30).limit_denominator(1001))
             self._track = SoundTrack(self._container, form.sound) if audio and form.sound else None
+            self._container.metadata.update(form.metadata)
             self._container.start_encoding()
         except BaseException:
             self.discard()
@@ -64,7 +70,7 @@ class Recorder:
             self._zero = seconds
         at = seconds - self._zero
         frame = yuv_to_frame(self._conformed(picture), self._size)
-        frame.colorspace, frame.color_range = MATRIX_TAGS[self._space.matrix], 2 if self._space.full_range else 1
+        frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range = self._tags
         frame.pts = self._last = max(round(at * TICKS), self._last + 1)
         frame.time_base = Fraction(1, TICKS)
         if at - self._keyed >= KEY_SECONDS:
@@ -100,8 +106,8 @@ class Recorder:
         context.height, context.width = self._size
         context.pix_fmt = "yuv420p"
         context.time_base = stream.time_base = Fraction(1, TICKS)
-        context.colorspace = MATRIX_TAGS[self._space.matrix]
-        context.color_range = 2 if self._space.full_range else 1
+        context.color_primaries, context.color_trc, context.colorspace, context.color_range = self._tags
+        context.sample_aspect_ratio = Fraction(1)
         context.thread_count = 0
         context.flags |= Flags.frame_duration
         return stream

@@ -36,7 +36,7 @@ class Source:
         self._number, self._latest = 0, self.epoch
         self._lost_since: float | None = None
         self._slow, self._wait = False, reading.wait
-        self._interlaced = False
+        self._interlaced = self._hdr = False
 
     def __iter__(self) -> Iterator[CapturedFrame]:
         try:
@@ -84,6 +84,10 @@ class Source:
             if feed.progressive.count and not self._interlaced:
                 self._interlaced = True
                 self._tell(f"{self.place.name} is interlaced; its frames are made progressive")
+            if item.viewing.transfer != "sdr" and not self._hdr:
+                self._hdr = True
+                kind = item.viewing.transfer.upper()
+                self._tell(f"{self.place.name} is {kind}, which keeps 8 bits here; koutu video keeps 10, or makes SDR")
             self._latest = pace.place(item.seconds) + 1 / (feed.rate or 25)
             self._lost_since, self._wait = None, self.reading.wait
             at = round((pace.place(item.seconds) - self.epoch) * TICKS)

@@ -7,13 +7,18 @@ import numpy as np
 
 from koutu.color import rgb_to_yuv_matrix
 from koutu.media.demux import open_input, video_stream
+from koutu.media.numbered import is_numbered
 from koutu.media.own_alpha import alpha_plane, is_tagged
+from koutu.media.pictures_reader import is_pillow_s
 from koutu.media.reader import VideoReader, open_video
 from koutu.types import Alpha, Frame, InputError, Yuv420
 
 
 def has_alpha(path: str | os.PathLike[str]) -> bool:
     """Whether the file's pictures carry alpha; raises InputError if it is no video."""
+    if is_numbered(path) or is_pillow_s(path):
+        with open_video(path) as reader:
+            return next(reader).alpha is not None
     with open_input(path) as container:
         stream = video_stream(container)
         assert stream is not None

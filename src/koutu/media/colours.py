@@ -51,7 +51,8 @@ def colours_of(frame: av.VideoFrame, told: Told = _NOBODY) -> tuple[ColorTags, C
 
 def viewing_of(tags: ColorTags, pixel_aspect: Fraction) -> Viewing:
     """How pictures of that description are shown."""
-    return Viewing(transfer_of(tags.transfer), primaries_of(tags.primaries), pixel_aspect)
+    codes = tags.primaries, tags.transfer
+    return Viewing(transfer_of(tags.transfer), primaries_of(tags.primaries), pixel_aspect, codes)
 
 
 def is_rgb(frame: av.VideoFrame) -> bool:

@@ -57,6 +57,9 @@ CONTAINERS = {
     ".webm": Container("webm", "vp9", "vp9", frozenset({"opus", "vorbis"}), "libopus", frozenset({"webvtt"}), "webvtt"),
 }
 
+# Of a file's own making, or no longer true of the copy.
+NOT_COPIED = {"major_brand", "minor_version", "compatible_brands", "encoder", "rotate", "alpha_mode", "duration"}
+
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 
 

@@ -12,13 +12,10 @@ from av.container import OutputContainer
 from av.error import FFmpegError
 
 from koutu.media.audio_tracks import Tracks
-from koutu.media.containers import ColorTags, Container, EncodeOptions, Encoder, encoder_of
+from koutu.media.containers import NOT_COPIED, ColorTags, Container, EncodeOptions, Encoder, encoder_of
 from koutu.media.planes import set_alpha, to_depth, yuv_to_frame
 from koutu.media.reader import VideoReader
 from koutu.types import Alpha, OutputError, Yuv420
-
-# Of a file's own making, or no longer true of the copy.
-_NOT_COPIED = {"major_brand", "minor_version", "compatible_brands", "encoder", "rotate", "alpha_mode", "duration"}
 
 
 class VideoSink:
@@ -116,7 +113,7 @@ class VideoSink:
         source = self._like
         if source.file is not None:
             self._tracks = Tracks(source.file, self._container, container, audio=options.audio, start=source.start)
-            self._container.metadata.update({k: v for k, v in self._tracks.metadata.items() if k not in _NOT_COPIED})
+            self._container.metadata.update({k: v for k, v in self._tracks.metadata.items() if k not in NOT_COPIED})
             if self._tracks.timecode:
                 self._stream.metadata["timecode"] = _possible(self._tracks.timecode, source.rate)
             if self._tracks.chapters:

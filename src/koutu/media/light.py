@@ -17,6 +17,8 @@ from koutu.types import ColorSpace, Picture, Primaries, Transfer, Viewing, Yuv42
 WHITE = 203.0  # nits of SDR's white, which is 1 in linear light below
 _HLG_PEAK, _HLG_GAMMA = 1000.0, 1.2
 _KNEE = 0.85  # of SDR's white, from which brighter light is pressed together
+_BRIGHTEST = _HLG_PEAK / WHITE  # what becomes SDR's white, as does anything above
+_BEND = 32.7  # of the curve between, so that it leaves the knee straight on
 _CODES, _STEPS = 1023, 8191  # of tables
 _PQ_LIGHT = 10_000 / WHITE
 _WHITE_POINT = (0.3127, 0.3290)
@@ -69,12 +71,27 @@ def _linear(coded: NDArray[np.float32], transfer: Transfer) -> NDArray[np.float3
 
 def _coded(light: NDArray[np.float32], transfer: Transfer, *, pressed: bool) -> NDArray[np.float32]:
     """pressed: light above SDR's white, and some below it, is brought down to it."""
+    if pressed:
+        light = light * _pressing()[_steps(light.max(axis=2, keepdims=True), _PQ_LIGHT)]  # hues stay
     if transfer == "hlg":
         light = light * np.float32(WHITE / _HLG_PEAK)
         light *= np.maximum(_luminance(light), 1e-6) ** np.float32(1 / _HLG_GAMMA - 1)
-    most = _most(transfer)
-    root = np.sqrt(np.sqrt(np.minimum(light * np.float32(1 / most), 1)))  # even steps for the eye
-    return _encoding(transfer, pressed)[(root * _STEPS + 0.5).astype(np.uint16)]
+    return _encoding(transfer)[_steps(light, _most(transfer))]
+
+
+def _steps(light: NDArray[np.float32], most: float) -> NDArray[np.uint16]:
+    """Places in tables whose last step stands for `most`, even for the eye."""
+    root = np.sqrt(np.sqrt(np.minimum(light * np.float32(1 / most), 1)))
+    return (root * _STEPS + 0.5).astype(np.uint16)
+
+
+@lru_cache
+def _pressing() -> NDArray[np.float32]:
+    """What to multiply by, for the brightest of a pixel's three: 1 as far as the knee, then a curve to the peak."""
+    light = np.maximum(np.linspace(0, 1, _STEPS + 1) ** 4 * _PQ_LIGHT, 1e-6)
+    above = np.clip(light - _KNEE, 0, _BRIGHTEST - _KNEE)
+    curve = _KNEE + (1 - _KNEE) * np.log1p(_BEND * above) / np.log1p(_BEND * (_BRIGHTEST - _KNEE))
+    return (np.where(light <= _KNEE, light, curve) / light).astype(np.float32)
 
 
 def _luminance(light: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -99,11 +116,9 @@ def _decoding(transfer: Transfer) -> NDArray[np.float32]:
 
 
 @lru_cache
-def _encoding(transfer: Transfer, pressed: bool) -> NDArray[np.float32]:
+def _encoding(transfer: Transfer) -> NDArray[np.float32]:
     """The code, 0 … 1, of the fourth power of each step, times what the last step stands for."""
     light = np.linspace(0, 1, _STEPS + 1) ** 4 * _most(transfer)
-    if pressed:
-        light = np.where(light <= _KNEE, light, _KNEE - (1 - _KNEE) * np.expm1((_KNEE - light) / (1 - _KNEE)))
     encode: dict[Transfer, Callable[[NDArray], NDArray]] = {
         "sdr": _srgb_code,
         "pq": lambda x: _pq_code(x / _PQ_LIGHT),

@@ -24,7 +24,7 @@ def bounded(logits: Tensor) -> Tensor:
 
 
 class Mix(nn.Sequential):
-    """All channels mixed and normalised over the batch; at rest one 1×1 convolution. (N, inp, H, W) → (N, out, H, W)."""
+    """All channels mixed, normalised over the batch; at rest one 1×1 convolution. (N, inp, H, W) → (N, out, H, W)."""
 
     def __init__(self, inp: int, out: int):
         super().__init__(nn.Conv2d(inp, out, 1, bias=False), nn.BatchNorm2d(out))
