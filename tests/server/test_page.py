@@ -26,6 +26,7 @@ if not CHROMIUM:
 MEAN_STILL, MEAN_CAMERA = 0.6, 3.0  # of 255, over the picture
 FAR = 32  # of 255; by which no more than FAR_SHARE of the pixels may differ
 FAR_SHARE = 0.004
+BEHIND = "async () => { while (koutu.backgrounds.shown !== 'upload') await new Promise(requestAnimationFrame); }"
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def test_what_was_cut_away_of_a_picture_stays_away(engine, browser, server, port
         found, cut = page.picture("saveAlpha", tmp_path), page.picture("saveCutout", tmp_path)
         seen, original = page.picture("saveResult", tmp_path), page.picture("saveOriginal", tmp_path)
         page.page.set_input_files("#upload", tmp_path / "cut.png")  # the same behind it
-        page.page.wait_for_function("koutu.backgrounds.shown === 'upload'")
+        page.page.evaluate(BEHIND)
         before_itself = page.picture("saveResult", tmp_path)
         assert page.errors == []
     assert before_itself[252:, 322:].min() == 255

@@ -133,7 +133,8 @@ def test_what_is_no_video_is_said(web, clip):
         refused = web.get(f"/api/video/{number}/result")
         assert refused.status_code == 409 and refused.json()["errors"][0]["code"] == "not_done"
     for files, fields in [
-        ({}, {}), ({"video": clip}, {}), ({"file": clip}, {"alpha": "true"}), ({"file": clip}, {"format": "exe"}),
+        ({}, {}), ({"video": clip}, {}), ({"file": clip}, {"format": "exe"}),
+        ({"file": clip}, {"format": "mp4", "alpha": "true"}),
         ({"file": clip}, {"background": "/etc/passwd"}), ({"file": clip}, {"model": "x"}),
         ({"file": clip}, {"format": "webm", "alpha": "true", "only_mask": "true"}),
     ]:  # fmt: skip
