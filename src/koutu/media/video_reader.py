@@ -28,7 +28,7 @@ RATE = Fraction(25)  # of pictures that tell none
 
 
 class Layout(NamedTuple):
-    """How one frame is stored and meant, which may change in mid-stream. stored: (H, W)."""
+    """How one frame is stored and meant; a change of the first four in mid-stream is told. stored: (H, W)."""
 
     stored: tuple[int, int]
     turn: Turn
@@ -125,11 +125,11 @@ class VideoReader:
 
     def _describe(self, first: av.VideoFrame) -> None:
         """Learn from the first frame, which knows more than the container, what all are to be."""
-        self._layout = self._now = self._layout_of(first)
+        layout = self._now = self._layout_of(first)
         self._part = 0
-        self.turn, self.space, self.viewing = self._layout.turn, self._layout.space, self._layout.viewing
-        self.rotation, self.size = self.turn.degrees, self._layout.size
-        self.depth, self.tags, self.hdr = self._layout.depth, self._layout.tags, hdr_light_of(first)
+        self.turn, self.space, self.viewing = layout.turn, layout.space, layout.viewing
+        self.rotation, self.size = self.turn.degrees, layout.size
+        self.depth, self.tags, self.hdr = layout.depth, layout.tags, hdr_light_of(first)
         if self._sdr and self.viewing.transfer != "sdr":
             self.space, self.depth, self.tags, self.hdr = ColorSpace(), 8, ColorTags(1, 1, 1, 1), HdrLight()
             self.viewing = Viewing(pixel_aspect=self.viewing.pixel_aspect)
@@ -174,7 +174,7 @@ class VideoReader:
             self._note_missing_end()
             raise StopIteration
         layout = self._layout_of(frame)
-        if layout != self._now:
+        if layout[:4] != self._now[:4]:
             self._note_change(layout)
         return self._fitted(self._upright(frame, layout))
 
