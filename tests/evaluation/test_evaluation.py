@@ -103,8 +103,10 @@ def test_figures_are_the_metrics(portraits, tmp_path):
 
 @pytest.mark.parametrize("looks", [1, 2, 3])
 def test_all_networks_with_a_memory_look_alike_often_at_a_first_frame(portraits, tmp_path, looks):
-    models = {"ours": Looks("o", warms_up=True), "theirs": Looks("t"), "carries": Looks("c", propagates=True)}
-    models["none"] = Says("n")
+    models = {
+        "ours": Looks("o", warms_up=True), "theirs": Looks("t"), "carries": Looks("c", propagates=True),
+        "none": Says("n"),
+    }  # fmt: skip
     settings = MeasureSettings(looks=looks, perceptual=False)
     run = evaluate(models, open_dataset(portraits), tmp_path / "out", settings=settings)
     assert {name: len(backend.seen) / 4 for name, backend in models.items()} == {

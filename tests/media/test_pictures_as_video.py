@@ -86,7 +86,7 @@ def test_sixteen_bits_of_numbered_pictures_are_kept(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("", "a folder of numbered pictures, got one without pictures"),
+        ("", "a folder of numbered pictures, got a folder without pictures"),
         ("a_%04d.png", "got none of that pattern"),
         ("*.png", "a pattern that names pictures, got one without"),
         ("%d/%d.png", "expected one number"),

@@ -38,6 +38,7 @@ def _samples(scenes, start=0):
 
 def test_a_scene_serves_as_many_samples_as_are_asked_for_each_another(scenes):
     samples = _samples(scenes)
+    assert isinstance(samples.scenes, Counted)
     several = [samples[i] for i in range(4 * 192)]
     assert samples.scenes.made == 192
     pictures = {(x["src"].shape, x["src"].tobytes()) for x in several}

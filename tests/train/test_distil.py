@@ -11,6 +11,7 @@ from koutu.models.tmodnet import Config as TMODNetConfig  # noqa: E402
 from koutu.models.tmodnet import TMODNet  # noqa: E402
 from koutu.train.batch import Batch  # noqa: E402
 from koutu.train.objectives import build_objective  # noqa: E402
+from koutu.train.objectives.distil import Distillation  # noqa: E402
 from koutu.types import InputError  # noqa: E402
 from koutu.zoo import SAMPLE  # noqa: E402
 
@@ -44,7 +45,9 @@ def test_a_student_comes_nearer_to_its_teacher(batch, alone):
 
 def test_the_teacher_finds_nobody_at_the_lake(batch):
     network = TMODNet(TMODNetConfig(semantic_size=64, detail_channels=(4, 8), detail_blocks=1))
-    answers = build_objective("distil", network, {"teacher": TEACHER}).answers(batch.src)
+    objective = build_objective("distil", network, {"teacher": TEACHER})
+    assert isinstance(objective, Distillation)
+    answers = objective.answers(batch.src)
     assert answers.shape == (2, 1, *(side // 8 for side in batch.src.shape[-2:])) and answers.mean() < 0.05
 
 

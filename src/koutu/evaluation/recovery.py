@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from koutu import composite, metrics
 from koutu.data.scenes.previous_alpha import warp
@@ -38,7 +37,7 @@ KINDS = {
     "appears": f"{BEFORE} empty frames, then somebody is there at once",
     "walks in": f"{BEFORE} empty frames, then somebody comes in from a side within {WALK} frames",
 }
-HintsOf = Callable[[Example], dict[str, NDArray[Any]]]
+HintsOf = Callable[[Example], dict[str, Any]]
 
 
 @dataclass(frozen=True)

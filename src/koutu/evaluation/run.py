@@ -158,7 +158,7 @@ class _Stage:
         except KoutuError as e:
             self.result.untried = str(e)
 
-    def _hints(self, example: Example) -> dict[str, np.ndarray]:
+    def _hints(self, example: Example) -> dict[str, Any]:
         """What the set knows of the frame: its trimap, or one made of the truth; its background."""
         needs, hints = self.matter.backend.needs, {}
         if "trimap" in needs and example.trimap is not None:

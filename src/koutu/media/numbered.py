@@ -38,15 +38,15 @@ def numbered(name: str | os.PathLike[str]) -> Numbered:
     text = os.fspath(name)
     if os.path.isdir(text):
         paths = [path for path in Path(text).iterdir() if _is_picture(path)]
-        what = "a video file, or a folder of numbered pictures"
+        what, came = "a video file, or a folder of numbered pictures", "a folder"
     elif _NUMBER.search(text):
         return _of_pattern(text)
     else:
         paths = [Path(found) for found in glob.glob(text, recursive=True) if os.path.isfile(found)]
-        what = "a pattern that names pictures"
+        what, came = "a pattern that names pictures", "one"
     if not paths:
         raise InputError(
-            f"{text}: expected {what}, got one without pictures; name a video file, or where the pictures are"
+            f"{text}: expected {what}, got {came} without pictures; name a video file, or where the pictures are"
         )
     return Numbered(sorted(paths, key=in_order), [])
 
