@@ -178,6 +178,18 @@ def test_what_was_cut_away_of_an_image_stays_away(tmp_path):
         assert (written[:, 46:] == 0).all() and thirds(written[..., 0])[:2] == [90, 90]
 
 
+def test_premultiplied_colours_by_option(clip, tmp_path):
+    picture, alpha = koutu.convert_image(rgba(), tmp_path / "a.png", backend=Everything(), premultiplied=True)
+    assert thirds(alpha) == [255, 128, 0] and np.abs(np.subtract(thirds(picture[..., 0]), (90, 45, 0))).max() <= 1
+    koutu.convert(
+        clip, tmp_path / "cut", background="transparent", model=Everything(), refine=False, premultiplied=True
+    )
+    written = np.asarray(Image.open(tmp_path / "cut" / "0000.png")).astype(int)
+    assert (
+        np.abs(written[24, 30] - (45, 45, 45, 128)).max() <= 4 and np.abs(written[24, 8] - (90, 90, 90, 255)).max() <= 4
+    )
+
+
 def test_hidden_pixels_are_white_in_planes_and_in_rgb():
     rgb, alpha = rgba()[..., :3], rgba()[..., 3]
     for hidden in (hide(rgb, alpha), hide(rgb_to_yuv(rgb), alpha), hide(rgb_to_yuv(rgb, depth=10), alpha)):
