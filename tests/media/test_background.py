@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from support.pixels import noise, random_rgb
 
-import koutu.media.background as background_module
+import koutu.media.conform as conform_module
 from koutu.color import to_rgb, yuv_to_rgb
 from koutu.composite import blur, solid
 from koutu.media.background import Still
@@ -95,8 +95,8 @@ def test_fit_is_passed_on():
 
 def test_a_still_is_converted_once_per_layout(monkeypatch):
     calls = []
-    real = background_module.fit
-    monkeypatch.setattr(background_module, "fit", lambda *a: calls.append(1) or real(*a))
+    real = conform_module.fit
+    monkeypatch.setattr(conform_module, "fit", lambda *a: calls.append(1) or real(*a))
     background = make_background(random_rgb((30, 30)))
     first = background(at(0), NOBODY)
     assert background(at(1), NOBODY) is first and len(calls) == 1
