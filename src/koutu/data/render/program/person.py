@@ -27,7 +27,7 @@ _TEETH = "makehuman-assets/base/teeth/teeth_base/teeth_base.mhclo"
 _LAG = 0.14  # seconds that the tips of long hair trail behind
 _SHADOW = np.array([0.25, 0.16, 0.09]), np.array([0.012, 0.008, 0.006])  # of light and of black hair on the scalp
 _LUMA = np.array([0.21, 0.72, 0.07])
-_FINE = 0.5  # heads over all rows that strands may be off: a quarter of a pixel in the closest view
+_FINE = 0.25  # heads over all rows that strands may be off: an eighth of a pixel in the closest view
 _SKIN_ALBEDO = 0.42  # luminance of the lightest skin's texture
 
 
@@ -35,7 +35,7 @@ _SKIN_ALBEDO = 0.42  # luminance of the lightest skin's texture
 class Person:
     """shapes: what is rendered of them; skin: the one with expressions; albedo: luminance of the face's skin.
 
-    fine: metres, a quarter of a pixel where a head fills the picture.
+    fine: metres, an eighth of a pixel where a head fills the picture.
     """
 
     traits: dict
