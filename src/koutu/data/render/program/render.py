@@ -72,6 +72,8 @@ class Renderer:
         bpy.ops.render.render(write_still=True)
         pixels = cv2.imread(str(self._file), cv2.IMREAD_UNCHANGED)  # Blender's own images would have all synced anew
         os.remove(self._file)
+        if pixels is None:
+            raise ValueError("expected an OpenCV that reads OpenEXR, got one without; install opencv-python-headless")
         return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA)
 
 
