@@ -78,6 +78,22 @@ def test_strands_are_lifted_out_of_a_surface(program):
     assert np.allclose(lifted[0, :2, 2], 0.005) and np.allclose(lifted[0, 2], points[0, 2])
 
 
+def test_strands_keep_as_many_points_as_their_curves_need(program):
+    surface = program("surface")
+    t = np.linspace(0, 1, 24)[None, :, None]
+    ends, bend = np.random.default_rng(0).normal(size=(2, 50, 1, 3)) * 0.2
+    curve = ends * t + 0.1 * bend * t**2
+    curl = curve + 0.004 * np.concatenate([np.sin(30 * t), np.cos(30 * t), 0 * t], 2)
+    bent, curled, finely_curled = (
+        surface.simplified(*each) for each in ((curve, 0.0008), (curl, 0.0008), (curl, 0.0003))
+    )
+    assert bent.shape[1] < curled.shape[1] < finely_curled.shape[1] < 24
+    for simple, full, tolerance in ((bent, curve, 0.0008), (curled, curl, 0.0008), (finely_curled, curl, 0.0003)):
+        assert np.linalg.norm(surface.resampled(simple, 24) - full, axis=2).mean() < tolerance
+        assert np.allclose(simple[:, [0, -1]], full[:, [0, -1]])
+    assert surface.simplified(curl, 0.0) is curl
+
+
 def test_half_covered_pixels_keep_the_colour_of_the_person(program):
     finish = program("finish")
     alpha = np.clip(np.linspace(1.5, -0.5, 64), 0, 1)[None].repeat(32, 0)

@@ -20,10 +20,10 @@ _SHAKE = 4.0  # degrees that limbs move within a blurred still
 class Cast:
     """The people of some samples, in a scene of their own."""
 
-    def __init__(self, template: Template, renderer: Renderer, people: Sequence[dict]):
+    def __init__(self, template: Template, renderer: Renderer, people: Sequence[dict], rows: int):
         self.renderer = renderer
         renderer.clear((64, 64))
-        self.people = [build_person(template, traits) for traits in people]
+        self.people = [build_person(template, traits, rows) for traits in people]
 
     def still(self, view: dict, photograph: Path | None) -> Floats:
         """(H, W, 4) uint8."""

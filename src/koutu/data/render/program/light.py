@@ -59,6 +59,7 @@ def _surround(pixels: Floats, strength: float) -> None:
     """pixels: (_HIGH, _WIDE, 3) linear, all directions, the first row below."""
     world = bpy.data.worlds.new("surroundings")
     bpy.context.scene.world = world
+    world.cycles.sampling_method, world.cycles.sample_map_resolution = "MANUAL", _WIDE
     world.use_nodes = True
     tree = world.node_tree
     image = bpy.data.images.new("surroundings", _WIDE, _HIGH, float_buffer=True)

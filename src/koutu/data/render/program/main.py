@@ -32,7 +32,7 @@ def main(assets: str, samples: str, alpha_samples: str, threads: str) -> None:
         try:
             if cast is None or cast[0] != job["people"]:
                 cast = None
-                cast = job["people"], Cast(template, renderer, job["people"])
+                cast = job["people"], Cast(template, renderer, job["people"], min(job["view"]["size"]))
             built = time.process_time()
             render(cast[1], job)
             answer = {"cpu": round(time.process_time() - begun, 2), "build": round(built - begun, 2)}

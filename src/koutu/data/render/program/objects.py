@@ -9,6 +9,8 @@ from arrays import Floats, Ints
 from meshes import Faces
 from skeleton import skinned
 
+_APART = 1 + 1e-5  # an uneven scale, for Cycles to keep a tree of the strands' own, which lasts as long as they rest
+
 
 @dataclass
 class Shape:
@@ -106,7 +108,9 @@ def strand_shape(
     data.attributes.new("velocity", "FLOAT_VECTOR", "POINT")
     data.materials.append(material)
     rest = strands.reshape(-1, 3).astype(np.float64)
-    return Shape(_linked(name, data), rest, np.array(bones), weights, late)
+    made = _linked(name, data)
+    made.scale[2] = _APART
+    return Shape(made, rest, np.array(bones), weights, late)
 
 
 def remove(shapes: Sequence[Shape]) -> None:

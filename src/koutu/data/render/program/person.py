@@ -19,7 +19,7 @@ from scalp import Scalp, find_scalp
 from scarf import headscarf
 from skeleton import Skeleton
 from styles import STYLES
-from surface import Surface
+from surface import Surface, simplified
 from ties import HeadForm
 
 _EYES = "makehuman/makehuman/data/eyes/low-poly/low-poly.mhclo"
@@ -27,23 +27,28 @@ _TEETH = "makehuman-assets/base/teeth/teeth_base/teeth_base.mhclo"
 _LAG = 0.14  # seconds that the tips of long hair trail behind
 _SHADOW = np.array([0.25, 0.16, 0.09]), np.array([0.012, 0.008, 0.006])  # of light and of black hair on the scalp
 _LUMA = np.array([0.21, 0.72, 0.07])
+_FINE = 0.25  # heads over all rows that strands may be off: an eighth of a pixel in the closest view
 _SKIN_ALBEDO = 0.42  # luminance of the lightest skin's texture
 
 
 @dataclass
 class Person:
-    """shapes: what is rendered of them; skin: the one with expressions; albedo: luminance of the face's skin."""
+    """shapes: what is rendered of them; skin: the one with expressions; albedo: luminance of the face's skin.
+
+    fine: metres, an eighth of a pixel where a head fills the picture.
+    """
 
     traits: dict
     body: Body
     skeleton: Skeleton
     skin: Shape
     albedo: float
+    fine: float
     shapes: list[Shape] = field(default_factory=list)
 
 
-def build_person(template: Template, traits: dict) -> Person:
-    """traits as parameters.py of the package draws them; the same from the same."""
+def build_person(template: Template, traits: dict, rows: int) -> Person:
+    """traits as people.py of the package draws them; the same from the same. rows: pixels of the smaller side."""
     rng = np.random.default_rng(traits["seed"])
     body = build_body(template, traits, rng)
     skeleton = Skeleton(body)
@@ -52,7 +57,8 @@ def build_person(template: Template, traits: dict) -> Person:
     worn = dress(body, skeleton, traits["clothes"], rng)
     tone = skin_tone(traits["darkness"], rng)
     skin = _skin(body, scalp, traits, tone, worn.hidden, rng)
-    person = Person(traits, body, skeleton, skin, _SKIN_ALBEDO * float(tone @ _LUMA), [skin, *worn.shapes])
+    albedo, fine = _SKIN_ALBEDO * float(tone @ _LUMA), _FINE * skeleton.size / rows
+    person = Person(traits, body, skeleton, skin, albedo, fine, [skin, *worn.shapes])
     person.shapes += _eyes_and_teeth(body, rng)
     surface = _surface(body, skeleton, worn.surface, rng)
     person.shapes += _head_wear(person, scalp, surface, rng)
@@ -120,6 +126,7 @@ def _hair(person: Person, scalp: Scalp, surface: Surface, hat: Hat | None, rng: 
         strands = hat.pressed(strands)
     if len(strands) < 10:
         return []
+    strands = simplified(strands, person.fine)
     dye = any_colour(rng, 1.0) if traits["dyed"] else None
     material = hair_material(traits["melanin"], traits["redness"], dye, rng)
     thick = (0.00008 if style.fine else 0.00011) * rng.uniform(0.8, 1.25) * np.sqrt(13000 / traits["strands"])

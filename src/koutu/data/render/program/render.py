@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import bpy
-import numpy as np
+import cv2
 from arrays import Floats
 
 _FPS = 24
@@ -19,6 +19,7 @@ class Renderer:
         self.samples, self.alpha_samples, self.threads = samples, alpha_samples, threads
         self._folder = tempfile.TemporaryDirectory(prefix="koutu-render-")
         self._file = Path(self._folder.name) / "pass.exr"
+        os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"  # off unless asked for
 
     def clear(self, size: tuple[int, int]) -> None:
         """An empty scene of this picture size (width, height)."""
@@ -44,49 +45,48 @@ class Renderer:
         """(H, W, 4) linear, premultiplied."""
         cycles = bpy.context.scene.cycles
         cycles.samples, cycles.use_denoising, cycles.max_bounces, cycles.seed = self.samples, True, 5, seed
-        return self._rendered()
+        return self._rendered(glowing=False)
 
     def alpha(self, seed: int, *, soft: bool) -> Floats:
         """(H, W): the same scene, all of it glowing evenly, which takes many samples in little time.
 
         soft: much of it is half covered, out of focus, and takes more of them.
         """
-        scene, layer = bpy.context.scene, bpy.context.view_layer
-        scene.cycles.samples = self.alpha_samples * (_SOFT if soft else 1)
-        scene.cycles.use_denoising = False
-        scene.cycles.max_bounces, scene.cycles.seed = 0, seed
-        layer.material_override = _glowing()
-        try:
-            return self._rendered()[..., 3]
-        finally:
-            layer.material_override = None
+        cycles = bpy.context.scene.cycles
+        cycles.samples = self.alpha_samples * (_SOFT if soft else 1)
+        cycles.use_denoising, cycles.max_bounces, cycles.seed = False, 0, seed
+        return self._rendered(glowing=True)[..., 3]
 
     def blur(self, shutter: float) -> None:
         """Motion blur over this share of a frame; 0 for none."""
         render = bpy.context.scene.render
         render.use_motion_blur, render.motion_blur_shutter = shutter > 0, max(shutter, 0.01)
 
-    def _rendered(self) -> Floats:
-        bpy.context.scene.render.filepath = str(self._file)
+    def _rendered(self, *, glowing: bool) -> Floats:
+        for material in bpy.data.materials:
+            _let_glow(material)
+            material.pass_index = int(glowing)
+        scene = bpy.context.scene
+        scene.render.filepath = str(self._file)
+        scene.update_tag()
         bpy.ops.render.render(write_still=True)
-        image = bpy.data.images.load(str(self._file))
-        try:
-            width, height = image.size
-            pixels = np.empty(width * height * 4, np.float32)
-            image.pixels.foreach_get(pixels)
-        finally:
-            bpy.data.images.remove(image)
-            os.remove(self._file)
-        return pixels.reshape(height, width, 4)[::-1].copy()
+        pixels = cv2.imread(str(self._file), cv2.IMREAD_UNCHANGED)  # Blender's own images would have all synced anew
+        os.remove(self._file)
+        if pixels is None:
+            raise ValueError("expected an OpenCV that reads OpenEXR, got one without; install opencv-python-headless")
+        return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA)
 
 
-def _glowing() -> "bpy.types.Material":
-    material = bpy.data.materials.get("glowing")
-    if material is None:
-        material = bpy.data.materials.new("glowing")
-        material.use_nodes = True
-        nodes = material.node_tree.nodes
-        nodes.clear()
-        glow, out = nodes.new("ShaderNodeEmission"), nodes.new("ShaderNodeOutputMaterial")
-        material.node_tree.links.new(glow.outputs[0], out.inputs[0])
-    return material
+def _let_glow(material: "bpy.types.Material") -> None:
+    """Where its index is 1 a material glows; its graph, and with it the geometry in Cycles, stay the same."""
+    if "glow" in material.node_tree.nodes:
+        return
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    out = material.node_tree.get_output_node("CYCLES")
+    glow, index, mix = (nodes.new("ShaderNode" + kind) for kind in ("Emission", "ObjectInfo", "MixShader"))
+    glow.name = "glow"
+    links.new(index.outputs["Material Index"], mix.inputs[0])
+    links.new(out.inputs[0].links[0].from_socket, mix.inputs[1])
+    links.new(glow.outputs[0], mix.inputs[2])
+    links.new(mix.outputs[0], out.inputs[0])
+    material.cycles.emission_sampling = "NONE"

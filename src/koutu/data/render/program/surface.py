@@ -6,6 +6,8 @@ import numpy as np
 from arrays import Floats, Ints, Rng, unit
 from scipy.spatial import cKDTree
 
+_TRIED = 500  # strands that are looked at to simplify all
+
 
 def scattered(rng: Rng, vertices: Floats, corners: Ints, weights: Floats, count: int) -> tuple[Floats, Floats]:
     """Points (count, 3) spread over triangles by area × weight, and the normals there."""
@@ -56,3 +58,23 @@ def wavering(rng: Rng, count: int, points: int, waves: float) -> Floats:
     share = (at - low)[None, :, None]
     share = share * share * (3 - 2 * share)
     return values[:, low] * (1 - share) + values[:, low + 1] * share
+
+
+def resampled(strands: Floats, points: int) -> Floats:
+    """Strands (N, P, 3) with other points along the same curves, Catmull-Rom between theirs as Cycles draws them."""
+    last = strands.shape[1] - 1
+    at = np.linspace(0, last, points)
+    low = np.minimum(at.astype(int), last - 1)
+    t = (at - low)[None, :, None]
+    a, b, c, d = (strands[:, np.clip(low + step, 0, last)] for step in (-1, 0, 1, 2))
+    return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+
+
+def simplified(strands: Floats, tolerance: float) -> Floats:
+    """With as few points as keep the curves within a tolerance in metres on the mean."""
+    some, points = strands[:: max(len(strands) // _TRIED, 1)], strands.shape[1]
+    for fewer in range(4, points, 2):
+        off = np.linalg.norm(resampled(resampled(some, fewer), points) - some, axis=2)
+        if off.mean() < tolerance:
+            return resampled(strands, fewer)
+    return strands
