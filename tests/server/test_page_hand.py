@@ -134,6 +134,7 @@ def test_one_person_of_two(page, two_people):
     page.matted()
     if page.page.get_attribute("#touch", "aria-pressed") == "false":
         page.page.click("#touch")
+    page.page.wait_for_selector('#touch[aria-pressed=true]')
     before = alpha(page)
     tool(page, "onlyPerson")
     page.page.mouse.click(*at(page, 0.25, 0.6))

@@ -16,7 +16,7 @@ from koutu import machine
 from koutu.export.trace import traced
 from koutu.files import whole_file
 from koutu.models.space import Choice, Space
-from koutu.models.tmodnet import DetailBranch, FusionBranch, Residual, TMODNet
+from koutu.models.tmodnet import Config, DetailBranch, FusionBranch, Residual, TMODNet
 from koutu.nn.mobilenetv3_unet import STEM, Block, Conv, InvertedResidual, MobileNetV3UNet
 from koutu.sizes import near_area
 from koutu.types import InputError
@@ -117,7 +117,8 @@ class _Detail(nn.Module):
 
     def __init__(self, inp: int, channels: tuple[int, int]):
         super().__init__()
-        self.detail, self.fusion = DetailBranch(inp, channels, 0), FusionBranch(channels[0])
+        cfg = Config(detail_channels=channels, detail_blocks=0)
+        self.detail, self.fusion = DetailBranch(inp, STEM, cfg), FusionBranch(cfg)
 
     def forward(self, x: Tensor, features: Tensor, low: Tensor) -> Tensor:
         return self.fusion.correction(torch.relu(self.fusion.mix(self.detail(x, features, low))))
