@@ -131,10 +131,10 @@ def test_brushes_and_steps_back(page, two_people, tmp_path):
 
 def test_one_person_of_two(page, two_people):
     page.open(two_people)
+    page.page.wait_for_selector("#touch[aria-pressed=false]")  # what was open before is left
     page.matted()
-    if page.page.get_attribute("#touch", "aria-pressed") == "false":
-        page.page.click("#touch")
-    page.page.wait_for_selector('#touch[aria-pressed=true]')
+    page.page.click("#touch")
+    page.page.wait_for_selector("#touch[aria-pressed=true]")
     before = alpha(page)
     tool(page, "onlyPerson")
     page.page.mouse.click(*at(page, 0.25, 0.6))
