@@ -5,12 +5,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from lightning_fabric import Fabric  # noqa: E402
 from support.people import make_packs  # noqa: E402
 
 from koutu.data.packs.pack import Pack  # noqa: E402
 from koutu.data.scenes.sample import SceneConfig, Scenes  # noqa: E402
+from koutu.models import build  # noqa: E402
 from koutu.train.batch import Samples, varied  # noqa: E402
-from koutu.train.recipe import Pass  # noqa: E402
+from koutu.train.recipe import Pass, Recipe, Stage  # noqa: E402
+from koutu.train.task import Material, Task  # noqa: E402
+from koutu.types import InputError  # noqa: E402
 
 STEPS = 400
 
@@ -62,3 +66,11 @@ def test_all_arrays_of_a_sample_are_moved_alike(scenes):
     assert moved["src"].shape == sample["src"].shape and not np.array_equal(moved["prev"], ramp)
     change = np.corrcoef(moved["src"][0, ..., 0].ravel(), moved["pha"][0].ravel())[0, 1]
     assert change > 0.99  # lit anew, but nothing else
+
+
+def test_a_scene_whose_parts_must_stay_exact_serves_once(scenes):
+    recipe = Recipe("tmodnet", "", "", (Stage((Pass("shm-filling", reuse=4),), steps=1),))
+    given = scenes()
+    material = Material(given.casting.people, given.places.backgrounds, [0], {})
+    with pytest.raises(InputError, match="expected reuse: 1 for shm-filling"):
+        Task(recipe, (0, 0), build("tmodnet"), material, Fabric(accelerator="cpu"))

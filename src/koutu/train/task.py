@@ -17,6 +17,7 @@ from koutu.train.footage_samples import FootageSamples
 from koutu.train.interrupt import leave_signals
 from koutu.train.objectives import Objective, build_objective
 from koutu.train.recipe import Footage, Pass, Recipe
+from koutu.types import InputError
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Task:
         given = self.given
         self.objective: Objective = build_objective(given.objective, network, given.options)
         self.objective.to(fabric.device)
+        if self.objective.exact and given.reuse > 1:
+            raise InputError(
+                f"expected reuse: 1 for {given.objective}, whose images must be composed of their parts, got "
+                f"{given.reuse}; leave it out"
+            )
         twins = sum(other.objective == given.objective for other in stage.passes)
         name = f"{given.objective} {place[1] + 1} " if twins > 1 else f"{given.objective} "
         self.prefix = "" if len(stage.passes) == 1 else name

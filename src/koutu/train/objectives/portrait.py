@@ -30,7 +30,7 @@ class MODNetObjective(Objective):
     """Ke et al., AAAI 2022: semantic, detail and matte; for the temporal network on its previous alpha.
 
     entropy (ours): from random weights the semantic head learns several times faster with a cross-entropy beside.
-    own_history: share of the stage, at its end, in which every second batch starts from the network's own alpha of the
+    own_history: share of the stage, at its end, in which half of the batches start from the network's own alpha of the
     same frame. coherence: weight of the change between frames of clips, as RVM has it. low: weight of what a semantic
     branch that can stand alone answers at 1/2, where there is one. laplacian: weight of alpha's pyramid, as RVM has it.
     pixels: weight of the cross-entropy of every pixel's logit, again ×4 near the boundary: of an alpha that is sure and
@@ -46,12 +46,11 @@ class MODNetObjective(Objective):
         super().__init__(network, options)
         assert isinstance(network, Trimapless)
         self.temporal = network.cfg.temporal
-        self.calls = 0
 
     def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
-        given, self.calls = self.options, self.calls + 1
+        given = self.options
         state = [batch.prev] if self.temporal else []
-        if self.temporal and done >= 1 - given["own_history"] and self.calls % 2:
+        if self.temporal and done >= 1 - given["own_history"] and torch.rand(()) < 0.5:
             state = [self._own(network, batch)]
         outs = []
         for src in batch.src.split(len(batch.prev)):
@@ -104,12 +103,11 @@ class SemanticObjective(Objective):
         super().__init__(network, options)
         assert isinstance(network, TMODNet)
         self.temporal = network.cfg.temporal
-        self.calls = 0
 
     def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
-        given, self.calls = self.options, self.calls + 1
+        given = self.options
         state = [batch.prev] if self.temporal else []
-        if self.temporal and done >= 1 - given["own_history"] and self.calls % 2:
+        if self.temporal and done >= 1 - given["own_history"] and torch.rand(()) < 0.5:
             state = [self._own(network, batch)]
         said = []
         for src in batch.src.split(len(batch.prev)):

@@ -45,7 +45,7 @@ class SupernetObjective(MODNetObjective):
         rng = np.random.default_rng(int(torch.randint(2**31, ())))
         share = GENES[0] + (GENES[1] - GENES[0]) * done
         shapes = [self.space.draw(rng, share) for _ in range(self.options["drawn"])]
-        if done >= 0.5 and self.calls % 2:
+        if done >= 0.5 and torch.rand(()) < 0.5:
             shapes[0] = self.space.smallest()
         unknown = trimap_from_alpha(batch.pha, max(3, batch.src.shape[-1] // 40)) == 0.5
         smaller = [self._smaller(shape, batch, state, taught, unknown) for shape in shapes]
