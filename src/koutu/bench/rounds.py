@@ -120,7 +120,8 @@ class Runner:
     def _time(self, index: int) -> tuple[float, float]:
         """Milliseconds of a frame, and of the network in them."""
         carries = self._network.propagates and index > 0
-        frame, hints = self.clip[index], {} if carries else self.clip.hints(self._network.needs, index)
+        frame = self.clip[index]
+        hints: dict[str, Any] = {} if carries else self.clip.hints(self._network.needs, index)
         self._network.seconds, started = 0.0, perf_counter()
         self._matter(frame, **hints)
         return 1000 * (perf_counter() - started), 1000 * self._network.seconds

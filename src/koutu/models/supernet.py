@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from koutu.models.space import Choice, Space
 from koutu.models.tmodnet import TMODNet
-from koutu.nn.mobilenetv3_unet import InvertedResidual
+from koutu.nn.mobilenetv3_unet import InvertedResidual, MobileNetV3UNet
 
 
 def part(network: TMODNet, space: Space, choice: Choice) -> tuple[TMODNet, dict[str, Tensor]]:
@@ -33,7 +33,8 @@ def sort_channels(network: TMODNet) -> None:
 
     The network's answers do not change. Importance: L1 norm of the weights that read a channel.
     """
-    for block in cast("list[InvertedResidual]", list(network.semantic_branch.blocks)):
+    branch = cast("MobileNetV3UNet", network.semantic_branch)
+    for block in cast("list[InvertedResidual]", list(branch.blocks)):
         order = block.reduce.weight.abs().sum(dim=(0, 2, 3)).argsort(descending=True)
         for conv in (block.expand, block.depthwise):
             _reorder(conv, order, outputs=True)
