@@ -4,8 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.long import LONG
 
 
+@LONG
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read the Linux way")
 def test_twenty_times_the_length_takes_the_same_memory(tiny_onnx, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parent.parent.parent / "bench")

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.long import LONG
 
 pytest.importorskip("fastapi")
 pytest.importorskip("aiortc")
@@ -23,6 +24,7 @@ def server_load():
     del sys.modules["server_load"]
 
 
+@LONG
 def test_the_load_test_small(server_load):
     ways = ["webrtc", "websocket"] if get_host_addresses(True, False) else ["websocket"]
     results = server_load.run(5, 2, 3, ways)

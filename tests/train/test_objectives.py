@@ -9,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from support.long import LONG  # noqa: E402
 from support.people import make_packs  # noqa: E402
 
 from koutu.data.packs.pack import Pack  # noqa: E402
@@ -43,6 +44,9 @@ TINY: dict[str, tuple[dict[str, Any], float | tuple[float, ...], tuple[int, ...]
     "stm": ({"width": 12, "slots": 4, "every": 2}, 2e-3, (30,), 50),
     "dvm": ({"width": 8, **SMALL}, 3e-3, (18,), 35),
 }
+
+# Of each kind of objective one stays: images alone, images with a memory, a plate, a trimap, a mask, a bank of frames.
+SLOW = {"rvm", "u2net", "dvm", "mgmatting", "bgmv2", "shm", "dim"}
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +130,7 @@ def settle(network, tasks: Tasks) -> None:
         norm.running_var *= (values - 1) / values
 
 
-@pytest.mark.parametrize("name", sorted(TINY))
+@pytest.mark.parametrize("name", [pytest.param(x, marks=[LONG] if x in SLOW else []) for x in sorted(TINY)])
 def test_a_recipe_learns_real_samples_by_heart(packs, name):
     torch.manual_seed(0)
     options, lr, steps, goal = TINY[name]
