@@ -26,7 +26,37 @@ from koutu.train.objectives.objective import Network, Objective
 from koutu.trimap import trimap_from_alpha
 
 
-class MODNetObjective(Objective):
+class OnOwnPast(Objective):
+    """A network whose previous alpha is now and then its own: option own_history, as `MODNetObjective` tells it."""
+
+    kind: type[Trimapless] = Trimapless
+
+    def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
+        super().__init__(network, options)
+        assert isinstance(network, self.kind)
+        self.temporal = network.cfg.temporal
+
+    def _memory(self, network: Network, batch: Batch, done: float) -> list[Tensor]:
+        """What the first frame is seen with: the previous alpha, made up or the network's own; or nothing."""
+        if not self.temporal:
+            return []
+        drawn = done >= 1 - self.options["own_history"] and torch.rand(()) < 0.5
+        return [self._own(network, batch) if drawn else batch.prev]
+
+    @torch.no_grad()
+    def _own(self, network: Network, batch: Batch) -> Tensor:
+        """What the network makes of the first frame with the made-up past: the past of the next frame."""
+        training = network.training
+        network.eval()
+        pha = self._answer(network, batch.src[: len(batch.prev)], batch.prev).float()
+        network.train(training)
+        return pha
+
+    def _answer(self, network: Network, src: Tensor, prev: Tensor) -> Tensor:
+        return network(src, prev)[1]
+
+
+class MODNetObjective(OnOwnPast):
     """Ke et al., AAAI 2022: semantic, detail and matte; for the temporal network on its previous alpha.
 
     entropy (ours): from random weights the semantic head learns several times faster with a cross-entropy beside.
@@ -42,16 +72,9 @@ class MODNetObjective(Objective):
         "low": 2.0, "laplacian": 0.0, "pixels": 0.0,
     }  # fmt: skip
 
-    def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
-        super().__init__(network, options)
-        assert isinstance(network, Trimapless)
-        self.temporal = network.cfg.temporal
-
     def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
         given = self.options
-        state = [batch.prev] if self.temporal else []
-        if self.temporal and done >= 1 - given["own_history"] and torch.rand(()) < 0.5:
-            state = [self._own(network, batch)]
+        state = self._memory(network, batch, done)
         outs = []
         for src in batch.src.split(len(batch.prev)):
             outs.append(out := network.training_outputs(src, *state))
@@ -80,35 +103,20 @@ class MODNetObjective(Objective):
             parts["coherence"] = given["coherence"] * coherence(pha, batch.pha, batch.frames)
         return parts
 
-    @torch.no_grad()
-    def _own(self, network: Network, batch: Batch) -> Tensor:
-        """What the network makes of the first frame with the made-up past: the past of the next frame."""
-        training = network.training
-        network.eval()
-        pha = network(batch.src[: len(batch.prev)], batch.prev)[1].float()
-        network.train(training)
-        return pha
 
-
-class SemanticObjective(Objective):
+class SemanticObjective(OnOwnPast):
     """A semantic branch that can stand alone, alone and at its own size: a fraction of the cost of all branches.
 
     pixels and laplacian: as `MODNetObjective`; alpha: weight of the absolute error, ×5 near the boundary. own_history:
     as `MODNetObjective`.
     """
 
+    kind = TMODNet
     defaults: Mapping[str, Any] = {"pixels": 1.0, "alpha": 1.0, "laplacian": 1.0, "own_history": 0.0}
-
-    def __init__(self, network: Network, options: Mapping[str, Any] | None = None):
-        super().__init__(network, options)
-        assert isinstance(network, TMODNet)
-        self.temporal = network.cfg.temporal
 
     def forward(self, network: Network, batch: Batch, done: float) -> dict[str, Tensor]:
         given = self.options
-        state = [batch.prev] if self.temporal else []
-        if self.temporal and done >= 1 - given["own_history"] and torch.rand(()) < 0.5:
-            state = [self._own(network, batch)]
+        state = self._memory(network, batch, done)
         said = []
         for src in batch.src.split(len(batch.prev)):
             said.append(network.begin(src, *state)[0].float())
@@ -122,14 +130,8 @@ class SemanticObjective(Objective):
             "laplacian": given["laplacian"] * laplacian_rvm(pha, true),
         }
 
-    @torch.no_grad()
-    def _own(self, network: Network, batch: Batch) -> Tensor:
-        """As `MODNetObjective._own`, of the semantic branch."""
-        training = network.training
-        network.eval()
-        pha = network.low(network.begin(batch.src[: len(batch.prev)], batch.prev)[0].float(), batch.prev)
-        network.train(training)
-        return pha
+    def _answer(self, network: Network, src: Tensor, prev: Tensor) -> Tensor:
+        return network.low(network.begin(src, prev)[0].float(), prev)
 
 
 class U2NetObjective(Objective):
