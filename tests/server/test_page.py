@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ from support.browser import CHROMIUM, Page, Server, chromium, write_camera
 
 from koutu.api import convert_image
 from koutu.color import to_rgb
+from koutu.matting.local_colour import follow_colours
 from koutu.matting.matter import Matter
 from koutu.matting.refine import _slope, luma
 from koutu.media.reader import open_video
@@ -276,6 +278,23 @@ def test_the_lines_of_the_guided_filter(browser, server):
     lines = lines.reshape(23, 37, 2)
     assert np.abs(lines[..., 0] - slope).max() < 0.02  # luma is rounded there
     assert np.abs(lines[..., 1] + slope * guide).max() < 0.02
+
+
+def test_colours_beside_the_outline(browser, server):
+    """The page's arithmetic is koutu.matting.local_colour's."""
+    rng = np.random.default_rng(4)
+    person = cv2.blur((np.hypot(*np.mgrid[-20:20, -28:28]) < 15).astype(np.float32), (7, 7))
+    rgb = np.where(person[..., None] > 0.5, (90, 70, 60), (150, 160, 120)) + rng.integers(-40, 40, (40, 56, 3))
+    rgb = rgb.astype(np.uint8)
+    with Page(browser, server.url, "?engine=server") as page:
+        code = """async ([rgb, pha, w, h]) => {
+            const { Colours } = await import("/web/js/colours.js");
+            return [...new Colours(w, h).follow(Float32Array.from(pha), Uint8Array.from(rgb))];
+        }"""
+        found = page.page.evaluate(code, [rgb.ravel().tolist(), person.ravel().tolist(), 56, 40])
+    expected = follow_colours(person, rgb)
+    assert np.abs(expected - person).max() > 0.2
+    assert np.abs(np.array(found).reshape(40, 56) - expected).max() < 2e-3
 
 
 def test_sizes_and_when_they_change(browser, server):

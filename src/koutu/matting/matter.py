@@ -12,6 +12,7 @@ from koutu.color import to_rgb
 from koutu.composite import with_alpha_of
 from koutu.engines.backend import Backend, State
 from koutu.matting.hints import Hints
+from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
 from koutu.matting.refine import guided_upsample, quantise
 from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
@@ -144,9 +145,13 @@ class Matter:
         return float(np.abs(grey - thumbnail).mean()) > CUT_DIFFERENCE
 
     def _full_size(self, pha: NDArray[np.float32], rgb: Rgb, frame: Frame) -> Alpha:
-        if not (self.refine and self.backend.refines) or pha.shape[0] >= frame.size[0]:
+        if not (self.refine and self.backend.refines) or pha.shape == frame.size:
             return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
-        return guided_upsample(pha, frame.picture)
+        if not self.backend.needs:  # a hint tells the outline better than the colours beside it
+            pha = follow_colours(pha, rgb)
+        if pha.shape[0] < frame.size[0]:
+            return guided_upsample(pha, frame.picture)
+        return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
 
 
 def _alphas(frame: Frame, found: Alpha) -> tuple[Alpha, Alpha | None]:

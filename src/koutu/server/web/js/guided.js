@@ -88,7 +88,8 @@ export class Lines {
   }
 }
 
-function mirrored(i, length) {
+/** The pixel that stands at `i` where a line of them is mirrored at both ends. */
+export function mirrored(i, length) {
   if (i < 0) return Math.min(length - 1, -1 - i);
   return i < length ? i : Math.max(0, 2 * length - 1 - i);
 }

@@ -1,5 +1,6 @@
 // One stream's memory: the previous alpha, and when it must be forgotten. Same rules as koutu.matting.matter.Matter.
 
+import { Colours } from "./colours.js";
 import { Lines } from "./guided.js";
 
 const MAX_GAP = 1; // seconds
@@ -29,11 +30,14 @@ export class Stream {
     if (fresh) {
       // A network with a memory sees more when it looks twice.
       this.prev = await this.run(rgb, new Float32Array(width * height), width, height);
-      if (this.last?.width !== width || this.last?.height !== height) this.lines = new Lines(width, height);
+      if (this.last?.width !== width || this.last?.height !== height) {
+        this.colours = new Colours(width, height);
+        this.lines = new Lines(width, height);
+      }
     }
-    const pha = await this.run(rgb, this.prev, width, height);
-    this.prev = pha;
+    this.prev = await this.run(rgb, this.prev, width, height);
     this.last = { thumb, width, height, seconds };
+    const pha = this.colours.follow(this.prev, rgb);
     return { alpha: quantised(pha), lines: this.lines.of(pha, rgb), fresh };
   }
 
