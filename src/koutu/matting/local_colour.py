@@ -39,14 +39,15 @@ Floats = NDArray[np.float32]
 def follow_colours(pha: Floats, rgb: Rgb) -> Floats:
     """pha (h, w) in [0, 1] of a picture (h, w, 3) uint8 → alpha (h, w) whose outline the picture's colours agree on."""
     colours = _Colours(rgb)
-    decided = _decided(pha, rgb, colours)
-    return pha if decided is None else _on_lines(decided, rgb, colours)
+    decided = _decided(pha, colours)
+    return pha if decided is None else _on_lines(decided, colours)
 
 
 class _Colours:
     """A picture at half its size, in [0, 1], and what its windows are made of."""
 
     def __init__(self, rgb: Rgb):
+        self.whole = rgb
         height, width = rgb.shape[:2]
         self.size = (height + 1) // 2, (width + 1) // 2
         self.seen = self.shrunk(rgb).astype(np.float32) / 255
@@ -67,10 +68,10 @@ class _Windows:
     def mean(self, x: Floats) -> Floats:
         """(h, w, C) → (C, N), or (h, w) → (N,)."""
         means = _blurred(x, self.radius)
-        return means.reshape(-1, x.shape[2])[self.at].T if x.ndim == 3 else means.reshape(-1)[self.at]
+        return _columns(means, self.at) if x.ndim == 3 else means.reshape(-1)[self.at]
 
 
-def _decided(pha: Floats, rgb: Rgb, colours: _Colours) -> Floats | None:
+def _decided(pha: Floats, colours: _Colours) -> Floats | None:
     """Each unsure pixel given to the side whose colour it has, as far as the odds say; None if all are sure."""
     half = colours.shrunk(pha)
     share = _blurred(half, WINDOW)
@@ -88,16 +89,16 @@ def _decided(pha: Floats, rgb: Rgb, colours: _Colours) -> Floats | None:
         covariance[k] += NOISE * (i == j)
     slope = _solved(covariance, mean_person - mean_behind)
     offset = -(slope * (mean_person + mean_behind)).sum(0) / 2
-    where = _enlarged_mask(unsure, pha)
-    odds = _lines_at(where, rgb, _planes(slope, offset, windows.at, colours.size))
-    given = np.clip(pha[where], _LEAST, 1 - _LEAST)
+    where = _whole(unsure, pha)
+    odds = _lines_at(where, colours, _planes(slope, offset, windows.at, colours.size))
+    decided = pha.copy().reshape(-1)
+    given = np.clip(decided[where], _LEAST, 1 - _LEAST)
     total = COLOURS * odds + PRIOR * np.log(given / (1 - given))
-    decided = pha.copy()
     decided[where] = 1 / (1 + np.exp(-np.clip(total, -30, 30)))
-    return decided
+    return decided.reshape(pha.shape)
 
 
-def _on_lines(pha: Floats, rgb: Rgb, colours: _Colours) -> Floats:
+def _on_lines(pha: Floats, colours: _Colours) -> Floats:
     """Alpha near its outline as lines through the colours of small windows have it, as far as they explain it."""
     half = colours.shrunk(pha)
     share = _blurred(half, 2 * LINE_WINDOW + 1)
@@ -114,12 +115,17 @@ def _on_lines(pha: Floats, rgb: Rgb, colours: _Colours) -> Floats:
     planes[~unsure, 3] = half[~unsure]
     trust = np.zeros(colours.size, np.float32)
     trust[unsure] = np.clip(TRUST * explained, 0, 1)
-    where = _enlarged_mask(unsure, pha)
-    lines = np.clip((_lines_at(where, rgb, _blurred(planes, LINE_WINDOW)) - HAZE) / (1 - 2 * HAZE), 0, 1)
-    trusted = _enlarged(_blurred(trust, LINE_WINDOW), pha)[where]
-    lined = pha.copy()
-    lined[where] += trusted * (lines - pha[where])
-    return lined
+    where = _whole(unsure, pha)
+    lines = np.clip((_lines_at(where, colours, _blurred(planes, LINE_WINDOW)) - HAZE) / (1 - 2 * HAZE), 0, 1)
+    trusted = _enlarged(_blurred(trust, LINE_WINDOW), pha).reshape(-1)[where]
+    lined = pha.copy().reshape(-1)
+    lined[where] += trusted * (lines - lined[where])
+    return lined.reshape(pha.shape)
+
+
+def _columns(x: NDArray, at: NDArray[np.intp]) -> NDArray:
+    """(h, w, C) at flat indices → (C, N), each channel in one piece."""
+    return np.ascontiguousarray(x.reshape(-1, x.shape[2])[at].T)
 
 
 def _blurred(x: Floats, radius: int) -> Floats:
@@ -134,19 +140,20 @@ def _planes(slope: Floats, offset: Floats, at: NDArray[np.intp], size: tuple[int
     return planes.reshape(*size, 4)
 
 
-def _enlarged_mask(mask: NDArray[np.bool_], like: NDArray) -> NDArray[np.bool_]:
-    enlarged = cv2.resize(mask.astype(np.uint8), like.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    return np.asarray(enlarged).astype(bool)
+def _whole(mask: NDArray[np.bool_], like: NDArray) -> NDArray[np.intp]:
+    """Where (flat indices) the whole picture's pixels are that a mask of its half marks."""
+    return np.flatnonzero(cv2.resize(mask.view(np.uint8), like.shape[1::-1], interpolation=cv2.INTER_NEAREST))
 
 
 def _enlarged(half: Floats, like: NDArray) -> Floats:
     return np.asarray(cv2.resize(half, like.shape[1::-1], interpolation=cv2.INTER_LINEAR))
 
 
-def _lines_at(where: NDArray[np.bool_], rgb: Rgb, planes: Floats) -> Floats:
-    """Slope · colour + offset at the pixels of a mask (h, w), of halved planes (·, ·, 4); (N,)."""
-    lines = _enlarged(planes, where)[where]
-    return np.einsum("nc,nc->n", lines[:, :3], rgb[where].astype(np.float32) / 255) + lines[:, 3]
+def _lines_at(where: NDArray[np.intp], colours: _Colours, planes: Floats) -> Floats:
+    """Slope · colour + offset at these pixels of the whole picture, of halved planes (·, ·, 4); (N,)."""
+    lines = _columns(_enlarged(planes, colours.whole), where)
+    red, green, blue = _columns(colours.whole, where).astype(np.float32) / 255
+    return lines[0] * red + lines[1] * green + lines[2] * blue + lines[3]
 
 
 def _solved(symmetric: Floats, right: Floats) -> Floats:
