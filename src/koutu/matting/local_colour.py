@@ -10,8 +10,8 @@ what is behind have colours of their own, which the network's alpha tells apart 
    closed-form solution to natural image matting", CVPR 2006; solved window by window as He, Sun and Tang, "Guided image
    filtering", ECCV 2010), which gives back the half covered pixels of hair that the first step decided.
 
-Both sets of coefficients are found at half the picture's size, as in "Fast Guided Filter", arXiv 1505.00996. Nothing is
-changed where alpha is sure all around.
+The coefficients of the first are found at a quarter of the picture's size, of the second at half, as in "Fast Guided
+Filter", arXiv 1505.00996. Nothing is changed where alpha is sure all around.
 """
 
 from dataclasses import dataclass
@@ -22,13 +22,15 @@ from numpy.typing import NDArray
 
 from koutu.types import Rgb
 
-WINDOW = 4  # radius in which person and background are told apart, in pixels of the halved picture
-LINE_WINDOW = 2  # radius in which alpha is a straight line of colour, in the same pixels
+SHRUNK, LINE_SHRUNK = 4, 2  # how many times smaller the picture is that the coefficients of either step are found on
+WINDOW = 2  # radius in which person and background are told apart, in pixels of the picture made so small
+LINE_WINDOW = 2  # radius in which alpha is a straight line of colour, likewise
+_MARGIN = 8  # around all that is unsure, in pixels of the smallest picture
 COLOURS, PRIOR = 1.5, 1.5  # what the log-odds of the colours, and of the network's alpha, count
 NOISE = 1e-3  # variance of colours in [0, 1] that two means must stand out of
 LINE_NOISE = 1e-4  # variance of colours below which a small window is taken for plain
 TRUST = 2.0  # share of a small window's alpha that colour must explain is 1 / this, for the lines to count in full
-HAZE = 0.05  # alpha within this of 0 or 1 is what the lines leave of a side that is sure
+HAZE = 0.02  # alpha within this of 0 or 1 is what the lines leave of a side that is sure
 _UNSURE = 0.02  # of a window: less of either is noise
 _LEAST = 0.01  # that the network's alpha is from 0 and 1 when its odds are taken
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
@@ -38,29 +40,40 @@ Floats = NDArray[np.float32]
 
 def follow_colours(pha: Floats, rgb: Rgb) -> Floats:
     """pha (h, w) in [0, 1] of a picture (h, w, 3) uint8 → alpha (h, w) whose outline the picture's colours agree on."""
-    colours = _Colours(rgb)
-    decided = _decided(pha, colours)
-    return pha if decided is None else _on_lines(decided, colours)
+    box = _unsure_box(pha)
+    if box is None:
+        return pha
+    followed = pha.copy()
+    followed[box] = _on_lines(_decided(pha[box], rgb[box]), rgb[box])
+    return followed
+
+
+def _unsure_box(pha: Floats) -> tuple[slice, slice] | None:
+    """A part of the picture, in whole pixels of the smallest, that holds all that is unsure; None if nothing is."""
+    small = _shrunk(pha, SHRUNK)
+    x, y, width, height = cv2.boundingRect(cv2.inRange(_blurred(small, WINDOW), _UNSURE, 1 - _UNSURE))
+    if not width:
+        return None
+    return _reach(y, height), _reach(x, width)
+
+
+def _reach(first: int, count: int) -> slice:
+    return slice(max(0, first - _MARGIN) * SHRUNK, (first + count + _MARGIN) * SHRUNK)
 
 
 class _Colours:
-    """A picture at half its size, in [0, 1], and what its windows are made of."""
+    """A picture made smaller so many times, in [0, 1], and what its windows are made of."""
 
-    def __init__(self, rgb: Rgb):
+    def __init__(self, rgb: Rgb, times: int):
         self.whole = rgb
-        height, width = rgb.shape[:2]
-        self.size = (height + 1) // 2, (width + 1) // 2
-        self.seen = self.shrunk(rgb).astype(np.float32) / 255
-        products = [self.seen[..., i] * self.seen[..., j] for i, j in _PAIRS]
-        self.products = np.stack(products, axis=-1)
-
-    def shrunk(self, x: NDArray) -> NDArray:
-        return np.asarray(cv2.resize(x, self.size[::-1], interpolation=cv2.INTER_AREA))
+        self.seen = _shrunk(rgb, times).astype(np.float32) / 255
+        self.size = self.seen.shape[:2]
+        self.products = np.stack([self.seen[..., i] * self.seen[..., j] for i, j in _PAIRS], axis=-1)
 
 
 @dataclass
 class _Windows:
-    """Means over the windows of this radius around the pixels `at`, flat indices of the halved picture."""
+    """Means over the windows of this radius around the pixels `at`, flat indices of the smaller picture."""
 
     radius: int
     at: NDArray[np.intp]
@@ -71,16 +84,14 @@ class _Windows:
         return _columns(means, self.at) if x.ndim == 3 else means.reshape(-1)[self.at]
 
 
-def _decided(pha: Floats, colours: _Colours) -> Floats | None:
-    """Each unsure pixel given to the side whose colour it has, as far as the odds say; None if all are sure."""
-    half = colours.shrunk(pha)
-    share = _blurred(half, WINDOW)
+def _decided(pha: Floats, rgb: Rgb) -> Floats:
+    """Each unsure pixel given to the side whose colour it has, as far as the odds say."""
+    colours, small = _Colours(rgb, SHRUNK), _shrunk(pha, SHRUNK)
+    share = _blurred(small, WINDOW)
     unsure = (share > _UNSURE) & (share < 1 - _UNSURE)
-    if not unsure.any():
-        return None
     windows = _Windows(WINDOW, np.flatnonzero(unsure))
     person = share[unsure]
-    of_person = windows.mean(colours.seen * half[..., None])
+    of_person = windows.mean(colours.seen * small[..., None])
     mean_person = of_person / person
     mean_behind = (windows.mean(colours.seen) - of_person) / (1 - person)
     covariance = windows.mean(colours.products)
@@ -98,9 +109,9 @@ def _decided(pha: Floats, colours: _Colours) -> Floats | None:
     return decided.reshape(pha.shape)
 
 
-def _on_lines(pha: Floats, colours: _Colours) -> Floats:
+def _on_lines(pha: Floats, rgb: Rgb) -> Floats:
     """Alpha near its outline as lines through the colours of small windows have it, as far as they explain it."""
-    half = colours.shrunk(pha)
+    colours, half = _Colours(rgb, LINE_SHRUNK), _shrunk(pha, LINE_SHRUNK)
     share = _blurred(half, 2 * LINE_WINDOW + 1)
     unsure = (share > _UNSURE / 5) & (share < 1 - _UNSURE / 5)
     windows = _Windows(LINE_WINDOW, np.flatnonzero(unsure))
@@ -123,6 +134,11 @@ def _on_lines(pha: Floats, colours: _Colours) -> Floats:
     return lined.reshape(pha.shape)
 
 
+def _shrunk(x: NDArray, times: int) -> NDArray:
+    size = -(-x.shape[1] // times), -(-x.shape[0] // times)
+    return np.asarray(cv2.resize(x, size, interpolation=cv2.INTER_AREA))
+
+
 def _columns(x: NDArray, at: NDArray[np.intp]) -> NDArray:
     """(h, w, C) at flat indices → (C, N), each channel in one piece."""
     return np.ascontiguousarray(x.reshape(-1, x.shape[2])[at].T)
@@ -141,16 +157,16 @@ def _planes(slope: Floats, offset: Floats, at: NDArray[np.intp], size: tuple[int
 
 
 def _whole(mask: NDArray[np.bool_], like: NDArray) -> NDArray[np.intp]:
-    """Where (flat indices) the whole picture's pixels are that a mask of its half marks."""
+    """Where (flat indices) the whole picture's pixels are that a mask of the smaller one marks."""
     return np.flatnonzero(cv2.resize(mask.view(np.uint8), like.shape[1::-1], interpolation=cv2.INTER_NEAREST))
 
 
-def _enlarged(half: Floats, like: NDArray) -> Floats:
-    return np.asarray(cv2.resize(half, like.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+def _enlarged(small: Floats, like: NDArray) -> Floats:
+    return np.asarray(cv2.resize(small, like.shape[1::-1], interpolation=cv2.INTER_LINEAR))
 
 
 def _lines_at(where: NDArray[np.intp], colours: _Colours, planes: Floats) -> Floats:
-    """Slope · colour + offset at these pixels of the whole picture, of halved planes (·, ·, 4); (N,)."""
+    """Slope · colour + offset at these pixels of the whole picture, of smaller planes (·, ·, 4); (N,)."""
     lines = _columns(_enlarged(planes, colours.whole), where)
     red, green, blue = _columns(colours.whole, where).astype(np.float32) / 255
     return lines[0] * red + lines[1] * green + lines[2] * blue + lines[3]

@@ -1,97 +1,42 @@
 // An outline brought to where the colours on both sides of it say it is: the same method, step by step, as
-// koutu.matting.local_colour. All planes are at half the network's size until the last line of each step.
+// koutu.matting.local_colour.
 
 import { mirrored } from "./guided.js";
 
-const WINDOW = 4; // radius in which person and background are told apart, in pixels of the halved picture
-const LINE_WINDOW = 2; // radius in which alpha is a straight line of colour
+const [SHRUNK, LINE_SHRUNK] = [4, 2]; // how many times smaller the coefficients of either step are found
+const WINDOW = 2; // radius in which person and background are told apart, in pixels of the picture made so small
+const LINE_WINDOW = 2; // radius in which alpha is a straight line of colour, likewise
 const [COLOURS, PRIOR] = [1.5, 1.5]; // what the log-odds of the colours, and of the network's alpha, count
 const NOISE = 1e-3; // variance of colours in [0, 1] that two means must stand out of
 const LINE_NOISE = 1e-4; // variance of colours below which a small window is taken for plain
 const TRUST = 2; // what colour explains of a small window's alpha, times this, is how far its line counts
-const HAZE = 0.05; // alpha within this of 0 or 1 is what the lines leave of a side that is sure
+const HAZE = 0.02; // alpha within this of 0 or 1 is what the lines leave of a side that is sure
 const UNSURE = 0.02; // of a window: less of either is noise
 const LEAST = 0.01; // that the network's alpha is from 0 and 1 when its odds are taken
 const PAIRS = [[0, 0], [0, 1], [0, 2], [1, 1], [1, 2], [2, 2]];
 
-/** Buffers for pictures of one size, both sides even. */
+/** Buffers for pictures of one size, both sides multiples of 4. */
 export class Colours {
   constructor(width, height) {
-    this.width = width;
-    this.height = height;
-    this.halfWidth = width / 2;
-    this.halfHeight = height / 2;
-    const plane = () => new Float32Array((width * height) / 4);
-    const planes = (count) => Array.from({ length: count }, plane);
-    this.half = plane();
-    this.share = plane();
-    this.work = plane();
-    this.across = new Float64Array((width * height) / 4); // running sums
-    this.column = new Float64Array(this.halfWidth);
-    this.seen = planes(3);
-    this.products = planes(6);
-    this.means = { seen: planes(3), products: planes(6), ofPerson: planes(3), half: plane(), square: plane() };
-    this.lines = planes(5); // three slopes, the offset, and how far the line is trusted
-    this.unsure = new Uint8Array((width * height) / 4);
+    this.coarse = new Small(width, height, SHRUNK);
+    this.fine = new Small(width, height, LINE_SHRUNK);
   }
 
   /** Alpha (a new array) of `pha` in [0, 1] whose outline the colours of `rgb` (3 bytes a pixel) agree on. */
   follow(pha, rgb) {
-    this.see(rgb);
-    const decided = pha.slice();
-    if (!this.decide(decided, rgb)) return decided;
-    return this.onLines(decided, rgb);
-  }
-
-  see(rgb) {
-    const { width, halfWidth, halfHeight, seen, products } = this;
-    for (let y = 0, at = 0; y < halfHeight; y++) {
-      for (let x = 0; x < halfWidth; x++, at++) {
-        const from = 3 * (2 * y * width + 2 * x);
-        for (let c = 0; c < 3; c++) {
-          const i = from + c;
-          seen[c][at] = ((rgb[i] + rgb[i + 3] + rgb[i + 3 * width] + rgb[i + 3 * width + 3] + 2) >> 2) / 255;
-        }
-        PAIRS.forEach(([i, j], k) => (products[k][at] = seen[i][at] * seen[j][at]));
-      }
-    }
-  }
-
-  halve(pha) {
-    const { width, halfWidth, halfHeight, half } = this;
-    for (let y = 0, at = 0; y < halfHeight; y++) {
-      for (let x = 0; x < halfWidth; x++, at++) {
-        const i = 2 * y * width + 2 * x;
-        half[at] = (pha[i] + pha[i + 1] + pha[i + width] + pha[i + width + 1]) / 4;
-      }
-    }
-  }
-
-  /** Marks where the share of person in windows of this radius is neither `least` nor all but it; how many. */
-  mark(radius, least) {
-    const { half, share, unsure } = this;
-    this.mean(half, share, radius);
-    let count = 0;
-    for (let i = 0; i < half.length; i++) count += unsure[i] = share[i] > least && share[i] < 1 - least ? 1 : 0;
-    return count;
-  }
-
-  meansOf(radius) {
-    const { half, seen, products, means, work } = this;
-    for (let c = 0; c < 3; c++) {
-      this.mean(seen[c], means.seen[c], radius);
-      for (let i = 0; i < half.length; i++) work[i] = seen[c][i] * half[i];
-      this.mean(work, means.ofPerson[c], radius);
-    }
-    for (let k = 0; k < 6; k++) this.mean(products[k], means.products[k], radius);
+    const followed = pha.slice();
+    if (this.decide(followed, rgb)) this.onLines(followed, rgb);
+    return followed;
   }
 
   /** Each unsure pixel of `pha`, in place, to the side whose colour it has; whether there were any. */
   decide(pha, rgb) {
-    const { share, unsure, means, lines } = this;
-    this.halve(pha);
-    if (!this.mark(WINDOW, UNSURE)) return false;
-    this.meansOf(WINDOW);
+    const small = this.coarse;
+    const { share, unsure, means, lines } = small;
+    small.shrink(pha);
+    if (!small.mark(WINDOW, UNSURE)) return false;
+    small.see(rgb);
+    small.meansOf(WINDOW);
     for (const plane of lines) plane.fill(0);
     const [person, behind, covariance] = [[0, 0, 0], [0, 0, 0], [0, 0, 0, 0, 0, 0]];
     for (let i = 0; i < unsure.length; i++) {
@@ -111,7 +56,7 @@ export class Colours {
         lines[3][i] -= (slope[c] * (person[c] + behind[c])) / 2;
       }
     }
-    this.at(rgb, (i, odds) => {
+    small.at(rgb, (i, odds) => {
       const given = Math.min(1 - LEAST, Math.max(LEAST, pha[i]));
       const total = COLOURS * odds + PRIOR * Math.log(given / (1 - given));
       pha[i] = 1 / (1 + Math.exp(-Math.min(30, Math.max(-30, total))));
@@ -119,14 +64,14 @@ export class Colours {
     return true;
   }
 
+  /** Alpha near its outline, in place, as lines through the colours of small windows have it. */
   onLines(pha, rgb) {
-    const { half, unsure, means, lines, work } = this;
-    this.halve(pha);
-    this.mark(2 * LINE_WINDOW + 1, UNSURE / 5);
-    this.meansOf(LINE_WINDOW);
-    this.mean(half, means.half, LINE_WINDOW);
-    for (let i = 0; i < half.length; i++) work[i] = half[i] * half[i];
-    this.mean(work, this.means.square, LINE_WINDOW);
+    const small = this.fine;
+    const { pha: half, unsure, means, lines } = small;
+    small.shrink(pha);
+    small.mark(2 * LINE_WINDOW + 1, UNSURE / 5);
+    small.see(rgb);
+    small.meansOf(LINE_WINDOW);
     const [covariance, right] = [[0, 0, 0, 0, 0, 0], [0, 0, 0]];
     for (let i = 0; i < unsure.length; i++) {
       if (!unsure[i]) {
@@ -138,42 +83,112 @@ export class Colours {
         const within = means.products[k][i] - means.seen[a][i] * means.seen[b][i];
         covariance[k] = within + (a === b ? LINE_NOISE : 0);
       });
-      for (let c = 0; c < 3; c++) right[c] = means.ofPerson[c][i] - means.seen[c][i] * means.half[i];
+      for (let c = 0; c < 3; c++) right[c] = means.ofPerson[c][i] - means.seen[c][i] * means.pha[i];
       const slope = solved(covariance, right);
-      lines[3][i] = means.half[i];
+      lines[3][i] = means.pha[i];
       let explained = 0;
       for (let c = 0; c < 3; c++) {
         lines[c][i] = slope[c];
         lines[3][i] -= slope[c] * means.seen[c][i];
         explained += slope[c] * right[c];
       }
-      explained /= means.square[i] - means.half[i] * means.half[i] + LINE_NOISE;
+      explained /= means.square[i] - means.pha[i] * means.pha[i] + LINE_NOISE;
       lines[4][i] = Math.min(1, Math.max(0, TRUST * explained));
     }
     for (const plane of lines) {
-      this.mean(plane, work, LINE_WINDOW);
-      plane.set(work);
+      small.mean(plane, small.work, LINE_WINDOW);
+      plane.set(small.work);
     }
-    this.at(rgb, (i, value, trust) => {
+    small.at(rgb, (i, value, trust) => {
       pha[i] += trust * (Math.min(1, Math.max(0, (value - HAZE) / (1 - 2 * HAZE))) - pha[i]);
     });
-    return pha;
+  }
+}
+
+/** A picture and its alpha, `times` smaller, and the means of their windows. */
+class Small {
+  constructor(width, height, times) {
+    Object.assign(this, { whole: [width, height], times, width: width / times, height: height / times });
+    const count = this.width * this.height;
+    const plane = () => new Float32Array(count);
+    const planes = (number) => Array.from({ length: number }, plane);
+    this.pha = plane();
+    this.share = plane();
+    this.work = plane();
+    this.across = new Float64Array(count); // running sums
+    this.column = new Float64Array(this.width);
+    this.seen = planes(3);
+    this.products = planes(6);
+    this.means = { seen: planes(3), products: planes(6), ofPerson: planes(3), pha: plane(), square: plane() };
+    this.lines = planes(5); // three slopes, the offset, and how far the line is trusted
+    this.unsure = new Uint8Array(count);
   }
 
-  /** `use(pixel, slope · colour + offset, trust)` for every pixel of the whole picture whose half is unsure. */
+  see(rgb) {
+    const { seen, products } = this;
+    for (let c = 0; c < 3; c++) this.average(rgb, 3, c, seen[c]);
+    for (const plane of seen) for (let i = 0; i < plane.length; i++) plane[i] = Math.round(plane[i]) / 255;
+    PAIRS.forEach(([a, b], k) => {
+      for (let i = 0; i < seen[a].length; i++) products[k][i] = seen[a][i] * seen[b][i];
+    });
+  }
+
+  shrink(pha) {
+    this.average(pha, 1, 0, this.pha);
+  }
+
+  /** Means of squares of `times` × `times` pixels, of one channel of several that lie interleaved. */
+  average(source, channels, channel, into) {
+    const { whole, times, width, height } = this;
+    for (let y = 0, at = 0; y < height; y++) {
+      for (let x = 0; x < width; x++, at++) {
+        let sum = 0;
+        for (let j = 0; j < times; j++) {
+          const row = (y * times + j) * whole[0] + x * times;
+          for (let i = 0; i < times; i++) sum += source[(row + i) * channels + channel];
+        }
+        into[at] = sum / (times * times);
+      }
+    }
+  }
+
+  /** Marks where the share of person in windows of this radius is neither `least` nor all but it; how many. */
+  mark(radius, least) {
+    const { pha, share, unsure } = this;
+    this.mean(pha, share, radius);
+    let count = 0;
+    for (let i = 0; i < pha.length; i++) count += unsure[i] = share[i] > least && share[i] < 1 - least ? 1 : 0;
+    return count;
+  }
+
+  meansOf(radius) {
+    const { pha, seen, products, means, work } = this;
+    for (let c = 0; c < 3; c++) {
+      this.mean(seen[c], means.seen[c], radius);
+      for (let i = 0; i < pha.length; i++) work[i] = seen[c][i] * pha[i];
+      this.mean(work, means.ofPerson[c], radius);
+    }
+    for (let k = 0; k < 6; k++) this.mean(products[k], means.products[k], radius);
+    this.mean(pha, means.pha, radius);
+    for (let i = 0; i < pha.length; i++) work[i] = pha[i] * pha[i];
+    this.mean(work, means.square, radius);
+  }
+
+  /** `use(pixel, slope · colour + offset, trust)` for every pixel of the whole picture that is unsure here. */
   at(rgb, use) {
-    const { width, height, halfWidth, halfHeight, lines, unsure } = this;
+    const { whole, times, width, height, lines, unsure } = this;
     const found = [0, 0, 0, 0, 0];
-    for (let y = 0; y < height; y++) {
-      const [top, down] = between(y, halfHeight);
-      const bottom = Math.min(top + 1, halfHeight - 1);
-      for (let x = 0; x < width; x++) {
-        if (!unsure[(y >> 1) * halfWidth + (x >> 1)]) continue;
-        const [left, along] = between(x, halfWidth);
-        const right = Math.min(left + 1, halfWidth - 1);
-        const i = y * width + x;
-        const [nw, ne] = [top * halfWidth + left, top * halfWidth + right];
-        const [sw, se] = [bottom * halfWidth + left, bottom * halfWidth + right];
+    for (let y = 0; y < whole[1]; y++) {
+      const [top, down] = this.between(y, height);
+      const bottom = Math.min(top + 1, height - 1);
+      const row = Math.floor(y / times) * width;
+      for (let x = 0; x < whole[0]; x++) {
+        if (!unsure[row + Math.floor(x / times)]) continue;
+        const [left, along] = this.between(x, width);
+        const right = Math.min(left + 1, width - 1);
+        const i = y * whole[0] + x;
+        const [nw, ne] = [top * width + left, top * width + right];
+        const [sw, se] = [bottom * width + left, bottom * width + right];
         for (let c = 0; c < 5; c++) {
           const plane = lines[c];
           const above = plane[nw] + (plane[ne] - plane[nw]) * along;
@@ -185,9 +200,16 @@ export class Colours {
     }
   }
 
+  /** Which small pixel is before a whole one, and how far it is towards the next. */
+  between(i, length) {
+    const place = Math.min(Math.max((i + 0.5) / this.times - 0.5, 0), length - 1);
+    const before = Math.floor(place);
+    return [before, place - before];
+  }
+
   /** Mean of the square window, mirrored at the border. */
   mean(source, into, radius) {
-    const { halfWidth: width, halfHeight: height, across, column } = this;
+    const { width, height, across, column } = this;
     for (let y = 0; y < height; y++) {
       const row = y * width;
       let sum = 0;
@@ -214,13 +236,6 @@ export class Colours {
       }
     }
   }
-}
-
-/** Which halved pixel is before a whole one, and how far it is towards the next. */
-function between(i, length) {
-  const place = Math.min(Math.max((i + 0.5) / 2 - 0.5, 0), length - 1);
-  const before = Math.floor(place);
-  return [before, place - before];
 }
 
 /** Three equations of a symmetric matrix, of which six entries are given. */
