@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from koutu.cli import app
 from koutu.data.packs.pack import Pack, sources
 from koutu.data.render.assets import SOURCES, check_assets
-from koutu.data.render.blender import PROGRAM, PYTHON, interpreter, version
+from koutu.data.render.blender import PROGRAM, PYTHON, Blender, interpreter, version
+from koutu.data.render.cores import reserved
 from koutu.data.render.plan import KINDS, samples
 from koutu.data.render.run import RenderOrder, render_people
 from koutu.data.render.shelf import Shelf
@@ -205,6 +206,23 @@ def test_missing_blender_and_missing_assets_are_told(studio, tmp_path, monkeypat
         pointer.write_text("version https://git-lfs.github.com/spec/v1")
     with pytest.raises(InputError, match="expected a PNG"):
         check_assets(tmp_path / "assets")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system binds no process to cores")
+def test_runs_side_by_side_keep_to_cores_of_their_own(studio, tmp_path, monkeypatch):
+    usable = os.sched_getaffinity(0)
+    if len(usable) > 1:
+        with Blender(str(studio), [], tmp_path / "log", 1) as blender:
+            assert len(cores := os.sched_getaffinity(blender._process.pid)) == 1 and cores < usable
+    with Blender(str(studio), [], tmp_path / "log", len(usable)) as blender:
+        assert os.sched_getaffinity(blender._process.pid) == usable
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 5, 7})
+    with reserved(1) as first, reserved(1) as second, reserved(2) as third, reserved(1) as fourth:
+        assert first | second < third | first | second == {2, 5, 7} and not first & second
+        assert len(third) == 2 and len(fourth) == 1  # shared with others: there are no more
+    with reserved(2) as again, reserved(3) as all_of_them:
+        assert again == {2, 5} and not all_of_them
 
 
 def test_photographs_are_chosen_by_the_seed(studio, tmp_path):

@@ -119,7 +119,8 @@ class _Studio:
     def _one(self, sample: Sample, stack: ExitStack) -> None:
         if self.blender is None or len(self.casts | {sample.cast}) > _RENEWED:
             stack.close()
-            self.blender = stack.enter_context(Blender(self.python, self.words, self.shelf.root / LOG))
+            blender = Blender(self.python, self.words, self.shelf.root / LOG, self.order.threads)
+            self.blender = stack.enter_context(blender)
             self.casts = set()
         self.casts.add(sample.cast)
         photograph = self._photograph(sample)
