@@ -1,4 +1,4 @@
-"""Cores for a process of few threads: idle workers of Blender's turn on every core they may use, and do nothing there."""
+"""Cores for a process of few threads: Blender's idle workers turn on every core they may use."""
 
 import os
 import tempfile
