@@ -11,7 +11,7 @@ from typing import Any
 from koutu import __version__
 from koutu.data.render.assets import LICENCE, SOURCES, check_assets
 from koutu.data.render.blender import Blender, Died, interpreter, version
-from koutu.data.render.plan import FRAMES, Sample, samples
+from koutu.data.render.plan import FRAMES, PLAN, Sample, samples
 from koutu.data.render.shelf import LOG, Shelf
 from koutu.types import InputError, ModelError, OutputError
 
@@ -176,6 +176,7 @@ def _about(order: RenderOrder, blender: str, photographs: list[Path]) -> dict[st
     names = "/".join(path.name for path in photographs)
     return {
         "format": FORMAT,
+        "plan": PLAN,
         "seed": order.seed,
         "kinds": list(order.kinds),
         "size": list(order.size),
