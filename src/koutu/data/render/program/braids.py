@@ -9,7 +9,7 @@ from ties import SIZE, HeadForm
 
 _GATHERED, _PLAITED, _TUFT = 10, 46, 6  # points of a strand drawn to the knot, within the braid and below its end
 _PITCH = 2.6  # widths after which a third of the braid is back where it was
-_WISPS = 0.05  # of the strands leave the braid on their way
+_WISPS = 0.07  # of the strands leave the braid on their way
 _FINE_POINTS = 72  # of a strand of a thin braid
 _DOWN = np.array([0.0, 0.0, -1.0])
 
