@@ -29,7 +29,7 @@ def render(
     size: Annotated[str, typer.Option(metavar="WxH", help="Pixels of every sample.")] = "512x288",
     samples: Annotated[int, typer.Option(min=1, help="Rays a pixel for its colour.")] = 12,
     alpha_samples: Annotated[int, typer.Option(min=1, help="Rays a pixel for its alpha.")] = 48,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the renderer.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the renderer, and cores it keeps to.")] = 1,
     assets: Annotated[
         Path | None,
         typer.Option(

@@ -2,14 +2,16 @@
 
 import importlib
 import sys
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+from koutu.data.render.assets import SOURCES
 from koutu.data.render.blender import PROGRAM
-from koutu.data.render.people import STYLES_MEN, STYLES_OLD_MEN, STYLES_WOMEN
+from koutu.data.render.people import STYLES_MEN, STYLES_OLD_MEN, STYLES_WOMEN, UNDER_HOODS
 from koutu.data.render.views import HANDS, HELD, LIGHTS, MOTIONS, SEATED
 
 pytest.importorskip("scipy")
@@ -38,6 +40,7 @@ def test_the_program_knows_every_word_that_is_drawn(program):
         text = (PROGRAM.parent / path).read_text()
         assert all(f'"{word}"' in text for word in set(words) - {"room"})
     assert {*STYLES_MEN, *STYLES_WOMEN, *STYLES_OLD_MEN} - {"bald"} == program("styles").STYLES.keys()
+    assert set(UNDER_HOODS) - {"bald"} < program("styles").STYLES.keys()
 
 
 def test_a_fit_reads_lines_of_one_vertex_and_words_between_them(program, tmp_path: Path):
@@ -92,6 +95,83 @@ def test_strands_keep_as_many_points_as_their_curves_need(program):
         assert np.linalg.norm(surface.resampled(simple, 24) - full, axis=2).mean() < tolerance
         assert np.allclose(simple[:, [0, -1]], full[:, [0, -1]])
     assert surface.simplified(curl, 0.0) is curl
+
+
+def test_the_thirds_of_a_braid_cross_and_keep_together(program):
+    braids = program("braids")
+    rng, count = np.random.default_rng(0), 900
+    axis = np.linspace([0, 0, 0], [0, 0, -0.3], 60)
+    third = np.arange(count) % 3
+    strands = braids.plaited(axis, np.full(60, 0.03), np.array([0.0, 1, 0]), third, rng)
+    assert strands.shape == (count, 60, 3)
+    assert np.linalg.norm(strands[..., :2], axis=2).max() < 0.6 * 0.03
+    middle = np.stack([strands[third == k].mean(0) for k in range(3)])[..., 0]  # aside
+    order = middle.argsort(0)
+    assert {tuple(at) for at in order.T} == {(0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (1, 0, 2), (2, 1, 0)}
+    assert np.allclose(np.median(strands[..., 2], 0), axis[:, 2], atol=1e-3)
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_braided_hair_hangs_from_its_roots_with_wisps(program, pair: bool):
+    braids, ties, surface = program("braids"), program("ties"), program("surface")
+    rng = np.random.default_rng(2)
+    around = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    ball = np.array([[np.sin(u) * np.cos(a), np.cos(u) * np.cos(a), np.sin(a)] for a in (-1.4, 0, 1.4) for u in around])
+    faces = np.array(
+        [(i, (i + 1) % 24, i + 24) for i in range(48)] + [((i + 1) % 24, i + 24, i + 1) for i in range(24)]
+    )
+    skull = surface.Surface(rng, [(ball * 0.1, faces, 2000)])
+    knot = np.array([0, 0.11, 0.0])
+    head = ties.HeadForm(np.zeros(3), 0.23, 0.08, 0.05, -0.12, knot)
+    directions = rng.normal(size=(400, 3))
+    roots = 0.1 * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    made = braids.Braids(head, skull, 0.3, 0.03, 0.0, pair).strands(roots, rng)
+    assert np.isfinite(made).all() and np.allclose(made[:, 0], roots)
+    low = made[:, -1, 2] < -0.25
+    assert 0.85 < low.mean() < 1  # the others are wisps
+    ends = made[low, -1, 0]
+    assert (
+        (np.abs(ends) > 0.03).all() and (np.sign(ends) == np.sign(roots[low, 0])).all() if pair else ends.std() < 0.03
+    )
+
+
+def test_points_far_apart_are_chosen(program):
+    points = np.concatenate([np.zeros((50, 3)), np.eye(3)]) + np.random.default_rng(0).normal(0, 1e-3, (53, 3))
+    assert {50, 51, 52} <= set(program("braids").spread(points, 4))
+
+
+def test_cloth_swings_past_what_it_hangs_on_and_comes_to_rest(program):
+    swing = program("swing")
+
+    def bones(second: float) -> np.ndarray:
+        """Pulled aside by 0.3 m at once, at 1 s."""
+        matrix = np.eye(4)[None].copy()
+        matrix[0, 0, 3] = 0.3 if second >= 1 else 0.0
+        return matrix
+
+    points, joint = np.array([[0.0, 0, 0], [0.0, 0, -0.5]]), np.zeros(3)
+
+    def aside(second: float) -> np.ndarray:
+        at = points + bones(second)[0, :3, 3]
+        return swing.swung(at, np.array([0.0, 1.0]), bones, 0, joint, second)[:, 0]
+
+    assert np.allclose(aside(0.9), 0) and np.allclose(aside(2), 0.3)
+    moved = np.array([aside(1 + k / 24) for k in range(16)])
+    assert np.allclose(moved[:, 0], 0.3)
+    assert moved[1, 1] < 0.3 and 0.3 < moved[:, 1].max() < 0.4
+
+
+def test_everybody_has_a_skin_of_their_sex_and_age(program):
+    skins, rng = program("skins"), np.random.default_rng(0)
+    needed = {Path(path).stem for source in SOURCES if source.folder == "3dify" for path in source.needed}
+    for gender, years, darkness in product((0.0, 1.0), (8, 30, 50, 80), (0.1, 0.9)):
+        skin = skins.skin_of({"gender": gender, "years": years, "darkness": darkness}, rng)
+        assert skin.name in needed and ("female" in skin.name) == (gender == 0)
+        assert skin.name.startswith("young") == (years < 40)
+        assert (skin.wrinkles > 0) == (years == 80 and skin.name != skins.WRINKLED)
+        assert (skin.darkness > 0) == (gender == 1 and darkness == 0.9)
+    folders = {f"{source.folder}/{Path(path).parent.as_posix()}" for source in SOURCES for path in source.needed}
+    assert skins.FOLDER in folders
 
 
 def test_half_covered_pixels_keep_the_colour_of_the_person(program):

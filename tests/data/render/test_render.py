@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 from koutu.cli import app
 from koutu.data.packs.pack import Pack, sources
 from koutu.data.render.assets import SOURCES, check_assets
-from koutu.data.render.blender import PROGRAM, PYTHON, interpreter, version
+from koutu.data.render.blender import PROGRAM, PYTHON, Blender, interpreter, version
+from koutu.data.render.cores import reserved
+from koutu.data.render.people import UNDER_HOODS
 from koutu.data.render.plan import KINDS, samples
 from koutu.data.render.run import RenderOrder, render_people
 from koutu.data.render.shelf import Shelf
@@ -102,11 +104,14 @@ def test_a_seed_draws_every_kind_of_person_and_view():
     people = [sample.people[0] for sample in made[::4]]
     stances = [stance for sample in made for stance in sample.view["people"]]
     assert min(p["years"] for p in people) < 8 and max(p["years"] for p in people) > 75
-    assert {p["hat"] for p in people} == {"", "beanie", "cap", "fedora", "scarf"}
+    assert {p["hat"] for p in people} == {"", "beanie", "cap", "fedora", "scarf", "durag"}
+    hooded = {kind: [p for p in people if p["clothes"].get("hood") == kind] for kind in ("up", "down")}
+    assert hooded["down"] and {p["style"] for p in hooded["up"]} <= set(UNDER_HOODS)
+    assert {p["hat"] for p in hooded["up"]} == {""}
     assert {p["headset"] for p in people} == {"", "plain", "microphone"} and any(p["beard"] for p in people)
     assert not any(p["beard"] and (p["gender"] < 0.5 or p["years"] < 14) for p in people)
     assert min(p["darkness"] for p in people) < 0.1 and max(p["darkness"] for p in people) > 0.85
-    assert len({p["style"] for p in people}) > 20
+    assert len({p["style"] for p in people}) > 20 and {"braid", "braids", "boxbraids"} <= {p["style"] for p in people}
     assert {s["stance"] for s in stances} == {"stand", "sit", "walk"} and any(s["chair"] for s in stances)
     assert all(abs(s["turn"]) < 90 for s in stances if s["chair"])  # a back would hide them
     assert len({word for s in stances for word in s["hands"]}) > 15
@@ -178,6 +183,11 @@ def test_what_ends_a_run(studio, tmp_path):
     render_people(order(studio, 1, seed=9), tmp_path / "other")
     with pytest.raises(InputError, match="expected seed 8 as asked, got renders begun with 9"):
         render_people(order(studio, 1, seed=8), tmp_path / "other")
+    about = json.loads((tmp_path / "other/render.json").read_text())
+    del about["plan"]  # as the first koutu wrote it
+    (tmp_path / "other/render.json").write_text(json.dumps(about))
+    with pytest.raises(InputError, match=r"expected people of plan 2 .*, got renders of plan 1; go on with the koutu"):
+        render_people(order(studio, 1, seed=9), tmp_path / "other")
     with Shelf(tmp_path / "other").locked(), pytest.raises(OutputError, match="got another run at work"):
         render_people(order(studio, 1, seed=9), tmp_path / "other")
     (tmp_path / "file").write_text("")
@@ -195,16 +205,32 @@ def test_missing_blender_and_missing_assets_are_told(studio, tmp_path, monkeypat
     assert interpreter() == str(studio) and version(str(studio)) == "5.0.1"
     with pytest.raises(InputError, match=r"expected --assets .* git clone"):
         check_assets(None)
-    shutil.rmtree(tmp_path / "assets/skinmaker")
-    with pytest.raises(InputError, match=r"skinmaker/.* and 2 more, got nothing there; get it: git clone .*skinmaker$"):
+    shutil.rmtree(tmp_path / "assets/3dify")
+    with pytest.raises(InputError, match=r"3dify/.* and 10 more, got nothing there; get it: git clone .*3dify$"):
         check_assets(tmp_path / "assets")
-    pointer = tmp_path / "assets/skinmaker" / SOURCES[3].needed[0]
     for path in SOURCES[3].needed:
-        pointer = tmp_path / "assets/skinmaker" / path
+        pointer = tmp_path / "assets/3dify" / path
         pointer.parent.mkdir(parents=True, exist_ok=True)
         pointer.write_text("version https://git-lfs.github.com/spec/v1")
     with pytest.raises(InputError, match="expected a PNG"):
         check_assets(tmp_path / "assets")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system binds no process to cores")
+def test_runs_side_by_side_keep_to_cores_of_their_own(studio, tmp_path, monkeypatch):
+    usable = os.sched_getaffinity(0)
+    if len(usable) > 1:
+        with Blender(str(studio), [], tmp_path / "log", 1) as blender:
+            assert len(cores := os.sched_getaffinity(blender._process.pid)) == 1 and cores < usable
+    with Blender(str(studio), [], tmp_path / "log", len(usable)) as blender:
+        assert os.sched_getaffinity(blender._process.pid) == usable
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 5, 7})
+    with reserved(1) as first, reserved(1) as second, reserved(2) as third, reserved(1) as fourth:
+        assert first | second < third | first | second == {2, 5, 7} and not first & second
+        assert len(third) == 2 and len(fourth) == 1  # shared with others: there are no more
+    with reserved(2) as again, reserved(3) as all_of_them:
+        assert again == {2, 5} and not all_of_them
 
 
 def test_photographs_are_chosen_by_the_seed(studio, tmp_path):

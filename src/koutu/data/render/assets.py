@@ -19,6 +19,15 @@ class Source:
 
 
 _CLOTHES = "base/clothes"
+_SKINS = {
+    "young_lightskinned_female": ("2", "3"),
+    "middleage_lightskinned_female": ("2",),
+    "young_lightskinned_male": ("", "2", "3"),
+    "middleage_lightskinned_male": ("", "2"),
+    "young_darkskinned_male": ("",),
+    "middleage_darkskinned_male": ("",),
+    "old_darkskinned_male": ("",),
+}
 SOURCES = (
     Source(
         "mpfb2",
@@ -46,16 +55,13 @@ SOURCES = (
         ("makehuman/data/eyes/low-poly/low-poly.mhclo",),
     ),
     Source(
-        "skinmaker",
-        "https://github.com/vestan/skinmaker",
-        "aa6131a",
+        "3dify",
+        "https://github.com/isislab-unisa/3dify",
+        "c9c249c",
         tuple(
-            f"static/compositor/{name}.png"
-            for name in (
-                "young_lightskinned_female_diffuse2",
-                "young_lightskinned_female_diffuse3",
-                "middleage_lightskinned_female_diffuse2",
-            )
+            f"makehuman-docker/custom_makehuman/makehuman/data/skins/textures/{name}_diffuse{number}.png"
+            for name, numbers in _SKINS.items()
+            for number in numbers
         ),
     ),
     Source(

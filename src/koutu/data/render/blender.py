@@ -5,10 +5,11 @@ import os
 import queue
 import subprocess
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from koutu.data.render.cores import reserved
 from koutu.types import ModelError
 
 PYTHON = "KOUTU_BLENDER_PYTHON"
@@ -59,10 +60,11 @@ def commands() -> str:
 
 
 class Blender:
-    """The program at work: one job after another; what it prints goes to a log."""
+    """The program at work: one job after another, on as many cores as threads; what it prints goes to a log."""
 
-    def __init__(self, python: str, words: list[str], log: Path):
-        self._log_path = log
+    def __init__(self, python: str, words: list[str], log: Path, threads: int):
+        self._log_path, self._reserved = log, ExitStack()
+        cores = self._reserved.enter_context(reserved(threads))
         self._log: IO[bytes] = open(log, "ab")  # noqa: SIM115  # closed with the process
         self._process = subprocess.Popen(
             [python, str(PROGRAM), *words],
@@ -72,6 +74,9 @@ class Blender:
             text=True,
             encoding="utf-8",
         )
+        if cores:
+            with suppress(ProcessLookupError):  # it ended at once: the first job tells
+                os.sched_setaffinity(self._process.pid, cores)  # before it has begun any thread
         self._answers: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -86,6 +91,7 @@ class Blender:
                 with suppress(BrokenPipeError):
                     pipe.close()
         self._log.close()
+        self._reserved.close()
 
     def render(self, job: dict[str, Any], seconds: float) -> dict[str, Any]:
         """The program's answer to a job; raises Died."""

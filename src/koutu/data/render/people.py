@@ -18,14 +18,19 @@ SHOES = ("shoes01", "shoes02", "shoes03", "shoes04", "shoes05", "shoes06")
 STYLES_MEN = {
     "buzz": 2, "crop": 4, "short": 5, "undercut": 3, "slick": 2, "spiky": 2, "messy": 4, "mop": 2, "shortcurly": 2,
     "curly": 1, "afro": 2, "bigafro": 1, "dreads": 1, "longback": 1, "longwavy": 1, "bun": 0.5, "balding": 2, "bald": 2,
+    "boxbraids": 0.8, "braid": 0.3,
 }  # fmt: skip
 STYLES_WOMEN = {
     "bob": 4, "bobfringe": 3, "long": 5, "longfringe": 3, "longback": 2, "longwavy": 5, "curly": 4, "shortcurly": 1.5,
     "afro": 2, "bigafro": 2, "dreads": 1, "bun": 3, "ponytail": 4, "pigtails": 1.5, "short": 1.5, "messy": 1,
-    "undercut": 0.5, "crop": 0.5,
+    "undercut": 0.5, "crop": 0.5, "braid": 3, "braids": 2, "boxbraids": 1.5,
 }  # fmt: skip
 STYLES_OLD_MEN = {"balding": 5, "wisps": 3, "bald": 2, "crop": 3, "short": 4, "slick": 2, "messy": 2}
-HATS = {"": 86, "beanie": 4, "cap": 4, "fedora": 3, "scarf": 3}
+UNDER_HOODS = (
+    "buzz", "crop", "short", "undercut", "slick", "messy", "mop", "shortcurly", "bob", "balding", "wisps", "bald",
+)  # fmt: skip
+HATS = {"": 86, "beanie": 4, "cap": 4, "fedora": 3, "scarf": 3, "durag": 1.5}
+_ONLY_WOMEN, _ONLY_MEN = "scarf", "durag"
 STRANDS = 13000  # of one person alone
 STRANDS_IN_GROUPS = 7000
 
@@ -35,7 +40,8 @@ def draw_person(rng: Random, strands: int = STRANDS) -> Traits:
 
     years, gender (1 male), ancestry (african, asian, caucasian), weight, muscle, height: of the body. smile,
     open_mouth, brows_up: of the face. darkness: of skin. style, strands, wild, melanin, redness, dyed: of hair.
-    beard: its length, 0 none. clothes, hat, glasses ("", "clear", "dark"), headset ("", "plain", "microphone").
+    beard: its length, 0 none. clothes (hood "", "up", "down"), hat, glasses ("", "clear", "dark"), headset ("",
+    "plain", "microphone").
     seed: of all that is left open.
     """
     years, male = _years(rng), rng.random() < 0.5
@@ -60,9 +66,11 @@ def draw_person(rng: Random, strands: int = STRANDS) -> Traits:
         grown_man and rng.random() < 0.45
     )
     person["clothes"] = _clothes(rng, male)
-    person["hat"] = drawn(rng, {kind: n for kind, n in HATS.items() if kind != "scarf" or not male})
+    other = _ONLY_WOMEN if male else _ONLY_MEN
+    person["hat"] = drawn(rng, {kind: n for kind, n in HATS.items() if kind != other})
     person["glasses"] = drawn(rng, {"": 72, "clear": 22, "dark": 6})
     person["headset"] = drawn(rng, {"": 88, "plain": 6, "microphone": 6}) if not person["hat"] and not child else ""
+    _hooded(rng, person)
     return rounded(person)
 
 
@@ -136,6 +144,20 @@ def _clothes(rng: Random, male: bool) -> Traits:
         "legs": rng.choices([0.3, 0.55, 0.97], [1, 1, 6])[0],
         "skirt": skirt,
     }
+
+
+def _hooded(rng: Random, person: Traits) -> None:
+    """A hood at some tops with long sleeves; up, it takes a hat's place, and long hair's."""
+    clothes = person["clothes"]
+    if clothes["suit"]:
+        return
+    kind = drawn(rng, {"": 6, "down": 2.5, "up": 1.5})
+    clothes["hood"] = kind if clothes["sleeves"] > 0.7 and person["hat"] != "scarf" else ""
+    if clothes["hood"] == "up":
+        person["hat"] = person["headset"] = ""
+        person["style"] = person["style"] if person["style"] in UNDER_HOODS else rng.choice(("bob", "short", "messy"))
+    if clothes["hood"]:
+        clothes["loose"], clothes["neck"] = max(clothes["loose"], 0.014), min(clothes["neck"], -0.01)
 
 
 def _within(value: float, low: float, high: float) -> float:

@@ -9,6 +9,7 @@ from koutu.data.render.people import STRANDS, STRANDS_IN_GROUPS, draw_person
 from koutu.data.render.views import draw_view
 from koutu.types import InputError
 
+PLAN = 2  # what a seed draws, and what is made of it: another number for other people of the same seed
 KINDS = {"still": 4, "group": 2, "clip": 1}  # views of one cast
 PEOPLE = (2, 5)  # of a group
 FRAMES = 24  # of a clip

@@ -11,7 +11,7 @@ from typing import Any
 from koutu import __version__
 from koutu.data.render.assets import LICENCE, SOURCES, check_assets
 from koutu.data.render.blender import Blender, Died, interpreter, version
-from koutu.data.render.plan import FRAMES, Sample, samples
+from koutu.data.render.plan import FRAMES, PLAN, Sample, samples
 from koutu.data.render.shelf import LOG, Shelf
 from koutu.types import InputError, ModelError, OutputError
 
@@ -119,7 +119,8 @@ class _Studio:
     def _one(self, sample: Sample, stack: ExitStack) -> None:
         if self.blender is None or len(self.casts | {sample.cast}) > _RENEWED:
             stack.close()
-            self.blender = stack.enter_context(Blender(self.python, self.words, self.shelf.root / LOG))
+            blender = Blender(self.python, self.words, self.shelf.root / LOG, self.order.threads)
+            self.blender = stack.enter_context(blender)
             self.casts = set()
         self.casts.add(sample.cast)
         photograph = self._photograph(sample)
@@ -175,6 +176,7 @@ def _about(order: RenderOrder, blender: str, photographs: list[Path]) -> dict[st
     names = "/".join(path.name for path in photographs)
     return {
         "format": FORMAT,
+        "plan": PLAN,
         "seed": order.seed,
         "kinds": list(order.kinds),
         "size": list(order.size),

@@ -21,6 +21,7 @@ except ImportError:  # Windows
 ABOUT = "render.json"  # what the folder was begun with
 INDEX = "index.json"
 LOG = "render.log"
+_FIRST_PLAN = 1  # of folders that do not tell theirs
 _PARTS, _LOCK = ".part", ".lock"
 _FOLDERS = ("stills", "clips", "failed")
 
@@ -38,7 +39,12 @@ class Shelf:
             folder(self.root / name)
         path = self.root / ABOUT
         if path.is_file():
-            begun = self._read(path)
+            begun = {"plan": _FIRST_PLAN} | self._read(path)
+            if begun["plan"] != about["plan"]:
+                raise InputError(
+                    f"{self.root}: expected people of plan {about['plan']} as this koutu draws them, got renders of "
+                    f"plan {begun['plan']}; go on with the koutu that began them, or name another folder"
+                )
             if differing := [name for name in about if begun.get(name) != about[name]]:
                 name = differing[0]
                 raise InputError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -55,8 +56,10 @@ class Cast:
             person.skin.offset = 0.0
 
     def _bones(self, person: Person, pose: Callable[[float], Pose]) -> Matrices:
+        """Remembered: what hangs and trails looks back at the same moments from frame to frame."""
         skeleton = person.skeleton
-        return lambda second: skeleton.stacked(bones_of(skeleton, pose(second)))
+        known = cache(lambda moment: skeleton.stacked(bones_of(skeleton, pose(moment))))
+        return lambda second: known(round(second, 6))
 
     def _shaken(self, pose: Pose, view: dict, at: int) -> Matrices:
         """A still's motion: none, or the small one that its blur shows."""

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from arrays import Floats, Ints, Rng
+from arrays import Floats, Ints, Rng, smoothstep
 from body import SKIN_VERTICES, Body
 from fabrics import cloth_material
 from fitting import Fitted, fit
+from hats import Dome
+from hood import Hood
 from materials import any_colour, plain
 from meshes import Faces, islands, normals, triangles
 from objects import Shape, mesh_shape
@@ -18,17 +20,25 @@ _MATERIALS = 6  # different cloths of one suit, at most
 _OVER = 0.006  # metres that a top lies over what is worn below
 _TUCKED = -0.05  # hem of a top that goes under a skirt
 _COLLAR = 0.02  # metres above the neck's joint that a top reaches on the shoulders
+_LOOSE, _HEM = 0.016, 0.45  # metres off the skin from which a top's hem swings, and how far
+_SKIRT = 0.75  # how far a skirt's hem swings
 _CLOSE = 0.05  # metres: skin farther from a garment is not under it
 _BARE = 0.045  # metres: skin nearer to a garment's edge stays
 
 
 @dataclass
 class Worn:
-    """shapes; surface: vertices and triangles that hair must stay out of; hidden: skin that is covered."""
+    """shapes; surface: vertices and triangles that hair must stay out of; hidden: skin that is covered; hood: if up."""
 
     shapes: list[Shape]
     surface: tuple[Floats, Ints]
     hidden: set[int]
+    hood: Hood | None = None
+
+    def add(self, vertices: Floats, faces: Faces) -> None:
+        """To the surface."""
+        at, corners = self.surface
+        self.surface = np.concatenate([at, vertices]), np.concatenate([corners, triangles(faces) + len(at)])
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ class Cut:
 
 
 def dress(body: Body, skeleton: Skeleton, clothes: dict, rng: Rng) -> Worn:
-    """clothes: "shoes" and a "suit" by name, or cuts: sleeves, neck, loose, hem, and legs or skirt."""
+    """clothes: "shoes" and a "suit" by name, or cuts: sleeves, neck, loose, hem, legs or skirt, and a hood perhaps."""
     worn = _suit(body, clothes["suit"], rng) if clothes.get("suit") else _tailored(body, skeleton, clothes, rng)
     shoes = fit(body, body.template.assets / _CLOTHES / clothes["shoes"] / f"{clothes['shoes']}.mhclo")
     material = plain(any_colour(rng) * 0.5, float(rng.uniform(0.3, 0.8)))
@@ -84,11 +94,30 @@ def _tailored(body: Body, skeleton: Skeleton, clothes: dict, rng: Rng) -> Worn:
         vertices, faces, kept = _cut(body, skeleton, cut, group)
         weights = body.template.weights[kept]
         material = cloth_material(rng, dressy)
-        worn.shapes.append(mesh_shape(name, vertices, faces, weights, [material], uvs=_uvs(vertices, faces)))
-        at, surface = worn.surface, triangles(faces)
-        worn.surface = np.concatenate([at[0], vertices]), np.concatenate([at[1], surface + len(at[0])])
+        shape = mesh_shape(name, vertices, faces, weights, [material], uvs=_uvs(vertices, faces))
+        shape.swings, shape.hung = hanging(vertices, skeleton.heads, cut, skirt=group == "helper-skirt"), "pelvis"
+        worn.shapes.append(shape)
+        worn.add(vertices, faces)
         worn.hidden |= _covered(body, vertices, faces)
+        if name == "top" and clothes.get("hood"):
+            hood = Hood(Dome(body, skeleton), skeleton, rng, up=clothes["hood"] == "up")
+            worn.shapes += hood.shapes(material, rng)
+            worn.hood = hood if hood.up else None
+            if not hood.up:
+                worn.add(*hood.solid)
     return worn
+
+
+def hanging(vertices: Floats, heads: dict[str, Floats], cut: Cut, *, skirt: bool) -> Floats | None:
+    """How far each vertex hangs free, 0…1: a skirt below the hips, a loose top's hem; None of what lies close."""
+    waist, ankle = heads["spine_01"][2], heads["foot_l"][2]
+    if skirt:
+        hip = heads["thigh_l"][2]
+        return _SKIRT * smoothstep((hip - vertices[:, 2]) / (hip - ankle) / 0.7)
+    if cut.bottom or cut.loose < _LOOSE:
+        return None
+    share = _HEM * smoothstep((waist + 0.1 - vertices[:, 2]) / 0.25)
+    return np.where(np.abs(vertices[:, 0]) < heads["upperarm_l"][0] + 0.04, share, 0.0)
 
 
 def _cut(body: Body, skeleton: Skeleton, cut: Cut, group: str) -> tuple[Floats, Faces, Ints]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from arrays import Floats, Ints, Rng, unit
+from braids import Braids, braid_width, spread, thin_braids
 from scipy.spatial import cKDTree
 from styles import Style
 from surface import Surface, scattered, wavering
@@ -11,6 +12,7 @@ from ties import SIZE, HeadForm, Tie
 
 _GUIDES = 420
 _POINTS = 24  # of a strand
+_THIN_BRAIDS = 64
 _DOWN = np.array([0.0, 0.0, -1.0])
 
 
@@ -37,9 +39,31 @@ class Groom:
         self.side = float(np.sign(self.rng.normal()) or 1.0)
         reach = 1.0 if self.style.part else 0.6
         self.parting = self.head.centre[0] + self.side * self.rng.uniform(0, 0.3) * self.head.size * 0.35 * reach
+        if self.style.braided:
+            return self._braided(count, wild)
         roots, out = scattered(self.rng, self.vertices, self.corners, self.weights, _GUIDES)
         guides = self._tied(roots) if self.style.tied else self._loose(roots, out)
         return self._followers(roots, guides, count, wild)
+
+    def _braided(self, count: int, wild: float) -> Floats:
+        style, rng, head = self.style, self.rng, self.head
+        roots, out = scattered(rng, self.vertices, self.corners, self.weights, count)
+        if style.braided == "all over":
+            apart = spread(roots, _THIN_BRAIDS)
+            _, section = cKDTree(roots[apart]).query(roots)
+            width = 0.0085 * head.size / SIZE * rng.uniform(0.8, 1.3)
+            axes = self._off_face(self._loose(roots[apart], out[apart]), roots[apart])
+            strands = thin_braids(axes, section, roots, width, rng)
+        else:
+            pair = style.braided == "pair"
+            width = braid_width(head, rng, pair=pair)
+            strands = Braids(head, self.surface, self.length, width, self.parting, pair).strands(roots, rng)
+        self.points = strands.shape[1]
+        t = np.linspace(0, 1, self.points)[None, :, None]
+        strands += style.frizz * np.minimum(6 * t, 1) * wavering(rng, count, self.points, 14)
+        self._stray(strands, t, min(style.fly * wild, 0.5))
+        strands[:, 1:] = self.surface.outside(strands[:, 1:], 0.0012, 0.03)
+        return strands
 
     def _combed(self, points: Floats, out: Floats) -> Floats:
         """Which way a comb has laid the hair at these roots."""

@@ -1,4 +1,4 @@
-"""Caps, beanies and fedoras, and what they do to the hair under them."""
+"""Caps, beanies, durags and fedoras, and what they do to the hair under them."""
 
 import bpy
 import numpy as np
@@ -13,6 +13,7 @@ from skeleton import Skeleton
 from solids import net
 
 _AROUND, _UP = 64, 28  # of the outline's grid
+_SLACK = {"beanie": (0.0, 0.035), "durag": (0.0, 0.003)}  # metres of cloth over the head, from and to
 
 
 class Dome:
@@ -52,7 +53,7 @@ def _smooth(grid: Floats, sigma: float) -> Floats:
 
 
 class Hat:
-    """A cap, beanie or fedora: its shapes, and what it does to the hair under it."""
+    """A cap, beanie, durag or fedora: its shapes, and what it does to the hair under it."""
 
     def __init__(self, kind: str, body: Body, skeleton: Skeleton, rng: Rng):
         self.dome, self.skeleton = Dome(body, skeleton), skeleton
@@ -61,7 +62,7 @@ class Hat:
             eye + rng.uniform(0.4, 0.52) * (crown - eye),
             eye + rng.uniform(0.0, 0.2) * (crown - eye),
         )
-        self.slack = rng.uniform(0.0, 0.035) if kind == "beanie" else rng.uniform(0.008, 0.016)
+        self.slack = rng.uniform(*_SLACK.get(kind, (0.008, 0.016)))
         bone = skeleton.bones.index("head")
         if kind == "fedora":
             name = str(rng.choice(["fedora", "fedora_cocked"]))
@@ -78,11 +79,27 @@ class Hat:
         self.shapes = [self._piece("crown", vertices, faces, bone, material)]
         if kind == "cap":
             self.shapes.append(self._piece("brim", *self._brim(float(rng.uniform(-1, 1))), bone, material))
+        if kind == "durag":
+            self.shapes += [self._tail(bone, material, side, rng) for side in (-1.0, 1.0)]
 
     def _piece(self, name: str, vertices: Floats, faces: Faces, bone: int, material: "bpy.types.Material") -> Shape:
         weights = np.ones((len(vertices), 1))
         uvs = np.stack([np.arctan2(vertices[:, 0], -vertices[:, 1]) / (2 * np.pi) + 0.5, vertices[:, 2] * 3], 1)
         return mesh_shape(name, vertices, faces, weights, [material], bones=[bone], uvs=(uvs, faces))
+
+    def _tail(self, bone: int, material: "bpy.types.Material", side: float, rng: Rng) -> Shape:
+        """A ribbon from the knot behind."""
+        down, across = np.linspace(0, 1, 10)[:, None], np.linspace(-0.5, 0.5, 4)[None]
+        way = np.array([0.0, 1.0, (self.back - self.skeleton.centre[2]) / (0.45 * self.skeleton.size)])
+        knot = self.skeleton.centre + way / np.linalg.norm(way) * self.dome.radius(way / np.linalg.norm(way))
+        length, wide = rng.uniform(0.12, 0.28), (0.008 + 0.03 * np.sqrt(down)) * np.ones((1, 4))
+        x = side * (0.004 + 0.035 * down) + wide * across
+        y = knot[1] + 0.008 + 0.03 * np.sin(np.pi * np.minimum(down, 0.7)) + 0.2 * wide * np.abs(across)
+        z = knot[2] - length * down + 0.01 * across
+        vertices = np.stack(np.broadcast_arrays(x, y, z), 2).reshape(-1, 3)
+        tail = self._piece("tail", vertices, net(10, 4, around=False), bone, material)
+        tail.swings, tail.hung = np.repeat(0.7 * down[:, 0], 4), "head"
+        return tail
 
     def line(self, points: Floats) -> Floats:
         """Height of the hat's edge above or below which points (…, 3) are, by how far back they lie."""

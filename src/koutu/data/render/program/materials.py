@@ -8,13 +8,13 @@ from typing import Any
 import bpy
 import numpy as np
 from arrays import Floats, Rng
+from skins import FOLDER, WRINKLED, Skin
 
-SKINS = "skinmaker/static/compositor"
-YOUNG = ("young_lightskinned_female_diffuse2.png", "young_lightskinned_female_diffuse3.png")
-OLDER = ("middleage_lightskinned_female_diffuse2.png",)
 _EYES = "Go_MakeHuman_dot/Character Generator/char_edit/meshs/mats/brown_eye.png"
 _TEETH = "Go_MakeHuman_dot/Character Generator/char_edit/meshs/mats/teeth.png"
 _ABSORBED = np.array([1.45, 1.95, 2.3])  # of red, green and blue by the darkest skin, as exponents
+_AROUND = 128  # pixels of a skin's picture that is smooth
+_DETAIL = 0.5, 1.2  # least and most that wrinkles darken and lighten
 _IRISES = ((0.0, 1.0, 0.9), (0.0, 0.7, 0.6), (0.08, 0.6, 1.2), (0.32, 0.4, 1.5), (0.5, 0.5, 1.6), (0.5, 0.15, 1.5))
 
 
@@ -85,19 +85,19 @@ def skin_tone(darkness: float, rng: Rng) -> Floats:
     return np.exp(-darkness * _ABSORBED) * warm
 
 
-def skin_material(assets: Path, years: float, tone: Floats, scalp: Floats, rng: Rng) -> "bpy.types.Material":
-    """scalp: colour under the hair, where the mesh's attribute "scalp" says how much of it shows."""
+def skin_material(assets: Path, skin: Skin, tone: Floats, scalp: Floats, rng: Rng) -> "bpy.types.Material":
+    """tone: over the texture; scalp: colour under the hair, where the mesh's attribute "scalp" says how much shows."""
     shader = Shader("skin")
-    name = str(rng.choice(YOUNG if years < 42 else OLDER))
     texture = shader.add("ShaderNodeTexImage")
-    texture.image = picture(assets / SKINS / name)
+    texture.image = picture(assets / FOLDER / f"{skin.name}.png")
     coordinates = shader.add("ShaderNodeTexCoord").outputs
     blotches = shader.add("ShaderNodeTexNoise", Scale=7.0, Detail=6.0)
     shader.link(coordinates["UV"], blotches.inputs["Vector"])
     value = shader.add("ShaderNodeMapRange")
     value.inputs[3].default_value, value.inputs[4].default_value = 0.86, 1.12
     shader.link(blotches.outputs[0], value.inputs[0])
-    toned = shader.mix("MULTIPLY", 1.0, texture.outputs["Color"], tone)
+    aged = _wrinkled(shader, assets, texture.outputs["Color"], skin.wrinkles)
+    toned = shader.mix("MULTIPLY", 1.0, aged, tone * np.exp(skin.darkness * _ABSORBED))
     hue = shader.add("ShaderNodeHueSaturation")
     shader.link(toned.outputs[2], hue.inputs["Color"])
     shader.link(value.outputs[0], hue.inputs["Value"])
@@ -109,6 +109,22 @@ def skin_material(assets: Path, years: float, tone: Floats, scalp: Floats, rng: 
     shader.set(Roughness=rng.uniform(0.46, 0.64), Specular_IOR_Level=rng.uniform(0.3, 0.5))
     shader.set(Subsurface_Weight=0.75, Subsurface_Radius=(1.0, 0.32, 0.18), Subsurface_Scale=0.004)
     return shader.material
+
+
+def _wrinkled(shader: Shader, assets: Path, colour: "bpy.types.NodeSocket", amount: float) -> "bpy.types.NodeSocket":
+    """Light and dark of an old skin's texture, as far as its surroundings differ, on another's colours."""
+    if not amount:
+        return colour
+    sharp, around = shader.add("ShaderNodeTexImage"), shader.add("ShaderNodeTexImage")
+    sharp.image = picture(assets / FOLDER / f"{WRINKLED}.png")
+    around.image = sharp.image.copy()
+    around.image.scale(_AROUND, _AROUND)
+    ratio = shader.mix("DIVIDE", 1.0, sharp.outputs["Color"], around.outputs["Color"])
+    grey, bounded = shader.add("ShaderNodeRGBToBW"), shader.add("ShaderNodeClamp")
+    shader.link(ratio.outputs[2], grey.inputs[0])
+    shader.link(grey.outputs[0], bounded.inputs[0])
+    bounded.inputs["Min"].default_value, bounded.inputs["Max"].default_value = _DETAIL
+    return shader.mix("MULTIPLY", amount, colour, bounded.outputs[0]).outputs[2]
 
 
 def _pores(shader: Shader, uv: "bpy.types.NodeSocket") -> None:

@@ -17,6 +17,7 @@ class Shape:
     """object: Blender's. rest (V, 3); weights (V, len(bones)) over these bones' numbers.
 
     late: seconds by which each vertex follows its bones, None for at once; offset: of an expression, (V, 3) or 0.
+    swings: how far each vertex of loose cloth hangs free, 0…1, None for not at all; hung: the bone that it hangs on.
     """
 
     object: "bpy.types.Object"
@@ -25,6 +26,8 @@ class Shape:
     weights: Floats
     late: Floats | None = None
     offset: Floats | float = 0.0
+    swings: Floats | None = None
+    hung: str = ""
 
     def at(self, matrices: Floats) -> Floats:
         """Where bones (all, 4, 4) put the vertices."""

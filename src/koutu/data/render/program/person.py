@@ -12,12 +12,14 @@ from glasses import glasses
 from hair import Groom
 from hats import Hat
 from headset import headset
+from hood import Hood
 from materials import any_colour, eye_material, hair_material, skin_material, skin_tone, teeth_material
 from meshes import triangles
 from objects import Shape, mesh_shape, strand_shape
 from scalp import Scalp, find_scalp
 from scarf import headscarf
 from skeleton import Skeleton
+from skins import Skin, skin_of
 from styles import STYLES
 from surface import Surface, simplified
 from ties import HeadForm
@@ -55,21 +57,22 @@ def build_person(template: Template, traits: dict, rows: int) -> Person:
     style = STYLES.get(traits["style"])
     scalp = find_scalp(body, skeleton, receding=bool(style and style.receding))
     worn = dress(body, skeleton, traits["clothes"], rng)
+    texture = skin_of(traits, rng)
     tone = skin_tone(traits["darkness"], rng)
-    skin = _skin(body, scalp, traits, tone, worn.hidden, rng)
+    skin = _skin(body, scalp, traits, texture, tone, worn.hidden, rng)
     albedo, fine = _SKIN_ALBEDO * float(tone @ _LUMA), _FINE * skeleton.size / rows
     person = Person(traits, body, skeleton, skin, albedo, fine, [skin, *worn.shapes])
     person.shapes += _eyes_and_teeth(body, rng)
     surface = _surface(body, skeleton, worn.surface, rng)
-    person.shapes += _head_wear(person, scalp, surface, rng)
+    person.shapes += _head_wear(person, scalp, surface, worn.hood, rng)
     person.shapes += _face_hair(person, scalp, rng)
     return person
 
 
-def _skin(body: Body, scalp: Scalp, traits: dict, tone: Floats, hidden: set[int], rng: Rng) -> Shape:
+def _skin(body: Body, scalp: Scalp, traits: dict, texture: Skin, tone: Floats, hidden: set[int], rng: Rng) -> Shape:
     light, dark = _SHADOW
     under = light * (1 - traits["melanin"]) ** 1.5 + dark
-    material = skin_material(body.template.assets, traits["years"], tone, under, rng)
+    material = skin_material(body.template.assets, texture, tone, under, rng)
     faces, uvs = skin_faces(body.template, hidden)
     weights = body.template.weights[:SKIN_VERTICES]
     shape = mesh_shape("skin", body.skin, faces, weights, [material], uvs=(body.template.mesh.uvs, uvs))
@@ -99,7 +102,7 @@ def _surface(body: Body, skeleton: Skeleton, worn: tuple[Floats, Floats], rng: R
     return Surface(rng, [*parts, (worn[0], worn[1][cloth], 14000)])
 
 
-def _head_wear(person: Person, scalp: Scalp, surface: Surface, rng: Rng) -> list[Shape]:
+def _head_wear(person: Person, scalp: Scalp, surface: Surface, hood: Hood | None, rng: Rng) -> list[Shape]:
     """Hair, and what is put over it."""
     traits, body, skeleton = person.traits, person.body, person.skeleton
     shapes: list[Shape] = []
@@ -109,7 +112,7 @@ def _head_wear(person: Person, scalp: Scalp, surface: Surface, rng: Rng) -> list
     if traits["hat"] == "scarf":
         shapes += headscarf(body, skeleton, rng)
     elif traits["style"] != "bald":
-        shapes += _hair(person, scalp, surface, hat, rng)
+        shapes += _hair(person, scalp, surface, hat or hood, rng)
     if traits["glasses"]:
         shapes += glasses(body, skeleton, traits["glasses"] == "dark", rng)
     if traits["headset"]:
@@ -117,19 +120,21 @@ def _head_wear(person: Person, scalp: Scalp, surface: Surface, rng: Rng) -> list
     return shapes
 
 
-def _hair(person: Person, scalp: Scalp, surface: Surface, hat: Hat | None, rng: Rng) -> list[Shape]:
+def _hair(person: Person, scalp: Scalp, surface: Surface, over: Hat | Hood | None, rng: Rng) -> list[Shape]:
     traits, skeleton = person.traits, person.skeleton
     style = STYLES[traits["style"]]
     groom = Groom(rng, style, _form(person, rng), surface, person.body.skin, scalp.corners, scalp.hair)
-    strands = groom.grown(int(traits["strands"] * (1.4 if style.fine else 1.0)), traits["wild"])
-    if hat:
-        strands = hat.pressed(strands)
+    strands = groom.grown(int(traits["strands"] * style.share * (1.4 if style.fine else 1.0)), traits["wild"])
+    if over:
+        strands = over.pressed(strands)
     if len(strands) < 10:
         return []
     strands = simplified(strands, person.fine)
     dye = any_colour(rng, 1.0) if traits["dyed"] else None
     material = hair_material(traits["melanin"], traits["redness"], dye, rng)
-    thick = (0.00008 if style.fine else 0.00011) * rng.uniform(0.8, 1.25) * np.sqrt(13000 / traits["strands"])
+    thick = (
+        (0.00008 if style.fine else 0.00011) * rng.uniform(0.8, 1.25) * np.sqrt(13000 / style.share / traits["strands"])
+    )
     free = np.clip((skeleton.chin + 0.02 - strands[..., 2].ravel()) / 0.2, 0, 1)
     free = free * free * (3 - 2 * free)
     weights = np.stack([1 - 0.85 * free, 0.85 * free], 1)

@@ -7,8 +7,9 @@ import bpy
 import numpy as np
 from arrays import Floats, Ints
 from body import SKIN_VERTICES, Body
-from materials import SKINS, YOUNG, picture
+from materials import picture
 from skeleton import Skeleton
+from skins import FOLDER, WOMEN
 
 _LUMA = np.array([0.3, 0.6, 0.1])
 _LIGHT, _RANGE = 0.655, 0.10  # luma of bare skin in the texture, and from there to full hair
@@ -47,7 +48,7 @@ def find_scalp(body: Body, skeleton: Skeleton, *, receding: bool) -> Scalp:
             corners += [(face[0], face[k], face[k + 1]) for k in range(1, len(face) - 1)]
             uvs += [(face_uvs[0], face_uvs[k], face_uvs[k + 1]) for k in range(1, len(face) - 1)]
     triangles, uv = np.array(corners), mesh.uvs[np.array(uvs)].mean(1)
-    colour = _texture(body.template.assets / SKINS / YOUNG[0], uv)
+    colour = _texture(body.template.assets / FOLDER / f"{WOMEN[0]}.png", uv)
     centres, half = skin[triangles].mean(1), 0.5 * np.ptp(skin[body.head_vertices, 0])
     eye, size = skeleton.eyes["l"][2], skeleton.size
     up, back = (centres[:, 2] - eye) / (skeleton.crown - eye), (centres[:, 1] - skeleton.centre[1]) / size

@@ -2,7 +2,7 @@
 
 import bpy
 import numpy as np
-from arrays import Floats, Rng
+from arrays import Floats, Rng, smoothstep
 from body import Body
 from fabrics import cloth_material
 from hats import Dome
@@ -59,4 +59,7 @@ def _soft(skeleton: Skeleton, name: str, vertices: Floats, faces: Faces, materia
     weights = np.concatenate([1 - share, share], 1)
     bones = [skeleton.bones.index("head"), skeleton.bones.index("spine_03")]
     uvs = np.stack([vertices[:, 0] + vertices[:, 1], vertices[:, 2]], 1)
-    return mesh_shape(name, vertices, faces, weights, [material], bones=bones, uvs=(uvs, faces))
+    shape = mesh_shape(name, vertices, faces, weights, [material], bones=bones, uvs=(uvs, faces))
+    behind = (vertices[:, 1] - skeleton.centre[1]) / skeleton.size
+    shape.swings, shape.hung = 0.5 * share[:, 0] * smoothstep((behind + 0.3) / 0.6), "spine_03"
+    return shape

@@ -1,6 +1,7 @@
 """One view of people: their things, chairs, camera and light, and where everybody is at a moment."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import bpy
@@ -15,6 +16,7 @@ from person import Person
 from pose import Pose, bones_of
 from render import Renderer
 from skeleton import place
+from swing import swung
 from things import chair, held_thing
 
 _DELAYS = (0.0, 0.07, 0.14)  # seconds: where hair that trails is looked up between
@@ -60,19 +62,10 @@ class Stage:
         self.renderer.blur(shutter)
         half = 0.5 / FPS
         for person, things, bones in zip(self.people, self.things, moves, strict=True):
-            known: dict[float, Floats] = {}
-
-            def at(moment: float, bones: Matrices = bones, known: dict[float, Floats] = known) -> Floats:
-                if moment not in known:
-                    known[moment] = bones(moment)
-                return known[moment]
-
             for shape in (*person.shapes, *things):
-                speed = None
-                if shutter:
-                    ahead, behind = (_positions(person, shape, at, second + step) for step in (half, -half))
-                    speed = (ahead - behind) * FPS
-                shape.move(_positions(person, shape, at, second), speed)
+                where = partial(_positions, person, shape, bones, swings=self.view["kind"] == "clip")
+                speed = (where(second + half) - where(second - half)) * FPS if shutter else None
+                shape.move(where(second), speed)
 
     def meter(self, seed: int) -> None:
         """Expose all frames of a clip as people are now."""
@@ -120,9 +113,12 @@ def _seats(person: Person, stance: dict, pose: Pose) -> list[Shape]:
     return shapes
 
 
-def _positions(person: Person, shape: Shape, bones: Matrices, second: float) -> Floats:
+def _positions(person: Person, shape: Shape, bones: Matrices, second: float, *, swings: bool) -> Floats:
     """Vertices at a second; those that trail are where the bones were, but go along as the whole person moves."""
     now = bones(second)
+    if shape.swings is not None and swings:
+        bone, joint = person.skeleton.bones.index(shape.hung), person.skeleton.heads[shape.hung]
+        return swung(shape.at(now), shape.swings, bones, bone, joint, second)
     if shape.late is None:
         return shape.at(now)
     pelvis, joint = person.skeleton.bones.index("pelvis"), person.skeleton.heads["pelvis"]

@@ -11,6 +11,7 @@ class Style:
     clump: strands drawn together 0…1; curl: radius, and turns a metre; frizz; fly: share of stray strands.
     part: parted; fringe: over the forehead; tied: "" or bun, tail, tails; level: lower roots are shorter, so that the
     hem is straight, 0…1; sides: length at sides and nape, of the whole; back: combed back; cling: sinks to the skin.
+    braided: "" or single, pair, all over; share: of the usual number of strands, each as much thicker.
     """
 
     length: float
@@ -32,6 +33,8 @@ class Style:
     cling: float = 0.0
     receding: bool = False
     fine: bool = False  # thin strands, more of them
+    braided: str = ""
+    share: float = 1.0
 
 
 STYLES: dict[str, Style] = {
@@ -57,6 +60,9 @@ STYLES: dict[str, Style] = {
     "bun": Style(0.22, 0.05, 0.08, 0, 1.0, 0.3, frizz=0.003, fly=0.04, tied="bun"),
     "ponytail": Style(0.45, 0.1, 0.08, 0, 1.0, 0.3, 0.003, 4, 0.004, 0.04, tied="tail"),
     "pigtails": Style(0.36, 0.1, 0.08, 0, 1.0, 0.3, 0.003, 6, 0.005, 0.05, tied="tails"),
+    "braid": Style(0.36, fly=0.05, frizz=0.0007, braided="single", share=0.35),
+    "braids": Style(0.3, fly=0.05, frizz=0.0007, braided="pair", share=0.35),
+    "boxbraids": Style(0.34, 0.12, 0.1, 1.0, 0.7, frizz=0.0004, fly=0.015, cling=0.2, braided="all over", share=0.25),
     "balding": Style(0.03, 0.25, 0.2, 0.6, 0.9, 0.4, frizz=0.003, fly=0.05, receding=True, cling=0.35, fine=True),
     "wisps": Style(0.05, 0.4, 0.5, 0.5, 0.5, 0.2, frizz=0.008, fly=0.25, receding=True),
 }
