@@ -59,6 +59,7 @@ IN_GROUP = {
     "pack": "pack.pack",
     "render": "render.render",
 }
+ALL = (*COMMANDS, GROUP)
 
 app: typer.Typer  # with all commands; made when first asked for
 
@@ -107,9 +108,9 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a pipe may know neither 抠 nor ×
     signal.signal(signal.SIGTERM, _leave)
-    typed = sys.argv[1:2]
+    typed = [word for word in sys.argv[1:2] if word in ALL]
     try:
-        app_of(typed if typed and typed[0] in (*COMMANDS, GROUP) else (*COMMANDS, GROUP))()
+        app_of(typed or ALL)()
     except KoutuError as e:
         print(f"koutu: {e}", file=sys.stderr)
         sys.exit(e.exit_code)
@@ -119,11 +120,12 @@ def main() -> None:
         raise
 
 
-if not TYPE_CHECKING:
+@cache
+def _whole() -> typer.Typer:
+    return app_of(ALL)
 
-    @cache
-    def _whole() -> typer.Typer:
-        return app_of((*COMMANDS, GROUP))
+
+if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> typer.Typer:
         if name == "app":
