@@ -12,7 +12,10 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # it would give its number to P
 import pytest
 
 # Where several processes share the files, one that begins a long file last keeps the others waiting: these come first.
-LONG = ("models/test_networks", "train/test_objectives", "export/test_export", "server/test_page", "train/test_engine")
+LONG = (
+    "models/test_networks", "server/test_page", "export/test_export", "train/test_objectives", "train/test_adapt",
+    "train/test_engine", "test_documented", "train/test_footage",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

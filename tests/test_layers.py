@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
+@cache
 def imports(module: str) -> set[str]:
     """The modules of koutu that a module imports, inside functions and for types alone too."""
     found = set()
@@ -104,7 +106,7 @@ def test_importing_koutu_loads_nothing_heavy():
 
 
 def test_running_a_network_never_imports_torch():
-    code = "import sys, koutu.api, koutu.cli; print('torch' in sys.modules)"
+    code = "import sys, koutu.api, koutu.cli; koutu.cli.app; print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
 

@@ -7,10 +7,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 import koutu
+from koutu.zoo import MODELS
 
 ROOT = Path(__file__).parent.parent
 RIGHT = '''# pyright: strict
@@ -98,6 +100,14 @@ def test_a_users_program_is_checked_against_the_wheel(program, checker):
     out = subprocess.run(command, cwd=program, stdout=subprocess.PIPE, text=True).stdout
     found = {(file, int(line)) for file, line in _ERROR.findall(out)}
     assert found == {("wrong.py", line) for line in range(2, len(WRONG.splitlines()) + 1)}, out
+
+
+def test_the_wheel_is_light(program):
+    (wheel,) = program.glob("koutu-*.whl")
+    assert wheel.stat().st_size < 20e6
+    held = {name.removeprefix("koutu/weights/") for name in ZipFile(wheel).namelist()}
+    for card in MODELS.values():
+        assert ({card.file, card.checkpoint} <= held) != card.apart
 
 
 def test_type_checkers_are_told_the_names_that_are_there():

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, nullcontext
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,13 @@ from koutu.media.background_spec import Spec, make_background
 from koutu.media.given import Channels, Given, frame_of
 from koutu.media.image import Format, write_image
 from koutu.media.writer import EncodeOptions
-from koutu.pipeline.asynchronous import Frames, mattes_of
 from koutu.pipeline.convert import Corrections, Observe, Outputs, Progress, Report, convert_video, own_colours
 from koutu.pipeline.look import Look
 from koutu.types import Alpha, Frame, OutputError, Rgb
 from koutu.zoo import DEFAULT, load
+
+if TYPE_CHECKING:
+    from koutu.pipeline.asynchronous import Frames
 
 PathLike = str | os.PathLike[str]
 
@@ -105,7 +107,7 @@ def matte(
 
 
 async def mattes(
-    source: PathLike | Frames,
+    source: "PathLike | Frames",
     *,
     model: str | Path | Backend = DEFAULT,
     engine: str | None = None,
@@ -118,6 +120,8 @@ async def mattes(
     source: a video as of `koutu.convert`, or an iterator, asynchronous or not, of frames as `koutu.matte` takes them.
     The network runs in a thread of its own, one frame when one is asked for; leave the loop at any time.
     """
+    from koutu.pipeline.asynchronous import mattes_of  # asyncio takes longer to import than all of koutu
+
     matter = Matter(_backend(model, engine, device, threads), hints=hints)
     async with aclosing(mattes_of(source, matter)) as found:
         async for matte in found:

@@ -1,7 +1,6 @@
 """What pip must be told to install for the parts of koutu that need more than its core."""
 
 import re
-from importlib import metadata
 
 
 def pip_line(*extras: str) -> str:
@@ -29,6 +28,8 @@ def _packages(extra: str) -> list[str]:
 
 
 def _required() -> list[str]:
+    from importlib import metadata
+
     try:
         return metadata.requires("koutu") or []
     except metadata.PackageNotFoundError:

@@ -1,7 +1,6 @@
 """Files that appear whole or not at all, and the folders they go to."""
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ def whole_file(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]
         with open(path, "wb") as file:
             yield file
         return
-    part = path.with_name(f".{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{os.urandom(4).hex()}.part")
     try:
         with open(part, "xb") as file:
             yield file
@@ -36,7 +35,7 @@ def whole_file(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]
 @contextmanager
 def part_folder(parent: Path) -> Iterator[Path]:
     """A hidden folder within another, for files that are to appear together; it is gone afterwards."""
-    part = parent / f".{secrets.token_hex(4)}.part"
+    part = parent / f".{os.urandom(4).hex()}.part"
     try:
         part.mkdir()
         yield part

@@ -42,6 +42,7 @@ class ModelCard:
     licence: str
     data: str
     parts: tuple[str, ...] = ()  # SHA-256 of both parts for the gate, where it has one
+    apart: bool = False  # in the repository alone, not in what pip installs
     float32: str = ""  # where this is a smaller file: the name of the same network in float32
 
 
@@ -84,6 +85,7 @@ MODELS: dict[str, ModelCard] = {
         summary="MODNet with a small residual encoder and the previous alpha as fourth channel; portraits, video",
         licence="research only: part of its training pictures has no clear licence",
         data="masks: EG1800, CCP, Human-Segmentation-Dataset; solved mattes: London and Canada face sets, portraits",
+        apart=True,
     ),
 }
 
@@ -270,8 +272,25 @@ def packaged(name: str) -> Path:
     path = WEIGHTS / card.file
     expected = {path: card.sha256} | (dict(zip(parts_of(path), card.parts, strict=True)) if card.parts else {})
     for file, sha256 in expected.items():
-        if not file.is_file():
-            raise ModelError(f"the weights of {name} are missing at {file}; reinstall koutu")
+        _require_there(name, file)
         if (found := hashlib.sha256(file.read_bytes()).hexdigest()) != sha256:
             raise ModelError(f"{file} is damaged: expected SHA-256 {sha256[:12]}…, got {found[:12]}…; reinstall koutu")
     return path
+
+
+def checkpoint_of(name: str) -> Path:
+    """Where the checkpoint of a packaged network lies, with its training heads."""
+    path = WEIGHTS / MODELS[name].checkpoint
+    _require_there(name, path)
+    return path
+
+
+def _require_there(name: str, file: Path) -> None:
+    if file.is_file():
+        return
+    if MODELS[name].apart:
+        raise ModelError(
+            f"expected the weights of {name} at {file}, which pip does not install: they are large and for research "
+            f"alone; put {file.name} there, out of src/koutu/weights of koutu's repository"
+        )
+    raise ModelError(f"the weights of {name} are missing at {file}; reinstall koutu")

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from support.media import frame_times, make_clip, sound_packets
 
-from koutu import __version__, cli
+from koutu import __version__, cli, zoo
 from koutu.zoo import SAMPLE
 
 SIZE = (64, 96)
@@ -423,7 +423,13 @@ def test_demo(koutu, tmp_path, monkeypatch):
 def test_models(koutu):
     result = koutu("models")
     assert result.code == 0 and "koutu (default)" in result.out
-    assert "licence:" in result.out and "data:" in result.out
+    assert "licence:" in result.out and "data:" in result.out and "modnet-small-research  12.8 MB" in result.out
+
+
+def test_models_says_what_pip_does_not_install(koutu, monkeypatch, tmp_path):
+    monkeypatch.setattr(zoo, "WEIGHTS", tmp_path)
+    result = koutu("models")
+    assert result.code == 0 and "modnet-small-research  not installed" in result.out
 
 
 def test_doctor(koutu):

@@ -138,6 +138,15 @@ def test_telling_the_options_loads_nothing_heavy():
     assert not set(out.stdout.split()) & set(heavy)
 
 
+def test_only_the_typed_command_is_imported():
+    code = "import sys, typer, koutu.cli; typer.main.get_command(koutu.cli.app_of(['video'])); import koutu.api"
+    out = subprocess.run(
+        [sys.executable, "-c", f"{code}; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    found = set(out.stdout.split())
+    assert "koutu.cli.video" in found and not found & {"koutu.cli.export", "koutu.cli.live", "koutu.review", "asyncio"}
+
+
 def test_a_size_is_width_by_height():
     assert parse_size("1280x720") == parse_size("1280×720") == (720, 1280)
     for text, least in (("1280", 1), ("0x720", 1), ("axb", 1), ("512x16", 32)):

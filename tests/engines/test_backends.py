@@ -103,6 +103,9 @@ def test_names_are_checked(tiny_onnx, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(zoo, "WEIGHTS", tmp_path)
     with pytest.raises(ModelError, match="missing"):
         load()
+    for get in (load, zoo.checkpoint_of):
+        with pytest.raises(ModelError, match=r"put modnet-small-research\.(onnx|pt) there"):
+            get("modnet-small-research")
     shutil.copy(tiny_onnx, tmp_path / zoo.MODELS[zoo.DEFAULT].file)
     with pytest.raises(ModelError, match="damaged"):
         load()

@@ -178,11 +178,14 @@ def test_int8_against_the_truth_of_packs(model, tmp_path):
 
 @pytest.mark.parametrize("size", [(120, 160), "any"])
 def test_ratio_and_refinement_are_in_the_file(model, small, tmp_path, monkeypatch, size):
+    from support.media import make_clip
+
     from koutu.matting.matter import Matter
     from koutu.media.reader import open_video
 
     monkeypatch.setattr("koutu.matting.matter.follow_colours", lambda pha, rgb: pha)  # these stay outside of a file
-    done = run(tmp_path, "onnx", "large.onnx", model, size=size, ratio=Fraction(1, 4), refine=True)
+    clip = make_clip(tmp_path / "clip.mp4", frames=10, size=(120, 160))  # of any size, it is looked at in its own
+    done = run(tmp_path, "onnx", "large.onnx", model, size=size, ratio=Fraction(1, 4), refine=True, clips=(clip,))
     backend = load(done.card)
     assert done.content["refined"] and done.content["states"][0]["fed_by"] == "small"
     assert backend.initial_state((120, 160))["prev"].shape == (1, 1, 32, 40)

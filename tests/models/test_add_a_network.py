@@ -49,9 +49,22 @@ def checkout(tmp_path_factory) -> Path:
     return root
 
 
+# Command lines one after the other, in one process: PyTorch is loaded once.
+TYPED = """
+import json, sys
+from koutu.cli import main
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["koutu", *words]
+    try:
+        main()
+    except SystemExit as left:
+        assert not left.code, (words, left.code)
+"""
+
+
 def run(checkout: Path, *words: str) -> str:
-    """What a command says that finds the checkout's package first; fails unless it ends well."""
-    environment = os.environ | {"PYTHONPATH": str(checkout / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    """What Python says that finds the checkout's package first; fails unless it ends well."""
+    environment = os.environ | {"PYTHONPATH": str(checkout / "src")}
     done = subprocess.run([sys.executable, *words], cwd=checkout, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -70,24 +83,23 @@ def test_it_keeps_the_contract(checkout):
     said = run(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/models/test_networks.py",
                "tests/models/test_onelayer.py", "-k", "onelayer or table_says_what_the_networks_are")  # fmt: skip
     assert int(re.search(r"(\d+) passed", said)[1]) >= 10  # type: ignore[index]
-    assert "onelayer" in run(checkout, "-m", "koutu", "models")
 
 
 def test_it_is_trained_run_and_exported(checkout, tmp_path):
     people, backgrounds = make_packs(tmp_path)
     weights, picture = tmp_path / "run" / "weights.pt", tmp_path / "person.png"
-    run(checkout, "-m", "koutu", "train", "recipes/onelayer.yaml", f"people={people}", f"backgrounds={backgrounds}",
-        "train.steps=10", "train.batch=2", "workers=0", "held_out=4", "validation_clips=2",
-        "-o", str(weights.parent))  # fmt: skip
+    shutil.copy(DATA / "person0.png", picture)
+    said = run(checkout, "-c", TYPED, json.dumps([
+        ["models"],
+        ["train", "recipes/onelayer.yaml", f"people={people}", f"backgrounds={backgrounds}", "train.steps=10",
+         "train.batch=2", "workers=0", "held_out=4", "validation_clips=2", "-o", str(weights.parent)],
+        ["image", str(picture), "-o", str(tmp_path / "cut.png"), "--model", "onelayer", "--weights", str(weights)],
+        ["export", "onelayer", "--weights", str(weights), "--to", "onnx", "-o", str(tmp_path / "onelayer.onnx")],
+    ]))  # fmt: skip
+    assert "\n  onelayer  " in said
     steps = [json.loads(line) for line in (weights.parent / "journal.jsonl").read_text().splitlines()]
     assert steps[-1]["step"] == 10
 
-    shutil.copy(DATA / "person0.png", picture)
-    run(checkout, "-m", "koutu", "image", str(picture), "-o", str(tmp_path / "cut.png"), "--model", "onelayer",
-        "--weights", str(weights))  # fmt: skip
     cut, given = (np.asarray(Image.open(path)) for path in (tmp_path / "cut.png", picture))
     assert cut.shape == given.shape and cut[..., 3].std() > 0
-
-    run(checkout, "-m", "koutu", "export", "onelayer", "--weights", str(weights), "--to", "onnx",
-        "-o", str(tmp_path / "onelayer.onnx"))  # fmt: skip
     assert json.loads((tmp_path / "onelayer.json").read_text())["target"] == "onnx"

@@ -30,7 +30,7 @@ SMALL = Config(
     temporal=True, encoder="resnet", resnet_channels=(8, 16, 16, 24, 32), resnet_depths=(1, 1, 1, 1),
     lr_channels=(16, 16), hr_channels=8, norm="batch", subpixel=True,
 )  # fmt: skip
-QUICK = AdaptOptions(frames=96, epochs=1, minutes=5, lr=1e-3, pixels=64 * 96)
+QUICK = AdaptOptions(frames=64, epochs=1, minutes=5, lr=1e-3, pixels=64 * 96)
 GOOD = dict.fromkeys(adapt_measure.MEASURES, 0.1)
 
 

@@ -3,12 +3,14 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -30,12 +32,19 @@ TINY = {"channels": (4, 8, 8, 16)}
 CALM = SceneConfig(as_is=0.0, codec=0.0)
 
 
+class Ended(NamedTuple):
+    """The folder of a run, and its validation before and after."""
+
+    out: Path
+    found: dict[str, dict[str, float]]
+
+
 @pytest.fixture(scope="module")
 def packs(tmp_path_factory):
     return make_packs(tmp_path_factory.mktemp("packs"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def recipe(packs):
     """Two stages of the smallest network with a critic, sizes that change, two passes in the second."""
     igf = Pass("igf", batch=2, sizes=((0.5, 32), (1.0, 64)), scenes=CALM, options={"critic_channels": 4})
@@ -48,6 +57,26 @@ def recipe(packs):
         "igf", str(packs[0]), str(packs[1]), stages, options=TINY, workers=0, held_out=4, validation_clips=2,
         validation_frames=2, validation_size=32,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(recipe, tmp_path_factory) -> "Ended":
+    """The recipe's run from its beginning to its end; to be looked at."""
+    out = tmp_path_factory.mktemp("run") / "whole"
+    return Ended(out, train(recipe, out))
+
+
+@pytest.fixture(scope="module")
+def begun_once(recipe, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("run") / "begun"
+    Run(recipe, out).train(stop_at=1)
+    return out
+
+
+@pytest.fixture
+def begun(begun_once, tmp_path) -> Path:
+    """One step of the recipe's run, to go on with."""
+    return shutil.copytree(begun_once, tmp_path / "begun")
 
 
 def states(out: Path) -> dict:
@@ -80,16 +109,14 @@ def test_packs_in_shards_train_the_same_network(recipe, tmp_path):
 
 
 @pytest.mark.parametrize("stop_at", [2, 4, 5, 6])
-def test_an_interrupted_run_goes_on_as_if_nothing_had_been(recipe, tmp_path, stop_at):
-    whole = train(recipe, tmp_path / "whole")
+def test_an_interrupted_run_goes_on_as_if_nothing_had_been(recipe, whole, tmp_path, stop_at):
     Run(recipe, tmp_path / "parts").train(stop_at=stop_at)
     assert states(tmp_path / "parts")["stage"] == (stop_at >= 4)
-    parts = train(recipe, tmp_path / "parts")
-    assert whole == parts
-    a, b = (states(tmp_path / name) for name in ("whole", "parts"))
+    assert train(recipe, tmp_path / "parts") == whole.found
+    a, b = (states(out) for out in (whole.out, tmp_path / "parts"))
     for key in ("network", "average", "optimiser", "objectives", "critic_optimiser"):
         assert same(a[key], b[key]), key
-    weights = [torch.load(tmp_path / name / "weights.pt", weights_only=True) for name in ("whole", "parts")]
+    weights = [torch.load(out / "weights.pt", weights_only=True) for out in (whole.out, tmp_path / "parts")]
     assert same(*weights)
 
 
@@ -135,7 +162,7 @@ def test_a_killed_process_goes_on_as_if_nothing_had_been(written, tmp_path, one_
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_lets_the_step_end_and_saves(recipe, tmp_path, number):
+def test_a_signal_lets_the_step_end_and_saves(recipe, whole, tmp_path, number):
     before = signal.getsignal(number)
 
     def watch(at):
@@ -146,8 +173,8 @@ def test_a_signal_lets_the_step_end_and_saves(recipe, tmp_path, number):
         train(recipe, tmp_path / "parts", watch=watch)
     assert told.value.exit_code == 128 + number and signal.getsignal(number) is before
     assert states(tmp_path / "parts")["step"] == 3
-    assert train(recipe, tmp_path / "parts") == train(recipe, tmp_path / "whole")
-    assert same(states(tmp_path / "parts")["network"], states(tmp_path / "whole")["network"])
+    assert train(recipe, tmp_path / "parts") == whole.found
+    assert same(states(tmp_path / "parts")["network"], states(whole.out)["network"])
 
 
 def test_a_signal_between_stages_and_at_the_end(recipe, tmp_path):
@@ -194,12 +221,12 @@ def test_the_command_says_how_to_go_on(written, tmp_path, monkeypatch, capsys, o
     assert f"koutu train {written} steps=3 -o '{out}' --accelerator cpu" in said and "is kept" in said
 
 
-def test_the_weights_load_as_a_network(recipe, tmp_path):
-    train(recipe, tmp_path)
-    network = load_checkpoint(tmp_path / "weights.pt", "igf")
+def test_the_weights_load_as_a_network(recipe, whole, tmp_path):
+    network = load_checkpoint(whole.out / "weights.pt", "igf")
     assert network.cfg.channels == TINY["channels"]
-    again = replace(recipe, init=str(tmp_path / "weights.pt"), options=TINY)
-    assert train(again, tmp_path / "again")["before"] == train(recipe, tmp_path)["after"]
+    again = replace(recipe, init=str(whole.out / "weights.pt"), options=TINY)
+    ended = shutil.copytree(whole.out, tmp_path / "ended")
+    assert Run(again, tmp_path / "again").train(stop_at=1)["before"] == train(recipe, ended)["after"]
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")  # on a machine of one core
@@ -210,13 +237,12 @@ def test_workers_do_not_change_what_is_learned(recipe, tmp_path):
     assert same(states(tmp_path / "none")["network"], states(tmp_path / "two")["network"])
 
 
-def test_a_run_of_another_recipe_is_refused(recipe, tmp_path):
-    Run(recipe, tmp_path).train(stop_at=1)
+def test_a_run_of_another_recipe_is_refused(recipe, begun):
     with pytest.raises(InputError, match="other seed"):
-        train(replace(recipe, seed=9), tmp_path)
-    (tmp_path / "last.pt").write_bytes(b"nonsense")
+        train(replace(recipe, seed=9), begun)
+    (begun / "last.pt").write_bytes(b"nonsense")
     with pytest.raises(InputError, match="cannot be read"):
-        train(recipe, tmp_path)
+        train(recipe, begun)
 
 
 def test_a_run_from_before_crowds_and_strands_goes_on_without(recipe, tmp_path):
@@ -236,15 +262,14 @@ def test_a_run_from_before_crowds_and_strands_goes_on_without(recipe, tmp_path):
     assert train(old, tmp_path) == train(old, tmp_path / "whole")
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(recipe, tmp_path, monkeypatch):
-    Run(recipe, tmp_path).train(stop_at=1)
-    before = (tmp_path / "last.pt").read_bytes()
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(recipe, begun, monkeypatch):
+    before = (begun / "last.pt").read_bytes()
     monkeypatch.setattr(
         "koutu.train.objectives.guided.igf_alpha", lambda *_: torch.tensor(float("nan"), requires_grad=True)
     )
     with pytest.raises(TrainError, match=r"step 1: the loss is nan.*is kept"):
-        train(recipe, tmp_path)
-    assert (tmp_path / "last.pt").read_bytes() == before
+        train(recipe, begun)
+    assert (begun / "last.pt").read_bytes() == before
 
 
 def test_a_broken_sample_is_named(recipe, tmp_path, monkeypatch):
@@ -259,11 +284,10 @@ def test_a_broken_sample_is_named(recipe, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("fails", [OSError(28, "No space left on device"), RuntimeError("unexpected pos 64 vs 0")])
 @pytest.mark.parametrize("first", [0, 1])
-def test_a_full_disk_is_told_and_nothing_is_half_written(recipe, tmp_path, monkeypatch, fails, first):
+def test_a_full_disk_is_told_and_nothing_is_half_written(recipe, whole, begun, monkeypatch, fails, first):
     """The first file, or the second, does not fit; torch tells of either kind."""
-    Run(recipe, tmp_path).train(stop_at=1)
-    before = {path.name: path.read_bytes() for path in tmp_path.glob("*.pt")}
-    names, calls, save = sorted(path.name for path in tmp_path.iterdir()), [], torch.save
+    before = {path.name: path.read_bytes() for path in begun.glob("*.pt")}
+    names, calls, save = sorted(path.name for path in begun.iterdir()), [], torch.save
 
     def full(content, path):
         calls.append(path)
@@ -274,11 +298,11 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(recipe, tmp_path, monke
 
     with monkeypatch.context() as broken, pytest.raises(OutputError, match=rf"{fails.args[-1]}.*make room.*is kept"):
         broken.setattr(torch, "save", full)
-        train(recipe, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == names
-    assert (tmp_path / "last.pt").read_bytes() == before["last.pt"]
-    assert first or (tmp_path / "weights.pt").read_bytes() == before["weights.pt"]
-    assert train(recipe, tmp_path) == train(recipe, tmp_path / "whole")
+        train(recipe, begun)
+    assert sorted(path.name for path in begun.iterdir()) == names
+    assert (begun / "last.pt").read_bytes() == before["last.pt"]
+    assert first or (begun / "weights.pt").read_bytes() == before["weights.pt"]
+    assert train(recipe, begun) == whole.found
 
 
 def test_a_journal_that_does_not_fit_is_told(recipe, tmp_path, monkeypatch):
@@ -321,12 +345,12 @@ def test_two_processes_train_one_network(recipe, packs, tmp_path):
     assert states(tmp_path / "run")["stage"] == 1
 
 
-def test_the_journal_and_its_last_line(recipe, tmp_path):
-    found = train(recipe, tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
+def test_the_journal_and_its_last_line(whole):
+    lines = [json.loads(line) for line in (whole.out / "journal.jsonl").read_text().splitlines()]
     assert lines[0]["stage"] == "start" and lines[-1]["stage"] == "two" and lines[-1]["step"] == 4
-    assert {name: lines[-1][name] for name in found["after"]} == pytest.approx(found["after"])
-    assert list((tmp_path / "tensorboard").iterdir())
+    after = whole.found["after"]
+    assert {name: lines[-1][name] for name in after} == pytest.approx(after)
+    assert list((whole.out / "tensorboard").iterdir())
 
 
 def test_no_person_is_on_both_sides(packs):

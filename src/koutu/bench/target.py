@@ -16,7 +16,7 @@ from koutu.export.onnx_graph import load
 from koutu.models import MODELS as NETWORKS
 from koutu.sizes import near_area
 from koutu.types import InputError, ModelError
-from koutu.zoo import MODELS, WEIGHTS
+from koutu.zoo import MODELS, checkpoint_of
 
 PREDICTION = "prediction by a roofline; nothing has run on the chip"
 PRECISIONS = {"fp16": 1.0, "int8": 2.0}
@@ -109,7 +109,7 @@ def _network(name: str, weights: str) -> Any:
             raise ModelError(
                 f"expected {MODELS[name].float32}, with --precision for smaller numbers, got {name}; name it so"
             )
-        return load_network(WEIGHTS / MODELS[name].checkpoint)
+        return load_network(checkpoint_of(name))
     if not weights:
         raise ModelError(f"expected {name}=WEIGHTS, or {name}=random, whose time is the same; give one of them")
     return (build(name) if weights == "random" else load_checkpoint(weights, name)).eval()

@@ -3,41 +3,20 @@
 import io
 import signal
 import sys
-from typing import Annotated
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from koutu import __version__
-from koutu.cli.about import demo, doctor, models
-from koutu.cli.adapt import adapt
-from koutu.cli.audit import audit
-from koutu.cli.bench import bench
-from koutu.cli.data import app as data
-from koutu.cli.evaluation import compose, evaluate
-from koutu.cli.export import export
-from koutu.cli.gate import gate
-from koutu.cli.image import image, trimap
-from koutu.cli.live import live
-from koutu.cli.matte import matte
-from koutu.cli.pack import pack
-from koutu.cli.quantise import quantise
-from koutu.cli.render import render
-from koutu.cli.review import review
-from koutu.cli.search import search
-from koutu.cli.serve import serve
-from koutu.cli.train import train
-from koutu.cli.video import video
 from koutu.types import KoutuError
 
 INTERRUPTED = 130
 TERMINATED = 128 + signal.SIGTERM
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="""koutu (抠图) cuts people out of pictures and video and puts another background behind them.
+HELP = """koutu (抠图) cuts people out of pictures and video and puts another background behind them.
 
 \b
 Examples:
@@ -50,43 +29,73 @@ Examples:
 Exit codes: 0 done, 2 wrong usage, 3 input, 4 output, 5 model or device,
 6 done but part of a damaged input was lost, 7 training cannot go on,
 8 an adaptation made nothing better and was not written,
-9 an export differed too much and was not written, 130 interrupted, 143 terminated.""",
-)
+9 an export differed too much and was not written, 130 interrupted, 143 terminated."""
+
+# Every command, in the order of the help, and its function in `koutu.cli`. What is not typed is not imported.
+COMMANDS = {
+    "video": "video.video",
+    "live": "live.live",
+    "image": "image.image",
+    "trimap": "image.trimap",
+    "review": "review.review",
+    "bench": "bench.bench",
+    "train": "train.train",
+    "search": "search.search",
+    "adapt": "adapt.adapt",
+    "gate": "gate.gate",
+    "quantise": "quantise.quantise",
+    "export": "export.export",
+    "demo": "about.demo",
+    "models": "about.models",
+    "doctor": "about.doctor",
+    "serve": "serve.serve",
+    "eval": "evaluation.evaluate",
+}
+GROUP = "data"  # `koutu data NAME`
+IN_GROUP = {
+    "audit": "audit.audit",
+    "compose": "evaluation.compose",
+    "matte": "matte.matte",
+    "pack": "pack.pack",
+    "render": "render.render",
+}
+ALL = (*COMMANDS, GROUP)
+
+app: typer.Typer  # with all commands; made when first asked for
 
 
-@app.callback(invoke_without_command=True)
+def app_of(names: Iterable[str]) -> typer.Typer:
+    """The command line with these commands alone."""
+    made = typer.Typer(
+        add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, help=HELP
+    )  # fmt: skip
+    made.callback(invoke_without_command=True)(_top)
+    for name in names:
+        if name == GROUP:
+            made.add_typer(_group(), name=name)
+        else:
+            made.command(name)(_function(COMMANDS[name]))
+    return made
+
+
+@cache
+def _group() -> typer.Typer:
+    from koutu.cli import data
+
+    for name, place in IN_GROUP.items():
+        data.app.command(name)(_function(place))
+    return data.app
+
+
+def _function(place: str) -> Any:
+    module, name = place.split(".")
+    return getattr(import_module(f"koutu.cli.{module}"), name)
+
+
 def _top(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
     if version:
         print(f"koutu {__version__}")
         raise typer.Exit
-
-
-for command in (
-    video,
-    live,
-    image,
-    trimap,
-    review,
-    bench,
-    train,
-    search,
-    adapt,
-    gate,
-    quantise,
-    export,
-    demo,
-    models,
-    doctor,
-):
-    app.command()(command)
-app.command()(serve)
-app.command("eval")(evaluate)
-data.command()(audit)
-data.command()(compose)
-data.command()(matte)
-data.command()(pack)
-data.command()(render)
-app.add_typer(data, name="data")
 
 
 def _leave(*_: object) -> None:
@@ -99,8 +108,9 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a pipe may know neither 抠 nor ×
     signal.signal(signal.SIGTERM, _leave)
+    typed = [word for word in sys.argv[1:2] if word in ALL]
     try:
-        app()
+        app_of(typed or ALL)()
     except KoutuError as e:
         print(f"koutu: {e}", file=sys.stderr)
         sys.exit(e.exit_code)
@@ -108,3 +118,16 @@ def main() -> None:
         if e.code in (INTERRUPTED, TERMINATED):  # the first is Typer's answer to Ctrl-C
             print("koutu: interrupted; nothing half-written was left", file=sys.stderr)
         raise
+
+
+@cache
+def _whole() -> typer.Typer:
+    return app_of(ALL)
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> typer.Typer:
+        if name == "app":
+            return _whole()
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

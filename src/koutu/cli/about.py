@@ -35,7 +35,7 @@ def models() -> None:
     from koutu.zoo import BLAZEPOSE, DEFAULT, MODELS, WEIGHTS
 
     print("Packaged, ready to run:")
-    size = {name: f"{(WEIGHTS / card.file).stat().st_size / 1e6:.1f} MB" for name, card in MODELS.items()}
+    size = {name: _size(WEIGHTS / card.file) for name, card in MODELS.items()}
     for name, card in MODELS.items():
         if card.float32:
             continue
@@ -58,6 +58,12 @@ def models() -> None:
     print(f"  {BLAZEPOSE}  BlazePose's mask of one body; licence: Apache-2.0\n    folder: npm package @mediapipe/pose")
     print("\nWithout a network, by pymatting:")
     print("  closed-form  Levin et al., TPAMI 2008; inputs: picture + trimap\n  knn  Chen et al., TPAMI 2013; same")
+
+
+def _size(file: Path) -> str:
+    if file.is_file():
+        return f"{file.stat().st_size / 1e6:.1f} MB"
+    return "not installed: src/koutu/weights of koutu's repository has it, docs/models.md"
 
 
 def doctor() -> None:

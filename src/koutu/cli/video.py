@@ -3,7 +3,7 @@
 import sys
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from koutu.cli.options import load_backend, make_hints
 from koutu.defaults import DEVICE
 from koutu.media.containers import EncodeOptions
 from koutu.pipeline.look import Look
+
+if TYPE_CHECKING:
+    from koutu.review import Reviewer
 
 LOST_INPUT = 6  # exit code: finished, but part of the input could not be read
 
@@ -112,14 +115,11 @@ def video(
     """
     from koutu.api import convert
     from koutu.progress import summary, watch
-    from koutu.review import Reviewer, page, require_writable, write_text
 
     encode = EncodeOptions(codec.value, preset, crf, depth, audio, alpha_crf)
     backend = load_backend(model, engine, device, threads, weights, option, gate=gate, steady=steady)
     hints = make_hints(trimap, mask, plate, clicks, trimap_radius, plate_fixed, propagate)
-    if review:
-        require_writable(review, source)
-    reviewer = Reviewer(source.name) if review else None
+    reviewer = _reviewer(review, source) if review else None
     with watch(source.name) as progress:
         report = convert(
             source, output, background=background, alpha=alpha, foreground=foreground, side_by_side=side_by_side,
@@ -130,8 +130,17 @@ def video(
     for line in summary(report):
         print(line, file=sys.stderr)
     if review and reviewer:
+        from koutu.review import page, write_text
+
         found = reviewer.finish(lost=str(report.lost))
         write_text(review, page(found))
         print("\n".join([*found.summary(), f"wrote {review}"]), file=sys.stderr)
     if report.lost:
         raise typer.Exit(LOST_INPUT)
+
+
+def _reviewer(page: Path, source: Path) -> "Reviewer":
+    from koutu.review import Reviewer, require_writable
+
+    require_writable(page, source)
+    return Reviewer(source.name)

@@ -11,7 +11,7 @@ from koutu.models import MODELS as NETWORKS
 from koutu.sizes import near_area
 from koutu.types import InputError, ModelError
 from koutu.zoo import MODELS as PACKAGED
-from koutu.zoo import WEIGHTS, packaged
+from koutu.zoo import checkpoint_of, packaged
 
 _WIDE = (720, 1280)  # pictures whose network size tells how many pixels a network is shown
 
@@ -85,7 +85,7 @@ def _subject(model: str, weights: str | Path | None, options: dict[str, Any]) ->
             precision = card.file.rpartition("-")[2].partition(".")[0]
             raise ModelError(f"expected {card.float32} with --precision {precision} to export, got {model}; name it so")
         packaged(model)  # checks that the files are whole
-        path = WEIGHTS / card.checkpoint
+        path = checkpoint_of(model)
         made = Subject(model, card.network, load_own(path, card.network), card.pixels, card.licence, card.data)
         return _with_file(made, path)
     if model.endswith(".pt"):

@@ -17,7 +17,7 @@ from koutu.train.adapt_learn import Adapter, Epoch
 from koutu.train.adapt_measure import Measured, Verdict, peopled, roll
 from koutu.train.adapt_options import AdaptOptions
 from koutu.types import InputError, ModelError, OutputError
-from koutu.zoo import DEFAULT, MODELS, SAMPLE, WEIGHTS
+from koutu.zoo import DEFAULT, MODELS, SAMPLE, checkpoint_of
 
 HELD_OUT = 4  # every so manieth run is measured and not learnt from
 GUARD_FRAMES = 64  # of the packaged sample clip
@@ -100,7 +100,7 @@ def _network(model: str, weights: str | os.PathLike[str] | None) -> tuple[Trimap
     """The network, its name and the pixels it is shown."""
     card = MODELS.get(model)
     if card is not None and weights is None:
-        return load_checkpoint(WEIGHTS / card.checkpoint, card.network), model, card.pixels
+        return load_checkpoint(checkpoint_of(model), card.network), model, card.pixels
     if model not in LEARNERS:
         raise ModelError(
             f"expected {' or '.join(LEARNERS)}, whose semantic head and matte can teach each other, got {model}; "
