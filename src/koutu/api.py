@@ -1,7 +1,7 @@
 """The library in a few calls: convert a video, an image, matte an image or a stream, and what they need loaded."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, nullcontext
 from fractions import Fraction
 from pathlib import Path
@@ -15,9 +15,11 @@ from koutu.color import to_rgb
 from koutu.composite import HIDDEN, Fit, multiplied, replace, without_background
 from koutu.engines.backend import Backend
 from koutu.foreground import decontaminate
+from koutu.matting.chosen import Chosen
 from koutu.matting.hints import Hints
 from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
+from koutu.matting.people import PersonAt
 from koutu.media.background import Background, Transparent
 from koutu.media.background_spec import Spec, make_background
 from koutu.media.given import Channels, Given, frame_of
@@ -56,6 +58,8 @@ def convert(
     progress: Progress | None = None,
     observe: Observe | None = None,
     corrections: Corrections | None = None,
+    keep: Sequence[PersonAt] = (),
+    only_person: int | None = None,
     premultiplied: bool = False,
     rate: Fraction | float | None = None,
     deinterlace: bool = True,
@@ -72,17 +76,19 @@ def convert(
     video; foreground: the person on black; side_by_side: original beside composite. smooth: one-frame-delay smoothing,
     which adds one frame of delay. hints: what networks other than the default need beside the pictures. observe: is
     given every matte in order, for example a `koutu.Reviewer`. corrections: masks as of `Matter.correct`, by the second
-    from which on they are carried along. gate, steady: as of `koutu.load`.
+    from which on they are carried along. keep, only_person: of several people, those who stay, as of `koutu.Chosen`.
+    gate, steady: as of `koutu.load`.
     Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}
     outputs = Outputs(**{name: Path(path) for name, path in paths.items() if path is not None})
     look = Look(background, fit, loop, decontaminate, refine, smooth, premultiplied)
+    chosen = Chosen(keep, only_person)
     _require_background_stays(background, outputs)
     backend = _backend(model, engine, device, threads, gate=gate, steady=steady)
     return convert_video(
         source, outputs, look=look, backend=backend, hints=hints, encode=encode, progress=progress, observe=observe,
-        corrections=corrections, rate=rate, deinterlace=deinterlace, sdr=sdr,
+        corrections=corrections, chosen=chosen, rate=rate, deinterlace=deinterlace, sdr=sdr,
     )  # fmt: skip
 
 

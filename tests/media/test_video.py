@@ -11,10 +11,11 @@ import av
 import numpy as np
 import pytest
 from av.error import FFmpegError
+from PIL import Image
 from support.media import Clip, frame_times, make_clip, planes, sound_packets, video_frame
 
 import koutu.media.encode as encode_module
-from koutu.color import rgb_to_yuv
+from koutu.color import rgb_to_yuv, to_rgb
 from koutu.media.clock import Growing
 from koutu.media.reader import open_video
 from koutu.media.writer import EncodeOptions, open_writer
@@ -626,6 +627,36 @@ def test_png_pictures(name, folder, first, tmp_path):
     )
     with pytest.raises(OutputError, match="not empty"):
         copy(path, tmp_path / name)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_animated_gif(wide, tmp_path):
+    """At most 15 pictures a second and 640 pixels a side; what is seen by half is seen, and the end is kept."""
+    path = make_clip(
+        tmp_path / "a.mp4", frames=7, size=(120, 960) if wide else (48, 64), audio="aac", tags=(1, 1, 1, 1)
+    )
+    alpha = None if wide else ramp((48, 64))
+    notes = copy(path, tmp_path / "b.gif", alpha=alpha)
+    assert alone(tmp_path, "a.mp4", "b.gif")
+    assert [word for word in ("640×80", "sound", "3 frames", "soft edges") if word in " ".join(notes)] == (
+        ["640×80", "sound", "3 frames"] if wide else ["sound", "3 frames", "soft edges"]
+    )
+    with Image.open(tmp_path / "b.gif") as gif:
+        durations, found = [], []
+        for i in range(gif.n_frames):  # type: ignore[attr-defined]
+            gif.seek(i)
+            durations.append(gif.info["duration"])
+            found.append(np.asarray(gif.convert("RGBA")))
+        assert gif.info["loop"] == 0
+    assert durations == [80, 80, 80, 40]
+    with open_video(path) as video:
+        first = to_rgb(next(iter(video)).picture)
+    if alpha is None:
+        assert found[0].shape == (80, 640, 4) and found[0][..., 3].min() == 255
+    else:
+        assert np.array_equal(found[0][..., 3] > 0, alpha >= 128)
+        seen = alpha >= 128
+        assert np.abs(found[0][seen][:, :3].astype(int) - first[seen]).mean() < 8
 
 
 def test_alpha_needs_a_file_that_holds_it(tmp_path):

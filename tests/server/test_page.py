@@ -169,6 +169,7 @@ def test_a_video_through_the_server(browser, server, tmp_path):
         path = page.save("saveMp4", tmp_path / "out.mp4")
         page.choose("background", "transparent")
         cut = page.save("saveWebm", tmp_path / "out.webm")
+        moving = page.save("saveGif", tmp_path / "out.gif")
         assert page.errors == []
     with open_video(path) as video:
         frames = [to_rgb(frame.picture) for frame in video]
@@ -176,6 +177,9 @@ def test_a_video_through_the_server(browser, server, tmp_path):
     assert np.abs(frames[3][:40, :40].astype(int) - [0, 177, 64]).max() < 12
     with open_video(cut) as video:
         assert sum(1 for _ in video) == 6
+    with open_video(moving) as video:
+        found = [frame.alpha for frame in video]
+    assert len(found) == 3 and all(set(np.unique(alpha)) == {0, 255} for alpha in found)  # type: ignore[arg-type]
 
 
 def test_a_lost_server(browser, camera, tmp_path):

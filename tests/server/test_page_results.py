@@ -27,7 +27,7 @@ PRESSED = """async (least) => {
   const click = HTMLAnchorElement.prototype.click;
   HTMLAnchorElement.prototype.click = function () { saved.push(this.download); };
   for (const button of document.querySelectorAll("#saves button[data-word^=save], #saves button[data-word=record]")) {
-    if (["saveMp4", "saveWebm"].includes(button.dataset.word)) continue; // whole videos, made on the server
+    if (["saveMp4", "saveWebm", "saveGif"].includes(button.dataset.word)) continue; // whole videos, made on the server
     button.click();
   }
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
