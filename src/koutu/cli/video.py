@@ -74,7 +74,10 @@ def video(
         ),
     ] = [],  # noqa: B006
     only_person: Annotated[
-        int, typer.Option(min=0, help="Keep one: the N-th from the left in the first frame with anybody; 0 keeps all.")
+        int,
+        typer.Option(
+            min=0, help="Keep one: the N-th from the left in the first frame that N people are in; 0 keeps all."
+        ),
     ] = 0,
     propagate: options.Propagate = "",
     engine: options.Engine = "",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from koutu.color import to_rgb
 from koutu.matting.matte import Matte
-from koutu.matting.people import Labels, PersonAt, carried, nearest, pixel_of, places, regions
+from koutu.matting.people import Labels, PersonAt, carried, nearest, pixel_of, regions
 from koutu.types import InputError, Rgb
 
 LONGEST = 320  # side of the matte that people are told apart on
@@ -33,9 +33,9 @@ class Chosen:
     """Matte → Matte with the chosen people of one stream alone; everybody else's alpha is 0.
 
     keep: who stays, each from their moment on; before the first of these everybody does. only_person: instead, this
-    one from the left, 1 or more, in the first frame that anybody is in. Regions of alpha that do not touch are people;
+    one from the left, 1 or more, in the first frame that so many are in. Regions of alpha that do not touch are people;
     each is who most of it was in the frame before, and people who come to touch are parted as they stood. Who was lost,
-    as at a cut, is found again by colours. Raises InputError where nobody is at the point, or too few people are there.
+    as at a cut, is found again by colours. Raises InputError where nobody is at the point.
     """
 
     def __init__(self, keep: Sequence[PersonAt] = (), only_person: int | None = None):
@@ -49,6 +49,7 @@ class Chosen:
         self._before: Labels | None = None
         self._absent: list[tuple[int, float, float | None]] = []  # who, from when, until when
         self._began = self._last = 0.0
+        self._most = 0  # people in one frame so far
 
     def __call__(self, matte: Matte) -> Matte:
         """The matte without the others."""
@@ -80,8 +81,11 @@ class Chosen:
                 f"expected the moments of people to keep within the video, got {self._due[0].seconds:g} s, and its "
                 f"last frame is at {self._last:.2f} s; name an earlier one"
             )
-        if self._asked and not self._known:
-            raise InputError("expected somebody to keep, found nobody in the whole video; try without choosing")
+        if self._nth and not self._known:
+            raise InputError(
+                f"expected {self._nth} people or more in one frame, found {self._most} at most; choose by a point "
+                "and a moment (keep, --keep)"
+            )
 
     def notes(self) -> list[str]:
         """What a user must know of it, in sentences."""
@@ -119,13 +123,9 @@ class Chosen:
 
     def _begun(self, labels: Labels, found: Labels, rgb: Rgb, scales: tuple[float, float]) -> Labels:
         """The labels with whoever is chosen at this frame."""
-        if self._nth and not self._known and found.any():
-            if self._nth > found.max():
-                raise InputError(
-                    f"expected {self._nth} people or more in the first frame with anybody, at {self._last:.2f} s, "
-                    f"found {found.max()}: {places(found, scales)}; choose by a point and a moment (keep, --keep)"
-                )
-            return self._take(labels, found == self._nth, rgb)
+        if self._nth and not self._known:
+            self._most = max(self._most, int(found.max(initial=0)))
+            return self._take(labels, found == self._nth, rgb) if self._nth <= self._most else labels
         while self._due and self._due[0].seconds <= self._last + SOON:
             person = self._due.pop(0)
             at = pixel_of(person, labels, found, scales)
