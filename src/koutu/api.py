@@ -24,6 +24,7 @@ from koutu.media.background import Background, Transparent
 from koutu.media.background_spec import Spec, make_background
 from koutu.media.given import Channels, Given, frame_of
 from koutu.media.image import Format, write_image
+from koutu.media.reader import VideoReader, open_video
 from koutu.media.writer import EncodeOptions
 from koutu.pipeline.asynchronous import Frames, mattes_of
 from koutu.pipeline.convert import Corrections, Observe, Outputs, Progress, Report, convert_video, own_colours
@@ -113,21 +114,39 @@ def matte(
 async def mattes(
     source: PathLike | Frames,
     *,
+    channels: Channels = "rgb",
     model: str | Path | Backend = DEFAULT,
     engine: str | None = None,
     device: str = "cpu",
     threads: int = 0,
+    gate: bool | None = None,
+    steady: bool | None = None,
     hints: Hints | None = None,
+    keep: Sequence[PersonAt] = (),
+    only_person: int | None = None,
+    rate: Fraction | float | None = None,
+    deinterlace: bool = True,
+    sdr: bool = False,
 ) -> AsyncIterator[Matte]:
     """The mattes of a stream, for asyncio: `async for matte in koutu.mattes("talk.mp4")`.
 
     source: a video as of `koutu.convert`, or an iterator, asynchronous or not, of frames as `koutu.matte` takes them.
-    The network runs in a thread of its own, one frame when one is asked for; leave the loop at any time.
+    The network runs in a thread of its own, one frame when one is asked for; leave the loop at any time. channels: of
+    arrays; rate, deinterlace, sdr: of a video; all else as of `koutu.convert`.
     """
-    matter = Matter(_backend(model, engine, device, threads), hints=hints)
-    async with aclosing(mattes_of(source, matter)) as found:
+    matter = Matter(_backend(model, engine, device, threads, gate=gate, steady=steady), hints=hints)
+    chosen = Chosen(keep, only_person)
+
+    def see(frame: Frame | Given) -> Matte:
+        return chosen(matter(frame, channels=channels))
+
+    def opened(path: PathLike) -> VideoReader:
+        return open_video(path, rate=rate, deinterlace=deinterlace, sdr=sdr)
+
+    async with aclosing(mattes_of(source, see, opened)) as found:
         async for matte in found:
             yield matte
+    chosen.require_met()
 
 
 def convert_image(

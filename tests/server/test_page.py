@@ -9,7 +9,7 @@ from PIL import Image
 pytest.importorskip("playwright")
 pytest.importorskip("fastapi")
 
-from support.browser import CHROMIUM, Page, Server, chromium, write_camera
+from support.browser import CHROMIUM, Page, Server
 
 from koutu.api import convert_image
 from koutu.color import to_rgb
@@ -27,25 +27,6 @@ MEAN_STILL, MEAN_CAMERA = 0.6, 3.0  # of 255, over the picture
 FAR = 32  # of 255; by which no more than FAR_SHARE of the pixels may differ
 FAR_SHARE = 0.004
 BEHIND = "async () => { while (koutu.backgrounds.shown !== 'upload') await new Promise(requestAnimationFrame); }"
-
-
-@pytest.fixture(scope="module")
-def server():
-    with Server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def camera(tmp_path_factory):
-    path = tmp_path_factory.mktemp("camera") / "talk.y4m"
-    write_camera(path, 12)
-    return path
-
-
-@pytest.fixture(scope="module")
-def browser(camera):
-    with chromium(camera=camera) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
