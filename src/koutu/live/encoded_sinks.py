@@ -32,6 +32,7 @@ _SENT: dict[str, tuple[str, dict[str, str]]] = {
     "tcp": ("mpegts", {"send_buffer_size": SEND_BUFFER}),
 }
 SCHEMES = tuple(_SENT)
+UNDER_WAY = 3  # pictures that were encoded and not sent yet: pipes and sockets would hold seconds of small ones
 FILE_WAITING = 2  # pictures: a disk has slow moments
 
 
@@ -166,8 +167,10 @@ class StreamSink(Written):
         self._under_way: deque[tuple[float, int]] = deque()  # (captured, number) of frames that are not sent yet
 
     def show(self, shown: Shown, sounds: list[Sound]) -> None:
-        self._under_way.append((shown.shot.captured, shown.shot.number))
         try:
+            if self._relay is not None:
+                self._relay.wait(lambda: len(self._under_way) < UNDER_WAY)
+            self._under_way.append((shown.shot.captured, shown.shot.number))
             super().show(shown, sounds)
         except SinkLost as lost:
             if not self._was_reached():
