@@ -4,6 +4,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -204,6 +205,7 @@ def test_of_several_people_some_stay(asked, left, right, two, tmp_path):
 
 
 def test_nobody_there_leaves_nothing(two, tmp_path):
+    asked: dict[str, Any]
     for asked in ({"only_person": 3}, {"keep": [koutu.PersonAt(70, 40, 3)]}, {"keep": [koutu.PersonAt(48, 5, 0.5)]}):
         with pytest.raises(InputError, match=r"expected (3 people|the moments|a person at)"):
             koutu.convert(two, tmp_path / "out.mp4", model=Bright(), rate=10, encode=FAST, **asked)

@@ -15,7 +15,7 @@ from av.filter import Graph
 
 from koutu.color import yuv_to_rgb
 from koutu.media.reader import VideoReader
-from koutu.types import Alpha, Yuv420
+from koutu.types import Alpha, Rgb, Yuv420
 
 LONGEST = 640  # pixels of the longer side
 MOST = 15  # pictures a second
@@ -62,11 +62,7 @@ class GifSink:
             self._left_out += 1
             return
         self._last = moment
-        seen = np.full(picture.size, 255, np.uint8) if alpha is None else alpha
-        rgba = cv2.resize(np.dstack([yuv_to_rgb(picture), seen]), self._size[::-1], interpolation=cv2.INTER_AREA)
-        if self._alpha:
-            rgba[rgba[..., 3] < SEEN] = 0
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgba), "rgba")
+        frame = av.VideoFrame.from_ndarray(self._small(yuv_to_rgb(picture), alpha), "rgba")
         frame.pts, frame.time_base = round(moment / TICK), TICK
         self._graph.push(frame)
         self._encode()
@@ -89,6 +85,18 @@ class GifSink:
         with contextlib.suppress(FFmpegError, OSError, ValueError):  # it is thrown away
             self._container.close()
 
+    def _small(self, rgb: Rgb, alpha: Alpha | None) -> Rgb:
+        """The picture at the GIF's size (h, w, 4); what is not seen takes no part in what is."""
+        size = self._size[::-1]
+        if alpha is None:
+            small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+            return np.dstack([small, np.full(self._size, 255, np.uint8)])
+        light = np.dstack([rgb * (alpha[..., None] / np.float32(255)), alpha])
+        light = np.asarray(cv2.resize(light, size, interpolation=cv2.INTER_AREA))
+        seen = light[..., 3:] >= SEEN
+        colours = light[..., :3] * 255 / np.maximum(light[..., 3:], SEEN)
+        return np.ascontiguousarray(np.dstack([np.rint(np.minimum(colours, 255)), 255 * seen]) * seen, np.uint8)
+
     def _encode(self) -> None:
         with contextlib.suppress(Waiting, Ended):
             while True:
@@ -104,7 +112,7 @@ class GifSink:
 def _palettes(size: tuple[int, int]) -> Graph:
     """RGBA in, pictures with 255 colours of their own and one for what is not seen out."""
     graph = Graph()
-    source = graph.add_buffer(width=size[1], height=size[0], format="rgba", time_base=TICK)
+    source = graph.add_buffer(width=size[1], height=size[0], format=av.VideoFormat("rgba"), time_base=TICK)
     split, made = graph.add("split"), graph.add("palettegen", "stats_mode=single")
     # A pattern that stands still: error diffusion would flicker where nothing moves.
     used = graph.add("paletteuse", f"new=1:dither=bayer:bayer_scale=3:alpha_threshold={SEEN}")
