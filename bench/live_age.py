@@ -6,7 +6,8 @@ The packaged sample, 640×360 at 25 pictures a second, each with its number on i
 into koutu-small's live run, and from there to a viewer, a file and the page. Sender, viewer and the page's reader are
 other processes and threads on all cores; the run is kept on one core, beside a program that does nothing but count. The
 network works in full, but its alpha is put aside for a whole picture, so that the number stays legible. The viewer's
-age is from the sending of a picture to its coming out of the decoder: with both connections and both decoders.
+age is from a picture's arrival here, as the run stamps it, to its coming out of the decoder over there. RTMP needs
+FFmpeg's command line, as sender.
 """
 
 import argparse
@@ -30,7 +31,9 @@ from koutu.bench.run import about_run, save
 from koutu.engines.backend import Backend
 from koutu.engines.wrapped import WrappedBackend
 from koutu.live.controls import Desk, LiveSettings
+from koutu.live.flow import Shown, Sound
 from koutu.live.options import LiveOptions
+from koutu.live.output_thread import Sink
 from koutu.live.run import Live
 from koutu.live.source_address import parse_source
 from koutu.media.reader import open_video
@@ -47,6 +50,23 @@ class Whole(WrappedBackend):
     def __call__(self, rgb: Any, state: Any, **hints: Any) -> Any:
         _, pha, state = self.inner(rgb, state, **hints)
         return None, np.ones_like(pha), state
+
+
+class Noted(Sink):
+    """Notes when the picture of each number was captured."""
+
+    name = "noted"
+
+    def __init__(self) -> None:
+        self.captured: dict[int, float] = {}
+
+    def show(self, shown: Shown, sounds: list[Sound]) -> None:
+        """In its thread."""
+        self.captured[number_of(shown.picture.y)] = shown.shot.captured
+
+    def ages(self, seen: list[tuple[float, int]]) -> list[float]:
+        """Seconds from capture to being seen, but of the first few; of pictures that came here too."""
+        return [at - self.captured[number] for at, number in seen[8:] if number in self.captured]
 
 
 class PageReader(Thread):
@@ -89,7 +109,7 @@ def sample(count: int) -> list[Yuv420]:
 def measured(seen: int, scheme: str, folder: Path) -> dict[str, Any]:
     """One run."""
     path = write_numbered(folder / f"talk.{'ts' if scheme == 'tcp' else 'flv'}", sample(1000), RATE)
-    sender, viewer, stop = Sender(path, scheme), Viewer(scheme), Event()
+    sender, viewer, noted, stop = Sender(path, scheme), Viewer(scheme), Noted(), Event()
     port = free_port()
     page = PageReader(port, stop)
 
@@ -103,17 +123,15 @@ def measured(seen: int, scheme: str, folder: Path) -> dict[str, Any]:
     page.start()
     with busy_core():
         desk = Desk(LiveSettings("#000000", "koutu-small"), network)
-        outputs = [viewer.url, f"page:{port}", str(folder / "out.mkv")]
+        outputs = [noted, viewer.url, f"page:{port}", str(folder / "out.mkv")]
         live = Live(parse_source(sender.url), outputs, desk, options=LiveOptions(seconds=LONGEST))
-        began = sender.began()
         report = live.run(tick)
     stop.set()
     sender.close()
     viewer.join(20)
-    late = [at - began - number / RATE for at, number in page.seen[8:]]
     return {
         "stage_ms": report.stage_ms, "network": list(report.figures.network), "seconds": report.seconds,
-        "viewer_ms": spread(viewer.ages(began, RATE)), "page_ms": spread(late),
+        "viewer_ms": spread(noted.ages(viewer.seen)), "page_ms": spread(noted.ages(page.seen)),
         "told_ms": {outlet.sink.name.partition(":")[0]: outlet.record.ages_ms() for outlet in live.outlets},
         "shown": {outlet.sink.name.partition(":")[0]: outlet.record.shown for outlet in live.outlets},
     }  # fmt: skip

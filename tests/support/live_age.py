@@ -77,15 +77,17 @@ class Sender:
     def __init__(self, path: Path, scheme: str = "tcp"):
         port = free_port()
         self.url = address(scheme, port)
-        command = [sys.executable, "-c", _SEND, path, f"{self.url}?listen=1" if scheme == "tcp" else self.url]
+        command = [sys.executable, "-c", _SEND, path, f"{self.url}?listen=1", FORMATS[scheme]]
+        if scheme == "rtmp":  # which PyAV cannot be asked to wait for somebody with
+            command = ["ffmpeg", "-re", "-i", path, "-c", "copy", "-f", "flv", "-listen", "1", self.url]
         self._process = subprocess.Popen(
-            [*command, FORMATS[scheme]], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             preexec_fn=on_all_cores,
         )  # fmt: skip
         until(lambda: is_heard(port) or self._process.poll() is not None)
 
     def began(self) -> float:
-        """When the first picture was sent, by this machine's clock."""
+        """When the first picture was sent over TCP, by this machine's clock."""
         assert self._process.stdout
         return float(self._process.stdout.readline())
 

@@ -7,6 +7,8 @@ on the command line, where everybody on the machine could read its key.
 
 import contextlib
 import json
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +20,8 @@ from koutu.live.output_thread import SinkLost
 
 CONNECTED, SENT = "connected", "sent"
 STUCK = 10.0  # seconds that the receiver may take nothing before it counts as gone
+# Bytes that may lie in the system for a receiver that is slow: it would else hold many seconds, and all would be old.
+SEND_BUFFER = 65_536
 END = 10.0  # seconds for it to take what is left at the end
 
 
@@ -151,6 +155,7 @@ def _send(av: Any, order: dict[str, Any]) -> None:
     ):
         streams = {stream.index: out.add_stream_from_template(stream) for stream in source.streams}
         out.start_encoding()
+        hold_little()
         print(CONNECTED, flush=True)
         for packet in source.demux():
             if packet.size:
@@ -159,6 +164,19 @@ def _send(av: Any, order: dict[str, Any]) -> None:
                 out.mux(packet)
                 if is_frame:
                     print(SENT, flush=True)
+
+
+def hold_little() -> None:
+    """Bound what the system holds for this process's connections: FFmpeg's are opened without a way to say so."""
+    folder = "/dev/fd"  # Windows has none, and keeps its own bound
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+        try:
+            one = socket.socket(fileno=os.dup(int(name)))
+        except OSError:  # a file or a pipe
+            continue
+        with one, contextlib.suppress(OSError):
+            if one.family in (socket.AF_INET, socket.AF_INET6) and one.type == socket.SOCK_STREAM:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 if __name__ == "__main__":
