@@ -1,6 +1,7 @@
 """How old a live picture is when somebody sees it: pictures that carry their number, a sender, a viewer, a busy core.
 
-Sender and viewer stand for other machines: they run on all cores, what is measured on one, beside a busy neighbour.
+Sender and viewer stand for other machines: begun before `busy_core`, they run on all cores; what is measured runs on
+one, beside a busy neighbour.
 """
 
 import os
@@ -24,16 +25,14 @@ from support.ports import free_port
 from support.waiting import until
 
 BITS, BLOCK = 10, 8  # of a number, and pixels of a bit's square
-FORMATS = {"tcp": "mpegts", "rtmp": "flv"}
 _BEGINNING = 8  # pictures that no age is taken of: what waited while it was connected
 _SEND = """
 import av, sys, time
-path, url, kind = sys.argv[1:]
+path, url = sys.argv[1:]
 with av.open(path) as file:
     stream = file.streams.video[0]
     packets = [packet for packet in file.demux(stream) if packet.size]
-    options = {"listen": "1", "flush_packets": "1"}
-    with av.open(url, "w", format=kind, options=options, buffer_size=4096) as out:
+    with av.open(url, "w", format="mpegts", options={"flush_packets": "1"}, buffer_size=4096) as out:
         target = out.add_stream_from_template(stream)
         out.start_encoding()
         began = time.monotonic()
@@ -74,20 +73,15 @@ def number_of(y: NDArray[np.uint8]) -> int:
 class Sender:
     """Sends a file's pictures in real time, from a process of its own, to the first who connects."""
 
-    def __init__(self, path: Path, scheme: str = "tcp"):
+    def __init__(self, path: Path):
         port = free_port()
-        self.url = address(scheme, port)
-        command = [sys.executable, "-c", _SEND, path, f"{self.url}?listen=1", FORMATS[scheme]]
-        if scheme == "rtmp":  # which PyAV cannot be asked to wait for somebody with
-            command = ["ffmpeg", "-re", "-i", path, "-c", "copy", "-f", "flv", "-listen", "1", self.url]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            preexec_fn=on_all_cores,
-        )  # fmt: skip
+        self.url = f"tcp://127.0.0.1:{port}"
+        command = [sys.executable, "-c", _SEND, path, f"{self.url}?listen=1"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         until(lambda: is_heard(port) or self._process.poll() is not None)
 
     def began(self) -> float:
-        """When the first picture was sent over TCP, by this machine's clock."""
+        """When the first picture was sent, by this machine's clock."""
         assert self._process.stdout
         return float(self._process.stdout.readline())
 
@@ -100,21 +94,21 @@ class Sender:
 class Viewer(Thread):
     """Takes what one connection sends, and notes when each number is seen."""
 
-    def __init__(self, scheme: str = "tcp"):
+    def __init__(self) -> None:
         super().__init__(daemon=True)
         self.seen: list[tuple[float, int]] = []
         port = free_port()
-        self.url = address(scheme, port)
-        self._scheme = scheme
+        self.url = f"tcp://127.0.0.1:{port}"
         self.start()
         until(lambda: is_heard(port))
 
     def run(self) -> None:
         """In the thread."""
-        on_all_cores()
-        options = {"listen": "1", "fflags": "nobuffer", "probesize": "5000", "analyzeduration": "0"}
-        url = f"{self.url}?listen=1" if self._scheme == "tcp" else self.url
-        with suppress(FFmpegError), av.open(url, format=FORMATS[self._scheme], options=options, timeout=60) as file:
+        options = {"fflags": "nobuffer", "probesize": "5000", "analyzeduration": "0"}
+        with (
+            suppress(FFmpegError),
+            av.open(f"{self.url}?listen=1", format="mpegts", options=options, timeout=60) as file,
+        ):
             stream = file.streams.video[0]
             stream.thread_type = "NONE"
             for frame in file.decode(stream):
@@ -125,19 +119,9 @@ class Viewer(Thread):
         return [at - began - number / rate for at, number in self.seen[_BEGINNING:]]
 
 
-def address(scheme: str, port: int) -> str:
-    """Of this machine."""
-    return f"{scheme}://127.0.0.1:{port}" + ("/live/talk" if scheme == "rtmp" else "")
-
-
 def is_heard(port: int) -> bool:
     """Whether somebody listens there, without a connection."""
     return f":{port:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text()
-
-
-def on_all_cores() -> None:
-    """For the calling thread and what it begins."""
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
 
 
 @contextmanager
