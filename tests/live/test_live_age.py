@@ -32,10 +32,10 @@ class Whole(Reader):
 def test_nothing_piles_up_beside_a_busy_neighbour(tmp_path):
     """Of small pictures pipes and sockets hold many: none waits there while the newest could be sent."""
     planes = [np.full((SIZE[0] // n, SIZE[1] // n), 128, np.uint8) for n in (1, 2, 2)]
-    path = write_numbered(tmp_path / "numbers.ts", [Yuv420(*planes)] * 500, RATE)
+    path = write_numbered(tmp_path / "numbers.ts", [Yuv420(*planes)] * 1000, RATE)
     sender, viewer = Sender(path), Viewer()
     with busy_core():
-        live = live_of(sender.url, [viewer.url, Keep(), str(tmp_path / "out.mkv")], Whole(), seconds=18)
+        live = live_of(sender.url, [viewer.url, Keep(), str(tmp_path / "out.mkv")], Whole(), seconds=38)
         began = sender.began()
         report = live.run(lambda live: live.quit() if len(viewer.seen) >= SEEN else None)
     sender.close()

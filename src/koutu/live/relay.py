@@ -130,7 +130,8 @@ class Arriving:
 
     def read(self, size: int) -> bytes:
         """Some bytes, at most `size`; none at the end."""
-        return sys.stdin.buffer.read1(size)
+        arriving: Any = sys.stdin.buffer  # as io.BufferedReader
+        return arriving.read1(size)
 
 
 def main() -> int:

@@ -153,7 +153,8 @@ class Chosen:
             if not inside.any():
                 somebody.since = self._last if somebody.since is None else somebody.since
                 continue
-            somebody.looks = np.float32(STEADY) * somebody.looks + np.float32(1 - STEADY) * _looks(rgb, inside)
+            looks = STEADY * somebody.looks + (1 - STEADY) * _looks(rgb, inside)
+            somebody.looks = np.asarray(looks, np.float32)
             if somebody.since is not None:
                 self._absent.append((i, somebody.since, self._last))
                 somebody.since = None

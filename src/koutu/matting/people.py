@@ -51,7 +51,7 @@ def regions(alpha: Alpha) -> Labels:
     kept = sorted((i for i in range(1, count) if areas[i] >= least), key=lambda i: centres[i][0])
     names = np.zeros(count, np.int32)
     names[kept] = range(1, len(kept) + 1)
-    return names[np.asarray(labels)]
+    return names[labels.astype(np.int32)]
 
 
 def nearest(labels: Labels) -> Labels:
