@@ -48,7 +48,7 @@ def test_programs_on_the_same_pictures(compare, pictures, monkeypatch):
     about = {"machine": "a machine", "rounds": 2, "pictures": 2, "threads": 1, "systems": rows}
     (pictures / "docs" / "bench" / "compare.json").write_text(json.dumps(about))
     table = importlib.import_module("compare_tables").compared(pictures)
-    assert "a machine; medians of 2 alternating rounds" in table and "absent" not in table
+    assert "a machine; medians of 2 alternating round(s)" in table and "absent" not in table
     assert "| late (another 1.2) |" in table and "| koutu |" in table
 
 
