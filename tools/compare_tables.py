@@ -12,8 +12,8 @@ def compared(root: Path) -> str:
     run = read(root, "compare")
     about = (
         f"{where(run)}; medians of {run['rounds']} alternating round(s) of {run['pictures']} pictures, after one "
-        f"to warm up, with {run['threads']} thread(s) (`bench/compare.py`). MAD × 1000: of photographs farther than 8 pixels from the "
-        "mask's outline; of portraits with known alpha all pixels, and those of the soft edge:"
+        f"to warm up, with {run['threads']} thread(s) (`bench/compare.py`). MAD × 1000: of photographs farther than 8 "
+        "pixels from the mask's outline; of portraits with known alpha all pixels, and those of the soft edge:"
     )
     head = ["program, network", "CPU ms a picture", "× koutu", "photographs", "IoU", "known alpha", "its edge"]
     rows = [
