@@ -31,8 +31,8 @@ class Whole(Reader):
 
 def test_nothing_piles_up_beside_a_busy_neighbour(tmp_path):
     """Of small pictures pipes and sockets hold many: none waits there while the newest could be sent."""
-    planes = [np.full((SIZE[0] // n, SIZE[1] // n), 128, np.uint8) for n in (1, 2, 2)]
-    path = write_numbered(tmp_path / "numbers.ts", [Yuv420(*planes)] * 1000, RATE)
+    y, u, v = (np.full((SIZE[0] // n, SIZE[1] // n), 128, np.uint8) for n in (1, 2, 2))
+    path = write_numbered(tmp_path / "numbers.ts", [Yuv420(y, u, v)] * 1000, RATE)
     sender, viewer = Sender(path), Viewer()
     with busy_core():
         live = live_of(sender.url, [viewer.url, Keep(), str(tmp_path / "out.mkv")], Whole(), seconds=38)

@@ -112,7 +112,7 @@ class Viewer(Thread):
             stream = file.streams.video[0]
             stream.thread_type = "NONE"
             for frame in file.decode(stream):
-                self.seen.append((monotonic(), number_of(frame.to_ndarray(format="gray"))))
+                self.seen.append((monotonic(), number_of(np.asarray(frame.to_ndarray(format="gray"), np.uint8))))
 
     def ages(self, began: float, rate: int) -> list[float]:
         """Seconds from a picture's sending to its being seen, but of the first few."""
