@@ -16,6 +16,7 @@ from ablation_tables import brought
 from bars import bars
 from bench_tables import BLOCKS as BENCHES
 from bench_tables import FOLDER, SYSTEMS, mattings, read, size_of
+from compare_tables import compared
 from live_tables import live
 from network_tables import networks
 from recipe_tables import learned
@@ -28,6 +29,7 @@ BLOCKS = BENCHES | {
     "search": found,
     "search-reference": reference,
     "live": live,
+    "compare": compared,
     "networks": networks,
 }
 _MARK = re.compile(r"(<!-- bench:([\w-]+) -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)

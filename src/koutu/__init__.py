@@ -16,10 +16,12 @@ if TYPE_CHECKING:  # the same names for type checkers
     from koutu.composite import replace as replace
     from koutu.engines.backend import Backend as Backend
     from koutu.foreground import decontaminate as decontaminate
+    from koutu.matting.chosen import Chosen as Chosen
     from koutu.matting.clicks import Click as Click
     from koutu.matting.hints import Hints as Hints
     from koutu.matting.matte import Matte as Matte
     from koutu.matting.matter import Matter as Matter
+    from koutu.matting.people import PersonAt as PersonAt
     from koutu.media.background import Background as Background
     from koutu.media.background_spec import make_background as make_background
     from koutu.media.containers import EncodeOptions as EncodeOptions
@@ -54,6 +56,8 @@ _HOMES = {
     "Backend": "koutu.engines.backend",
     "Matter": "koutu.matting.matter",
     "Hints": "koutu.matting.hints",
+    "Chosen": "koutu.matting.chosen",
+    "PersonAt": "koutu.matting.people",
     "Click": "koutu.matting.clicks",
     "Frame": "koutu.types",
     "Yuv420": "koutu.types",

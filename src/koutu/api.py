@@ -1,7 +1,7 @@
 """The library in a few calls: convert a video, an image, matte an image or a stream, and what they need loaded."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, nullcontext
 from fractions import Fraction
 from pathlib import Path
@@ -15,13 +15,16 @@ from koutu.color import to_rgb
 from koutu.composite import HIDDEN, Fit, multiplied, replace, without_background
 from koutu.engines.backend import Backend
 from koutu.foreground import decontaminate
+from koutu.matting.chosen import Chosen
 from koutu.matting.hints import Hints
 from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
+from koutu.matting.people import PersonAt
 from koutu.media.background import Background, Transparent
 from koutu.media.background_spec import Spec, make_background
 from koutu.media.given import Channels, Given, frame_of
 from koutu.media.image import Format, write_image
+from koutu.media.reader import VideoReader, open_video
 from koutu.media.writer import EncodeOptions
 from koutu.pipeline.convert import Corrections, Observe, Outputs, Progress, Report, convert_video, own_colours
 from koutu.pipeline.look import Look
@@ -58,6 +61,8 @@ def convert(
     progress: Progress | None = None,
     observe: Observe | None = None,
     corrections: Corrections | None = None,
+    keep: Sequence[PersonAt] = (),
+    only_person: int | None = None,
     premultiplied: bool = False,
     rate: Fraction | float | None = None,
     deinterlace: bool = True,
@@ -74,17 +79,19 @@ def convert(
     video; foreground: the person on black; side_by_side: original beside composite. smooth: one-frame-delay smoothing,
     which adds one frame of delay. hints: what networks other than the default need beside the pictures. observe: is
     given every matte in order, for example a `koutu.Reviewer`. corrections: masks as of `Matter.correct`, by the second
-    from which on they are carried along. gate, steady: as of `koutu.load`.
+    from which on they are carried along. keep, only_person: of several people, those who stay, as of `koutu.Chosen`.
+    gate, steady: as of `koutu.load`.
     Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}
     outputs = Outputs(**{name: Path(path) for name, path in paths.items() if path is not None})
     look = Look(background, fit, loop, decontaminate, refine, smooth, premultiplied)
+    chosen = Chosen(keep, only_person)
     _require_background_stays(background, outputs)
     backend = _backend(model, engine, device, threads, gate=gate, steady=steady)
     return convert_video(
         source, outputs, look=look, backend=backend, hints=hints, encode=encode, progress=progress, observe=observe,
-        corrections=corrections, rate=rate, deinterlace=deinterlace, sdr=sdr,
+        corrections=corrections, chosen=chosen, rate=rate, deinterlace=deinterlace, sdr=sdr,
     )  # fmt: skip
 
 
@@ -109,23 +116,41 @@ def matte(
 async def mattes(
     source: "PathLike | Frames",
     *,
+    channels: Channels = "rgb",
     model: str | Path | Backend = DEFAULT,
     engine: str | None = None,
     device: str = "cpu",
     threads: int = 0,
+    gate: bool | None = None,
+    steady: bool | None = None,
     hints: Hints | None = None,
+    keep: Sequence[PersonAt] = (),
+    only_person: int | None = None,
+    rate: Fraction | float | None = None,
+    deinterlace: bool = True,
+    sdr: bool = False,
 ) -> AsyncIterator[Matte]:
     """The mattes of a stream, for asyncio: `async for matte in koutu.mattes("talk.mp4")`.
 
     source: a video as of `koutu.convert`, or an iterator, asynchronous or not, of frames as `koutu.matte` takes them.
-    The network runs in a thread of its own, one frame when one is asked for; leave the loop at any time.
+    The network runs in a thread of its own, one frame when one is asked for; leave the loop at any time. channels: of
+    arrays; rate, deinterlace, sdr: of a video; all else as of `koutu.convert`.
     """
     from koutu.pipeline.asynchronous import mattes_of  # asyncio takes longer to import than all of koutu
 
-    matter = Matter(_backend(model, engine, device, threads), hints=hints)
-    async with aclosing(mattes_of(source, matter)) as found:
+    matter = Matter(_backend(model, engine, device, threads, gate=gate, steady=steady), hints=hints)
+    chosen = Chosen(keep, only_person)
+
+    def see(frame: Frame | Given) -> Matte:
+        return chosen(matter(frame, channels=channels))
+
+    def opened(path: PathLike) -> VideoReader:
+        return open_video(path, rate=rate, deinterlace=deinterlace, sdr=sdr)
+
+    async with aclosing(mattes_of(source, see, opened)) as found:
         async for matte in found:
             yield matte
+    chosen.require_met()
 
 
 def convert_image(

@@ -3,6 +3,7 @@
 import glob
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -18,15 +19,21 @@ class _Given(NamedTuple):
 
 
 def jobs(
-    sources: list[str], output: str, *, ending: str = "", recursive: bool = False
+    sources: list[str],
+    output: str,
+    *,
+    ending: str = "",
+    recursive: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> list[tuple[Path | IO[bytes], Path | IO[bytes]]]:
     """Pairs of source and target. `output` is "-", a file for a single source, or a folder.
 
     sources: files, "-", folders, of which all images are taken, those of folders within only if `recursive`, or globs
-    that no shell has filled in. ending: of the names in a folder, png if not given. Raises InputError, or OutputError
+    that no shell has filled in. What a folder or a glob finds in the output's folder came from an earlier run: it is
+    left out, and `tell` hears so. ending: of the names in a folder, png if not given. Raises InputError, or OutputError
     before anything is written, so that no target takes the place of a source still to be read.
     """
-    given = [one for source in sources for one in _found(source, recursive)]
+    given = [one for source in sources for one in _fresh(source, output, _found(source, recursive), tell)]
     several = len(given) > 1 or len(sources) > 1 or os.path.isdir(sources[0])
     if output == "-" and several:
         raise OutputError(f"expected one image when writing to standard output, got {len(given)}; give -o a folder")
@@ -53,6 +60,24 @@ def jobs(
         targets[target] = source
         pairs.append((read, target))
     return pairs
+
+
+def _fresh(source: str, output: str, found: list[_Given], tell: Callable[[str], None]) -> list[_Given]:
+    """Of what a word names, what is no result of an earlier run; raises InputError if that is nothing."""
+    results = Path(output).resolve()
+    if output == "-" or not results.is_dir() or (os.path.exists(source) and results in _above(Path(source) / "x")):
+        return found
+    kept = [one for one in found if results not in _above(Path(one.path))]
+    if len(kept) < len(found):
+        if not kept:
+            raise InputError(f"{source}: expected images outside of {output}, where results go, got none; name others")
+        tell(f"left out {len(found) - len(kept)} image(s) in {output}, where results go")
+    return kept
+
+
+def _above(path: Path) -> tuple[Path, ...]:
+    """The folders that something lies in, near and far."""
+    return tuple(path.resolve().parents)
 
 
 def _found(source: str, recursive: bool) -> list[_Given]:

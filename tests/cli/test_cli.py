@@ -106,10 +106,22 @@ def test_backgrounds(background, video, clip, tmp_path):
         assert not file.streams.audio
 
 
-@pytest.mark.parametrize("name", ["cut.mov", "cut.webm", "cut"])
+@pytest.mark.parametrize("name", ["cut.mov", "cut.webm", "cut.gif", "cut"])
 def test_transparent(name, video, clip, tmp_path):
     assert video(clip, "-o", tmp_path / name, "-b", "transparent").code == 0
     assert names(tmp_path) == [name]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--keep", "3"], "320,200@1.5"), (["--keep", "3,4@9"], "got 9 s"), (["--keep", "500,4"], "within 96×64"),
+        (["--only-person", "9"], "expected 9 people"), (["--only-person", "1", "--keep", "3,4"], "got both"),
+    ],
+)  # fmt: skip
+def test_people_who_cannot_be_chosen(words, told, video, clip, tmp_path):
+    assert_refused(video(clip, "-o", tmp_path / "out.mp4", *words), 3, told)
+    assert names(tmp_path) == []
 
 
 def test_ten_bit_hevc(video, clip, tmp_path):

@@ -62,7 +62,7 @@ LOADED = of_call(zoo.load, "device", "threads", "steady")
 FROM = {
     "video": {
         **of(Look(), "background", "fit", "smooth", "refine", "decontaminate"), "hold": not Look().loop,
-        **of(EncodeOptions(), "codec", "preset", "crf", "depth", "audio"), **LOADED,
+        **of(EncodeOptions(), "codec", "preset", "crf", "depth", "audio"), **of_call(api.convert, "keep"), **LOADED,
     },
     "image": {**of_call(api.convert_image, "background", "fit", "alpha_only", "multilevel"),
               **of_call(zoo.load, "device", "threads")},

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
@@ -154,6 +155,37 @@ def test_a_stream_reaches_its_receiver_and_finds_it_again():
         assert next(file.decode(video=0)).height == SIZE[0]
     with av.open(io.BytesIO(again.data), "r", format="mpegts") as file:
         assert sum(1 for _ in file.decode(video=0)) >= 30
+
+
+def test_a_receiver_that_takes_nothing_gets_no_more():
+    """The system holds little for it: pictures wait where the newest takes the place of the older."""
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    server.bind(("127.0.0.1", 0))
+    server.listen()
+    sink, sent = StreamSink(f"tcp://127.0.0.1:{server.getsockname()[1]}", Encoding(rate=25.0)), []
+    sink.seen = lambda captured, number: sent.append(number)
+    noise = np.random.default_rng(0).integers(0, 255, (8, *SIZE), np.uint8)
+
+    def show() -> None:
+        with contextlib.suppress(SinkLost):
+            for number in range(3000):
+                one = shown(number)
+                sink.show(replace(one, picture=replace(one.picture, y=noise[number % 8])), [])
+
+    thread = Thread(target=show, daemon=True)
+    thread.start()
+    one, _ = server.accept()
+    until(lambda: sent)
+    before = -1
+    while before != len(sent):
+        before = len(sent)
+        time.sleep(0.4)
+    one.close()
+    server.close()
+    thread.join(20)
+    sink.abort()
+    assert 3 < before < 150
 
 
 def test_a_receiver_that_was_never_there_is_told_without_the_key():

@@ -8,13 +8,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from av.error import FFmpegError
+from PIL import Image
 from support.media import Clip, frame_times, make_clip, planes, sound_packets, video_frame
 
 import koutu.media.encode as encode_module
-from koutu.color import rgb_to_yuv
+from koutu.color import rgb_to_yuv, to_rgb
 from koutu.media.clock import Growing
 from koutu.media.reader import open_video
 from koutu.media.writer import EncodeOptions, open_writer
@@ -626,6 +628,37 @@ def test_png_pictures(name, folder, first, tmp_path):
     )
     with pytest.raises(OutputError, match="not empty"):
         copy(path, tmp_path / name)
+
+
+@pytest.mark.parametrize(("wide", "cut"), [(False, True), (True, False), (True, True)])
+def test_animated_gif(wide, cut, tmp_path):
+    """At most 15 pictures a second and 640 pixels a side; what is seen by half is seen, and the end is kept."""
+    size = (120, 960) if wide else (48, 64)
+    path = make_clip(tmp_path / "a.mp4", frames=7, size=size, audio="aac", tags=(1, 1, 1, 1))
+    alpha = ramp(size) if cut else None
+    notes = copy(path, tmp_path / "b.gif", alpha=alpha)
+    assert alone(tmp_path, "a.mp4", "b.gif")
+    words = {"640×80": wide, "sound": True, "3 frames": True, "soft edges": cut}
+    assert {word: word in " ".join(notes) for word in words} == words
+    with Image.open(tmp_path / "b.gif") as gif:
+        durations, found = [], []
+        for i in range(gif.n_frames):  # type: ignore[attr-defined]
+            gif.seek(i)
+            durations.append(gif.info["duration"])
+            found.append(np.asarray(gif.convert("RGBA")))
+        assert gif.info["loop"] == 0
+    assert durations == [80, 80, 80, 40]
+    with open_video(path) as video:
+        first = to_rgb(next(iter(video)).picture)
+    rgb, seen = found[0][..., :3], found[0][..., 3] > 0
+    small = cv2.resize(first, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_AREA)
+    assert (
+        rgb.shape == ((80, 640, 3) if wide else (48, 64, 3)) and np.abs(rgb[seen].astype(int) - small[seen]).mean() < 8
+    )
+    if alpha is None:
+        assert seen.all()
+    else:
+        assert np.abs(seen.mean(0) - (ramp(rgb.shape[:2])[0] >= 128)).sum() <= 1
 
 
 def test_alpha_needs_a_file_that_holds_it(tmp_path):

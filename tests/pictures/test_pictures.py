@@ -30,6 +30,22 @@ def test_a_folder_is_all_its_images_in_order(portraits):
     ]  # fmt: skip
 
 
+def test_results_of_an_earlier_run_are_no_input(portraits):
+    """Of folders and of globs, which is told; a folder whose results stay in it is read, and so is what is named."""
+    (portraits / "cut").mkdir()
+    (portraits / "cut" / "a.png").write_bytes(b"x")
+    told: list[str] = []
+    cut = f"{portraits}/cut"
+    assert any(line.startswith("cut/a.png") for line in names(jobs([f"{portraits}"], "x", recursive=True), portraits))
+    found = names(jobs([f"{portraits}"], cut, recursive=True, tell=told.append), portraits)
+    assert len(found) == 4 and not any(line.startswith("cut/") for line in found)
+    assert told == [f"left out 1 image(s) in {cut}, where results go"]
+    assert names(jobs([f"{portraits}/in"], f"{portraits}/in", tell=told.append), portraits)[0].startswith("in/a.jpg")
+    assert len(told) == 1
+    with pytest.raises(InputError, match="where results go, got none"):
+        jobs([f"{portraits}/cut/*.p?g"], cut)
+
+
 def test_globs_that_no_shell_fills_in(portraits):
     assert names(jobs([f"{portraits}/b*.png"], "cut/"), portraits)[0] == "b9.png > cut/b9.png"
     with pytest.raises(InputError, match="a pattern that names images, got none"):

@@ -47,6 +47,29 @@ def test_of_a_file_and_of_frames(clip, tiny_onnx):
         assert turns > len(frames)  # others had their turn
 
 
+def test_what_a_stream_is_like_can_be_said(clip, tiny_onnx, tmp_path):
+    """The order of colours, the rate of pictures, and who stays."""
+    backend = koutu.load(tiny_onnx, steady=False)
+    with koutu.open_video(clip) as video:
+        pictures = [koutu.to_rgb(frame.picture) for frame in video]
+    for number, picture in enumerate(pictures):
+        koutu.write_image(tmp_path / f"{number}.png", picture)
+
+    async def collect(source, **options) -> list[koutu.Matte]:
+        return [matte async for matte in koutu.mattes(source, model=backend, **options)]
+
+    rgb = asyncio.run(collect(pictures))
+    bgr = asyncio.run(collect([picture[..., ::-1] for picture in pictures], channels="bgr"))
+    shown = asyncio.run(collect(tmp_path / "%d.png", rate=10, deinterlace=False, sdr=True))
+    for a, b in zip(rgb, bgr, strict=True):
+        assert np.array_equal(a.alpha, b.alpha)
+    assert [float(matte.frame.seconds) for matte in shown] == [0, 0.1, 0.2, 0.3]
+    with pytest.raises(koutu.InputError, match="for a rate"):
+        asyncio.run(collect(clip, rate=10))
+    with pytest.raises(koutu.InputError, match="expected 999 people"):
+        asyncio.run(collect(pictures, only_person=999))
+
+
 def test_leaving_early_and_errors(clip, tiny_onnx):
     backend = koutu.load(tiny_onnx, steady=False)
 

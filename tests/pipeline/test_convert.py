@@ -4,6 +4,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -48,6 +49,15 @@ class Flicker(Stripe):
     def __call__(self, rgb, state, **hints):
         _, pha, after = super().__call__(rgb, state)
         return None, pha * (state != 5), after
+
+
+class Bright(Stripe):
+    """A backend that takes what is bright for people."""
+
+    name = "bright"
+
+    def __call__(self, rgb, state, **hints):
+        return None, (rgb[..., 1] > 100).astype(np.float32), state + 1
 
 
 STRIPE = np.rint(255 * Stripe()(np.zeros((*SIZE, 3), np.uint8), 0)[1]).astype(int)
@@ -163,6 +173,43 @@ def test_smoothing_fills_a_gap_and_tells_its_delay(clip, tmp_path):
     middle = [int(picture[32, 48, 0]) for picture in pictures(tmp_path / "False.mp4")]
     assert middle == [0 if index == 5 else 255 for index in range(FRAMES)]
     assert all(picture[32, 48, 0] == 255 for picture in pictures(tmp_path / "True.mp4"))
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory) -> str:
+    """Two bright people, one of whom moves; ten pictures, the left one gone in the last three."""
+    folder = tmp_path_factory.mktemp("two")
+    for t in range(10):
+        rgb = np.zeros((*SIZE, 3), np.uint8)
+        rgb[20:60, 60:80] = (255, 180, 120)
+        if t < 7:
+            rgb[10:50, 6 + 2 * t : 26 + 2 * t] = (120, 200, 255)
+        Image.fromarray(rgb).save(folder / f"{t:02}.png")
+    return str(folder / "%02d.png")
+
+
+@pytest.mark.parametrize(
+    ("asked", "left", "right"),
+    [
+        ({"only_person": 1}, 7, 0),
+        ({"keep": [koutu.PersonAt(70, 40, 0.2)]}, 2, 10),
+        ({"keep": [koutu.PersonAt(70, 40), koutu.PersonAt(16, 30)]}, 7, 10),
+    ],
+)
+def test_of_several_people_some_stay(asked, left, right, two, tmp_path):
+    report = koutu.convert(two, alpha=tmp_path / "alpha.mp4", model=Bright(), rate=10, encode=LOSSLESS, **asked)
+    with open_video(tmp_path / "alpha.mp4") as video:
+        found = [to_rgb(frame.picture)[..., 0] for frame in video]
+    assert [sum(f[:, columns].max() > 200 for f in found) for columns in (slice(0, 40), slice(60, 80))] == [left, right]
+    assert [note for note in report.notes if "lost at 0.70 s and not found again" in note or "until 0.20 s" in note]
+
+
+def test_nobody_there_leaves_nothing(two, tmp_path):
+    asked: dict[str, Any]
+    for asked in ({"only_person": 3}, {"keep": [koutu.PersonAt(70, 40, 3)]}, {"keep": [koutu.PersonAt(48, 5, 0.5)]}):
+        with pytest.raises(InputError, match=r"expected (3 people|the moments|a person at)"):
+            koutu.convert(two, tmp_path / "out.mp4", model=Bright(), rate=10, encode=FAST, **asked)
+        assert not list(tmp_path.iterdir())
 
 
 def test_sample_with_the_packaged_network(tmp_path):

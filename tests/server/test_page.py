@@ -10,7 +10,7 @@ from PIL import Image
 pytest.importorskip("playwright")
 pytest.importorskip("fastapi")
 
-from support.browser import CHROMIUM, Page, Server, chromium, write_camera
+from support.browser import CHROMIUM, Page, Server
 
 from koutu.api import convert_image
 from koutu.color import to_rgb
@@ -29,25 +29,6 @@ MEAN_STILL, MEAN_CAMERA = 0.6, 3.0  # of 255, over the picture
 FAR = 32  # of 255; by which no more than FAR_SHARE of the pixels may differ
 FAR_SHARE = 0.004
 BEHIND = "async () => { while (koutu.backgrounds.shown !== 'upload') await new Promise(requestAnimationFrame); }"
-
-
-@pytest.fixture(scope="module")
-def server():
-    with Server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def camera(tmp_path_factory):
-    path = tmp_path_factory.mktemp("camera") / "talk.y4m"
-    write_camera(path, 12)
-    return path
-
-
-@pytest.fixture(scope="module")
-def browser(camera):
-    with chromium(camera=camera) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +152,7 @@ def test_a_video_through_the_server(browser, server, tmp_path):
         path = page.save("saveMp4", tmp_path / "out.mp4")
         page.choose("background", "transparent")
         cut = page.save("saveWebm", tmp_path / "out.webm")
+        moving = page.save("saveGif", tmp_path / "out.gif")
         assert page.errors == []
     with open_video(path) as video:
         frames = [to_rgb(frame.picture) for frame in video]
@@ -178,6 +160,9 @@ def test_a_video_through_the_server(browser, server, tmp_path):
     assert np.abs(frames[3][:40, :40].astype(int) - [0, 177, 64]).max() < 12
     with open_video(cut) as video:
         assert sum(1 for _ in video) == 6
+    with open_video(moving) as video:
+        found = [frame.alpha for frame in video]
+    assert len(found) == 3 and all(set(np.unique(alpha)) == {0, 255} for alpha in found)  # type: ignore[arg-type]
 
 
 def test_a_lost_server(browser, camera, tmp_path):

@@ -10,7 +10,7 @@ from PIL import Image
 pytest.importorskip("playwright")
 pytest.importorskip("fastapi")
 
-from support.browser import CHROMIUM, Page, chromium, write_camera
+from support.browser import CHROMIUM, Page
 from support.serving import running
 
 from koutu.color import to_rgb
@@ -27,7 +27,7 @@ PRESSED = """async (least) => {
   const click = HTMLAnchorElement.prototype.click;
   HTMLAnchorElement.prototype.click = function () { saved.push(this.download); };
   for (const button of document.querySelectorAll("#saves button[data-word^=save], #saves button[data-word=record]")) {
-    if (["saveMp4", "saveWebm"].includes(button.dataset.word)) continue; // whole videos, made on the server
+    if (["saveMp4", "saveWebm", "saveGif"].includes(button.dataset.word)) continue; // whole videos, made on the server
     button.click();
   }
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -49,20 +49,6 @@ OPENED = "async (kind) => { while (koutu.source?.kind !== kind) await new Promis
 NOISE = 255 * np.indices((160, 240)).sum(0)[..., None].repeat(3, 2) % 256  # black and white pixels in turn
 TOO_LARGE = "the server responded with a status of 413 (Request Entity Too Large)"
 VIEWS = ("result", "split", "alpha")
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    path = tmp_path_factory.mktemp("camera") / "talk.y4m"
-    write_camera(path, 4)
-    with chromium(camera=path) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +96,7 @@ def open_source(page: Page, source: str, picture: Path) -> None:
 
 def test_while_the_network_loads_in_the_browser(browser, server, noise):
     held: list[Any] = []
-    with Page(browser, f"{server.url}/", "?background=dusk") as page:
+    with Page(browser, server.url, "?background=dusk") as page:
         page.page.route("**/models/*.onnx", lambda route: held.append(route))
         page.page.reload()
         page.page.wait_for_selector("body:not([inert])")
@@ -130,7 +116,7 @@ def test_while_the_network_loads_in_the_browser(browser, server, noise):
 def test_while_the_server_works(browser, server, noise):
     """A second picture shows and saves nothing of the first either; live pictures wait for the connection."""
     held: list[Any] = []
-    with Page(browser, f"{server.url}/", "?engine=server&background=dusk") as page:
+    with Page(browser, server.url, "?engine=server&background=dusk") as page:
         page.page.click("#start-example")
         page.matted()
         page.page.route("**/api/remove", lambda route: held.append(route))
@@ -146,7 +132,7 @@ def test_while_the_server_works(browser, server, noise):
 def test_a_frame_that_came_composed_is_cut_out_when_it_is_saved(browser, server, tmp_path):
     """Over WebRTC the page gets no alpha; what is saved as one is that of the very frame."""
     pytest.importorskip("aiortc")
-    with Page(browser, f"{server.url}/", "?engine=server&background=dusk") as page:
+    with Page(browser, server.url, "?engine=server&background=dusk") as page:
         page.page.click("#start-camera")
         page.matted()
         assert "WebRTC" in page.page.inner_text("#detail")
@@ -181,7 +167,7 @@ def test_a_refused_picture_is_not_sent_again(browser, server, noise):
         detail = {"title": "Too large", "detail": "expected at most 1 MB", "code": "too_large"}
         route.fulfill(status=413, json={"errors": [detail]})
 
-    with Page(browser, f"{server.url}/", "?engine=server") as page:
+    with Page(browser, server.url, "?engine=server") as page:
         page.page.route("**/api/remove", refuse)
         page.open(noise)
         assert "expected at most 1 MB" in page.trouble()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -158,3 +159,25 @@ class Page:
         alert = self.page.locator('#notices [role="alert"] p')
         alert.first.wait_for()
         return alert.last.inner_text()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """One that a file's tests share."""
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the shared browser's camera plays."""
+    path = tmp_path_factory.mktemp("camera") / "talk.y4m"
+    write_camera(path, 12)
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(camera: Path) -> Iterator[Any]:
+    """One with a camera that a file's tests share."""
+    with chromium(camera=camera) as browser:
+        yield browser

@@ -77,7 +77,7 @@ def image(
     from koutu.media.background_spec import make_background
     from koutu.pictures import jobs
 
-    pairs = jobs(sources, output, ending=format.value if format else "", recursive=recursive)
+    pairs = jobs(sources, output, ending=format.value if format else "", recursive=recursive, tell=_tell)
     backend = load_backend(model, engine, device, threads, weights, option)
     hints = make_hints(trimap, mask, plate, clicks, trimap_radius, plate_fixed)
     with make_background(background, fit=fit.value) as behind:
@@ -116,7 +116,7 @@ def trimap(
     from koutu.matting.hints import AUTO
     from koutu.pictures import jobs
 
-    pairs = jobs(sources, output, recursive=recursive)
+    pairs = jobs(sources, output, recursive=recursive, tell=_tell)
     backend = load_backend(model, "", device, 0, weights, option) if model else None
     hints = make_hints(None, mask or ("" if clicks else AUTO), None, clicks, trimap_radius, False)
 
@@ -124,6 +124,10 @@ def trimap(
         make_trimap(picture, target, backend=backend, hints=hints, format="PNG" if output == "-" else None)
 
     _each(pairs, output, make)
+
+
+def _tell(line: str) -> None:
+    print(f"note: {line}", file=sys.stderr)
 
 
 def _each(pairs: list[tuple[Any, Any]], output: str, work: Any) -> None:

@@ -69,6 +69,19 @@ def video(
     plate_fixed: options.Fixed = False,
     clicks: options.Clicks = "",
     trimap_radius: options.Radius = -1,
+    keep: Annotated[
+        list[str],
+        typer.Option(
+            metavar="X,Y@T",
+            help="Whoever is at that point in pixels at second T stays, all others go; give it again for more people.",
+        ),
+    ] = [],  # noqa: B006
+    only_person: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Keep one: the N-th from the left in the first frame that N people are in; 0 keeps all."
+        ),
+    ] = 0,
     propagate: options.Propagate = "",
     engine: options.Engine = "",
     device: options.Device = DEVICE,
@@ -109,15 +122,18 @@ def video(
     koutu video talk.mp4 -o out.mp4 --background beach.jpg
     koutu video talk.mp4 -o out.mp4 --background blur --alpha alpha.mp4
     koutu video talk.mp4 -o cut.webm --background transparent
+    koutu video two.mp4 -o one.mp4 --keep 320,200@1.5
     koutu video shot_%04d.png -o out.mov --fps 30 --background transparent
     koutu video talk.mp4 --side-by-side compare.mp4 --background '#204060'
     koutu video talk.mp4 -o out.mp4 --model bgmv2 --weights pytorch_resnet50.pth --plate empty-room.jpg
     """
     from koutu.api import convert
+    from koutu.matting.people import parse_person
     from koutu.progress import summary, watch
 
     encode = EncodeOptions(codec.value, preset, crf, depth, audio, alpha_crf)
     backend = load_backend(model, engine, device, threads, weights, option, gate=gate, steady=steady)
+    people = [parse_person(text) for text in keep]
     hints = make_hints(trimap, mask, plate, clicks, trimap_radius, plate_fixed, propagate)
     reviewer = _reviewer(review, source) if review else None
     with watch(source.name) as progress:
@@ -125,6 +141,7 @@ def video(
             source, output, background=background, alpha=alpha, foreground=foreground, side_by_side=side_by_side,
             model=backend, hints=hints, fit=fit.value, loop=not hold, smooth=smooth, refine=refine,
             decontaminate=decontaminate, encode=encode, progress=progress, observe=reviewer,
+            keep=people, only_person=only_person or None,
             premultiplied=premultiplied, rate=fps or None, deinterlace=deinterlace is Deinterlace.auto, sdr=sdr,
         )  # fmt: skip
     for line in summary(report):

@@ -21,17 +21,16 @@ from koutu.media.demux import open_input
 from koutu.media.destination import checked_target, move, part_of, remove
 from koutu.types import OutputError
 
-# Bytes that may lie in the system for a receiver that is slow: it would else hold many seconds, and all would be old.
-SEND_BUFFER = "65536"
 # FFmpeg's format and options by an address's scheme.
 _SENT: dict[str, tuple[str, dict[str, str]]] = {
-    "rtmp": ("flv", {"flvflags": "no_duration_filesize", "send_buffer_size": SEND_BUFFER}),
-    "rtmps": ("flv", {"flvflags": "no_duration_filesize", "send_buffer_size": SEND_BUFFER}),
+    "rtmp": ("flv", {"flvflags": "no_duration_filesize"}),
+    "rtmps": ("flv", {"flvflags": "no_duration_filesize"}),
     "rtsp": ("rtsp", {"rtsp_transport": "tcp", "timeout": "10000000"}),
     "udp": ("mpegts", {}),
-    "tcp": ("mpegts", {"send_buffer_size": SEND_BUFFER}),
+    "tcp": ("mpegts", {}),
 }
 SCHEMES = tuple(_SENT)
+UNDER_WAY = 3  # pictures that were encoded and not sent yet: pipes and sockets would hold seconds of small ones
 FILE_WAITING = 2  # pictures: a disk has slow moments
 
 
@@ -166,8 +165,10 @@ class StreamSink(Written):
         self._under_way: deque[tuple[float, int]] = deque()  # (captured, number) of frames that are not sent yet
 
     def show(self, shown: Shown, sounds: list[Sound]) -> None:
-        self._under_way.append((shown.shot.captured, shown.shot.number))
         try:
+            if self._relay is not None:
+                self._relay.wait(lambda: len(self._under_way) < UNDER_WAY)
+            self._under_way.append((shown.shot.captured, shown.shot.number))
             super().show(shown, sounds)
         except SinkLost as lost:
             if not self._was_reached():

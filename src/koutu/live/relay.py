@@ -7,10 +7,12 @@ on the command line, where everybody on the machine could read its key.
 
 import contextlib
 import json
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from threading import Thread
+from threading import Condition, Thread
 from time import monotonic, sleep
 from typing import Any
 
@@ -18,6 +20,8 @@ from koutu.live.output_thread import SinkLost
 
 CONNECTED, SENT = "connected", "sent"
 STUCK = 10.0  # seconds that the receiver may take nothing before it counts as gone
+# Bytes that may lie in the system for a receiver that is slow: it would else hold many seconds, and all would be old.
+SEND_BUFFER = 65_536
 END = 10.0  # seconds for it to take what is left at the end
 
 
@@ -33,6 +37,7 @@ class Relay:
             stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         self.connected, self._words, self._sent = False, "", sent
+        self._changed, self._ended = Condition(), False
         self._since: float | None = None  # when the writing that is going on began
         self._listeners = [Thread(target=work, daemon=True, name="koutu-relay") for work in (self._hear, self._read)]
         for thread in self._listeners:
@@ -52,6 +57,16 @@ class Relay:
         finally:
             self._since = None
         return len(data)
+
+    def wait(self, ready: Callable[[], bool]) -> None:
+        """Until `ready`, which is asked when a frame was sent; raises SinkLost if the receiver takes none for long."""
+        with self._changed:
+            answered = self._changed.wait_for(lambda: ready() or self._ended, STUCK)
+        if not answered:
+            self._words = f"no answer for {STUCK:g} s"
+            self._process.kill()
+        if not ready():
+            raise SinkLost(self._why())
 
     def finish(self) -> None:
         """Everything is written; wait until it is sent. Raises SinkLost if it cannot be."""
@@ -80,7 +95,12 @@ class Relay:
             for line in lines:
                 self.connected = self.connected or line.strip() == CONNECTED.encode()
                 if line.strip() == SENT.encode():
-                    self._sent()
+                    with self._changed:
+                        self._sent()
+                        self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
     def _read(self) -> None:
         assert self._process.stderr is not None
@@ -105,6 +125,15 @@ class Relay:
         return self._words or "it closed the connection"
 
 
+class Arriving:
+    """Standard input as it comes: a reader that waits for a full buffer would hold small pictures back."""
+
+    def read(self, size: int) -> bytes:
+        """Some bytes, at most `size`; none at the end."""
+        arriving: Any = sys.stdin.buffer  # as io.BufferedReader
+        return arriving.read1(size)
+
+
 def main() -> int:
     """Read the line and the stream, and send it; the exit code."""
     import av
@@ -122,11 +151,12 @@ def main() -> int:
 def _send(av: Any, order: dict[str, Any]) -> None:
     read = {"probesize": "32", "analyzeduration": "0"}  # NUT tells all there is to know at its beginning
     with (
-        av.open(sys.stdin.buffer, "r", format="nut", container_options=read, buffer_size=4096) as source,
+        av.open(Arriving(), "r", format="nut", container_options=read, buffer_size=4096) as source,
         av.open(order["url"], "w", format=order["format"], container_options=order["options"]) as out,
     ):
         streams = {stream.index: out.add_stream_from_template(stream) for stream in source.streams}
         out.start_encoding()
+        hold_little()
         print(CONNECTED, flush=True)
         for packet in source.demux():
             if packet.size:
@@ -135,6 +165,19 @@ def _send(av: Any, order: dict[str, Any]) -> None:
                 out.mux(packet)
                 if is_frame:
                     print(SENT, flush=True)
+
+
+def hold_little() -> None:
+    """Bound what the system holds for this process's connections: FFmpeg's are opened without a way to say so."""
+    folder = "/dev/fd"  # Windows has none, and keeps its own bound
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+        try:
+            one = socket.socket(fileno=os.dup(int(name)))
+        except OSError:  # a file or a pipe
+            continue
+        with one, contextlib.suppress(OSError):
+            if one.family in (socket.AF_INET, socket.AF_INET6) and one.type == socket.SOCK_STREAM:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ class Matte:
     """A frame with its alpha (H, W) uint8, at the frame's own size. `fresh`: the memory was empty before it.
 
     foreground: the person's own colours where the network gives them. low: a gate left the frame to the network's
-    low-resolution branch. found: what the network found, where alpha is less because the frame has an alpha of its own.
+    low-resolution branch. found: what the network found, where alpha is less: by the frame's own, or people left out.
     """
 
     frame: Frame

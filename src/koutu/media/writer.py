@@ -14,11 +14,13 @@ from koutu.media.containers import CONTAINERS, PRESETS, Container, EncodeOptions
 from koutu.media.demux import open_input
 from koutu.media.destination import checked_target, move, part_of, remove
 from koutu.media.encode import VideoSink
+from koutu.media.gif import GifSink
 from koutu.media.png_folder import PngSink, folder_and_pattern, is_sequence
 from koutu.media.reader import VideoReader
 from koutu.types import Alpha, Frame, KoutuError, OutputError, Yuv420
 
-_KNOWN = f"{', '.join(CONTAINERS)}, or a folder or %04d.png for PNG pictures"
+_GIF = ".gif"
+_KNOWN = f"{', '.join([*CONTAINERS, _GIF])}, or a folder or %04d.png for PNG pictures"
 
 
 def open_writer(
@@ -31,8 +33,9 @@ def open_writer(
 ) -> "Writer":
     """A writer of pictures of `size` (H, W), `like`'s if not given, with `like`'s times, colours, sound and titles.
 
-    The path's ending chooses: .mp4, .mov, .mkv (H.264, HEVC), .webm (VP9); a folder or %04d.png is a PNG sequence.
-    With alpha: .mov (ProRes 4444), .webm (VP9), PNG; not multiplied into the colours. H.264 and HEVC widen odd sizes
+    The path's ending chooses: .mp4, .mov, .mkv (H.264, HEVC), .webm (VP9); a folder or %04d.png is a PNG sequence;
+    .gif a small animation. With alpha: .mov (ProRes 4444), .webm (VP9), PNG, .gif (seen or not); not multiplied into
+    the colours. H.264 and HEVC widen odd sizes
     by one repeated pixel; .mkv and .webm keep times to the millisecond, .mp4 and .mov exactly. Raises OutputError.
     """
     options = options or EncodeOptions()
@@ -47,20 +50,24 @@ class Writer:
         self.path, self.size, self.alpha = path, size, alpha
         self._like, self._count, self._open, self._finished = like, 0, False, False
         sequence = is_sequence(path)
-        container = None if sequence else _container_of(path, alpha)
+        is_gif = path.suffix.lower() == _GIF and not sequence
+        container = None if sequence or is_gif else _container_of(path, alpha)
         self._target, pattern = folder_and_pattern(path) if sequence else (path, "")
         self._target = checked_target(self._target, path, like.file, sequence)
         self._part = part_of(self._target)
         deep = options.depth == 10 or (options.depth == 0 and like.depth == 10)
         try:
-            if container is None:
-                self._sink: PngSink | VideoSink = PngSink(self._part, pattern, deep=deep)
+            if is_gif:
+                self._sink: GifSink | PngSink | VideoSink = GifSink(self._part, like, size, alpha=alpha)
+                self._sink.notes += _left_behind(like, "GIF holds", audio=options.audio)
+            elif container is None:
+                self._sink = PngSink(self._part, pattern, deep=deep)
                 if like.viewing.transfer != "sdr" or like.viewing.primaries != "bt709":
                     self._sink.notes.append(
                         f"PNG pictures do not say that their numbers mean {like.viewing.transfer.upper()} of "
                         f"{like.viewing.primaries.upper()}; tell the program that reads them"
                     )
-                self._sink.notes += _left_behind(like, audio=options.audio)
+                self._sink.notes += _left_behind(like, "PNG pictures hold", audio=options.audio)
             else:
                 self._sink = VideoSink(self._part, container, like, size, alpha=alpha, options=options)
         except BaseException as error:
@@ -160,8 +167,8 @@ class Writer:
         return OutputError(f"{self.path}: expected to write the video, got: {reason}; {remedy}")
 
 
-def _left_behind(like: VideoReader, *, audio: bool) -> list[str]:
-    """What of a video has no place in PNG pictures."""
+def _left_behind(like: VideoReader, held: str, *, audio: bool) -> list[str]:
+    """What of a video has no place in pictures; held: "PNG pictures hold"."""
     if like.file is None:
         return []
     with open_input(like.file) as container:
@@ -173,7 +180,7 @@ def _left_behind(like: VideoReader, *, audio: bool) -> list[str]:
     names = [name for name, is_there in there.items() if is_there]
     if not names:
         return []
-    return [f"{name} {'was' if name.startswith('the') else 'were'} left out: PNG pictures hold none" for name in names]
+    return [f"{name} {'was' if name.startswith('the') else 'were'} left out: {held} none" for name in names]
 
 
 def _require_options(options: EncodeOptions) -> None:
@@ -196,7 +203,7 @@ def _container_of(path: Path, alpha: bool) -> Container:
         raise OutputError(f"{path}: expected a name ending in {_KNOWN}, got {path.suffix!r}; rename it")
     if alpha and container.alpha is None:
         raise OutputError(
-            f"{path}: expected a type of file that holds alpha, got {path.suffix}; write .mov, .webm or a folder of "
-            "PNGs, or write alpha as a grey video of its own"
+            f"{path}: expected a type of file that holds alpha, got {path.suffix}; write .mov, .webm, .gif or a folder "
+            "of PNGs, or write alpha as a grey video of its own"
         )
     return container

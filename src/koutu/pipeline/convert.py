@@ -17,6 +17,7 @@ from koutu.color import rgb_to_yuv
 from koutu.composite import matte_picture, multiplied, replace, side_by_side, without_background
 from koutu.engines.backend import Backend
 from koutu.foreground import decontaminate
+from koutu.matting.chosen import SOON, Chosen
 from koutu.matting.hints import Hints
 from koutu.matting.matte import Matte
 from koutu.matting.matter import Matter
@@ -35,7 +36,6 @@ WAITING = 3  # frames between two stages: enough to overlap them, little enough 
 Progress = Callable[[int, VideoReader], None]
 Observe = Callable[[Matte], None]
 Corrections: TypeAlias = Mapping[float, NDArray[Any]]
-SOON = 0.005  # seconds, by which players round the moment of a frame
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ def convert_video(
     progress: Progress | None = None,
     observe: Observe | None = None,
     corrections: Corrections | None = None,
+    chosen: Chosen | None = None,
     rate: Fraction | float | None = None,
     deinterlace: bool = True,
     sdr: bool = False,
@@ -110,7 +111,7 @@ def convert_video(
     backend: what `koutu.load` gives; hints: what it needs beside the frames.
     progress: called with the number of frames written and the reader after each; observe: with every matte, in order.
     corrections: masks as of `Matter.correct`, of any size, by the second from which on they are carried along.
-    rate, deinterlace, sdr: as of `koutu.open_video`.
+    chosen: of several people, who stays. rate, deinterlace, sdr: as of `koutu.open_video`.
     Raises InputError, OutputError or ModelError; what of a damaged file could not be read stands in the report.
     """
     look, encode = look or Look(), encode or EncodeOptions()
@@ -124,7 +125,7 @@ def convert_video(
             for name, path in outputs.paths().items()
         }
         report.model, report.added_delay_frames = backend.name, int(look.smooth)
-        matter = Corrected(Matter(backend, refine=look.refine, hints=hints), corrections or {})
+        matter = Corrected(Matter(backend, refine=look.refine, hints=hints), corrections or {}, chosen or Chosen())
         stages = _stages(reader, matter, composer, look.smooth)
         stack.callback(stop, stages)
         encode_seconds = 0.0
@@ -137,9 +138,10 @@ def convert_video(
             report.frames += 1
             if progress:
                 progress(report.frames, reader)
+        matter.chosen.require_met()
         for writer in writers.values():
             writer.finish()
-        report.notes += reader.notes
+        report.notes += [*reader.notes, *matter.chosen.notes()]
         for writer in writers.values():  # only now that all are complete: either every output appears or none
             writer.close()
             report.notes += [note for note in writer.notes if note not in report.notes]
@@ -197,10 +199,11 @@ def own_colours(matte: Matte) -> Picture:
 
 
 class Corrected:
-    """A Matter that is corrected at its moments."""
+    """A Matter that is corrected at its moments, and whose mattes are of those who were chosen."""
 
-    def __init__(self, matter: Matter, corrections: Corrections):
-        self.matter, self._due = matter, sorted(corrections.items(), key=lambda entry: entry[0])
+    def __init__(self, matter: Matter, corrections: Corrections, chosen: Chosen):
+        self.matter, self.chosen = matter, chosen
+        self._due = sorted(corrections.items(), key=lambda entry: entry[0])
 
     def __call__(self, frame: Frame) -> Matte:
         """Alpha of the frame, with what was due before it or is now."""
@@ -208,7 +211,7 @@ class Corrected:
         while self._due and self._due[0][0] <= frame.seconds + SOON:
             _, mask = self._due.pop(0)
             matte = self.matter.correct(cv2.resize(mask, frame.size[::-1], interpolation=cv2.INTER_NEAREST))
-        return matte
+        return self.chosen(matte)
 
 
 def _stages(reader: VideoReader, matter: Corrected, composer: Composer, smooth: bool) -> list[Stage]:

@@ -26,7 +26,7 @@ from koutu.server.work import Order
 MAX_TOUCHES = 32
 EVENT_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15
-MEDIA = {"mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime"}
+MEDIA = {"mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime", "gif": "image/gif"}
 Word = Annotated[str, Field(max_length=200)]
 
 
@@ -38,8 +38,8 @@ class VideoRequest(BaseModel):
     background: Word = Field(
         "blur", description="A colour, blur, blur:STRENGTH, a name of /api/config, or transparent (alpha)."
     )
-    format: Literal["auto", "mp4", "webm", "mov"] = Field("auto", description="auto: MP4, and with alpha WebM.")
-    alpha: bool = Field(False, description="The person alone, with alpha: webm (VP9) or mov (ProRes 4444).")
+    format: Literal["auto", "mp4", "webm", "mov", "gif"] = Field("auto", description="auto: MP4, and with alpha WebM.")
+    alpha: bool = Field(False, description="The person alone, with alpha: webm (VP9), mov (ProRes 4444) or gif.")
     only_mask: bool = Field(False, description="The matte as a grey video.")
     audio: bool = Field(True, description="Keep the sound.")
     model: Word = Field("", description="koutu or koutu-small.")
@@ -142,7 +142,7 @@ async def _order(service: Service, job: Job, task: VideoRequest, sent: Sent) -> 
         raise invalid("expected a video, as file or as the body, got none", "missing_source")
     transparent = _is_transparent(task)
     if transparent and (task.format == "mp4" or task.only_mask):
-        raise invalid("expected format webm or mov with alpha, and no only_mask: MP4 has no alpha")
+        raise invalid("expected format webm, mov or gif with alpha, and no only_mask: MP4 has no alpha")
     background = "transparent" if transparent else await _background(service, job, task, sent)
     source = job.folder / "source"
     await _save(sent.files["file"], source)

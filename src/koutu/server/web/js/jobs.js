@@ -4,7 +4,7 @@ import { refusal } from "./server-engine.js";
 import { Trouble } from "./source.js";
 import { say } from "./words.js";
 
-const PLAIN = /^[^\\/:*?"<>|]{1,120}\.(mp4|webm)$/; // what an address may call a file
+const PLAIN = /^[^\\/:*?"<>|]{1,120}\.(mp4|webm|gif)$/; // what an address may call a file
 
 export class VideoJob {
   /** box: the element with text, progress and the button to cancel. */

@@ -19,6 +19,7 @@ export function offer(source, { acts, canRecord, canServer, recording, matted })
   if (source?.kind === "video" && canServer) {
     rows.push(transparent ? wide("saveWebm", "save", () => acts.video("webm"), true) : wide("saveMp4", "save", () => acts.video("mp4"), true));
     rows.push(transparent ? wide("saveMp4", "save", null) : wide("saveWebm", "save", () => acts.video("webm")));
+    rows.push(wide("saveGif", "save", () => acts.video("gif")));
   }
   if (source?.kind === "camera" && canRecord) {
     rows.push(wide(recording ? "recordStop" : "record", recording ? "halt" : "record", (transparent || !matted) && !recording ? null : acts.record, true));

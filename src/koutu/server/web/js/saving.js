@@ -76,9 +76,10 @@ export class Saving {
       return trouble("tooLargeForServerNow", { name: file.name, megabytes: Math.ceil(file.size / 1e6), limit });
     }
     this.job?.cancel();
-    const background = format === "webm" ? "transparent" : backgrounds.forServer;
+    const transparent = format === "webm" || (format === "gif" && settings.get("background") === "transparent");
+    const background = transparent ? "transparent" : backgrounds.forServer;
     const picture = background === null ? backgrounds.own?.file : null;
-    const name = nameFor(source, format === "webm" ? "cutout" : "result", format);
+    const name = nameFor(source, transparent ? "cutout" : "result", format);
     const again = [["retry", () => this.app.source?.file === file && this.video(format)]];
     await this.follow(name, again, async (job) => {
       const touches = await this.app.retouch.masks();
