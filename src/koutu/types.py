@@ -48,6 +48,7 @@ def picture_size(picture: Picture) -> tuple[int, int]:
     return picture.size if isinstance(picture, Yuv420) else (picture.shape[0], picture.shape[1])
 
 
+Lines: TypeAlias = Literal["all", "top", "bottom"]
 Transfer: TypeAlias = Literal["sdr", "pq", "hlg"]
 Primaries: TypeAlias = Literal["bt709", "p3", "bt2020"]
 
@@ -82,6 +83,7 @@ class Frame:
     alpha: (H, W) uint8 of what was cut away before it came here; None where nothing was. Colours are not multiplied by
     it, and hold nothing of what it hides. viewing: how it is meant to be shown, which what joins it must meet. part:
     counts the stream's changes of size, rotation or colours, before each of which memory of the past is no help.
+    lines: those that were seen at this moment, for one field of an interlaced frame; the others are worked out.
     """
 
     picture: Picture
@@ -90,6 +92,7 @@ class Frame:
     alpha: Alpha | None = None
     viewing: Viewing = Viewing()
     part: int = 0
+    lines: Lines = "all"
     notes: Notes | None = None
 
     @property

@@ -155,7 +155,7 @@ class Feed:
             self.damaged += 1
             return
         ended = [] if packet.size else [None]
-        made = [one for frame in (*frames, *ended) for one in self.progressive(frame)]
+        made = [one for frame in (*frames, *ended) for one, _ in self.progressive(frame)]
         if self._is_stale(arrived):  # it had to be decoded for those after it, and nobody would see it
             self._left_out += 1
             return

@@ -13,9 +13,12 @@ from av.error import FFmpegError
 
 from koutu.media.audio_tracks import Tracks
 from koutu.media.containers import NOT_COPIED, ColorTags, Container, EncodeOptions, Encoder, encoder_of
+from koutu.media.fields import Flagging
 from koutu.media.planes import set_alpha, to_depth, yuv_to_frame
 from koutu.media.reader import VideoReader
 from koutu.types import Alpha, OutputError, Yuv420
+
+_TOP_FIRST, _BOTTOM_FIRST = 2, 3  # FFmpeg's AVFieldOrder
 
 
 class VideoSink:
@@ -28,18 +31,23 @@ class VideoSink:
         self._notes: list[str] = []
         self._like, self._alpha = like, alpha
         ten = options.depth == 10
+        fields = like.first_field is not None
         if options.depth == 0 and like.viewing.transfer != "sdr":
-            ten = _is_able(encoder_of(container, replace(options, depth=10), alpha))
-        self._encoder = encoder_of(container, replace(options, depth=10 if ten else 8), alpha, like.hdr)
+            ten = _is_able(encoder_of(container, replace(options, depth=10), alpha, fields=fields))
+        options = replace(options, depth=10 if ten else 8)
+        self._encoder = encoder_of(container, options, alpha, like.hdr, fields=fields)
+        self._flagging = Flagging(like.first_field) if like.first_field else None
         self._depth = 10 if self._encoder.pix_fmt.endswith("p10le") else 8
         self._note_light()
-        self._size = size[0] + size[0] % 2, size[1] + size[1] % 2
+        rows = 4 if fields else 2
+        self._size = size[0] + -size[0] % rows, size[1] + size[1] % 2
         if not self._encoder.even:
             self._size = size
         elif self._size != size:
+            need = "needs heights of fours for fields" if fields else "and HEVC need even sizes; .webm keeps odd ones"
             self._notes.append(
                 f"{size[1]}×{size[0]} is written as {self._size[1]}×{self._size[0]}, its last pixels repeated, because "
-                "H.264 and HEVC need even sizes; .webm keeps odd ones"
+                f"H.264 {need}"
             )
         self._tags = like.tags
         if self._encoder.name == "prores_ks" and like.space.full_range:
@@ -131,6 +139,7 @@ class VideoSink:
             frame = frame.reformat(format=kind, src_color_range=levels, dst_color_range=after, threads=1)
             assert alpha is not None
             set_alpha(frame, alpha)
+        frame = frame if self._flagging is None else self._flagging(frame)
         frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range = self._tags
         return frame
 
@@ -180,6 +189,9 @@ def _video_stream(
     context.flags |= Flags.frame_duration
     if encoder.tag:
         context.codec_tag = encoder.tag
+    if like.first_field:
+        context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+        context.field_order = _TOP_FIRST if like.first_field == "top" else _BOTTOM_FIRST
     try:
         context.open(strict=False)
     except (FFmpegError, OSError, ValueError) as error:

@@ -3,6 +3,7 @@
 import os
 from fractions import Fraction
 
+from koutu.media.fields import Deinterlace
 from koutu.media.numbered import is_numbered
 from koutu.media.pictures_reader import AnimationReader, NumberedReader, is_pillow_s
 from koutu.media.pipe import is_pipe, spooled
@@ -14,14 +15,14 @@ __all__ = ["VideoReader", "open_video"]
 
 def open_video(
     path: str | os.PathLike[str], *, rate: Fraction | float | None = None, keep_hidden: bool = False,
-    deinterlace: bool = True, sdr: bool = False,
+    deinterlace: Deinterlace = "auto", sdr: bool = False,
 ) -> VideoReader:  # fmt: skip
     """The video at `path`, ready to be iterated once; raises InputError. An image counts as a video of one frame.
 
     "-" is standard input. A folder, a pattern as shot_%04d.png or a glob names pictures, which are shown `rate` a
     second, 25 if it is not given. Animated images are videos. keep_hidden: leave in pictures what their own alpha
-    hides. deinterlace: make frames that are flagged as interlaced progressive. sdr: bring PQ and HLG to
-    SDR of BT.709 and 8 bits.
+    hides. deinterlace: "auto" makes frames that are flagged as interlaced progressive, "keep" gives each of their
+    fields as a frame, for writers to weave again, "off" leaves them. sdr: bring PQ and HLG to SDR of BT.709 and 8 bits.
     """
     if rate is not None and not is_numbered(path):
         raise InputError(f"{path}: expected numbered pictures for a rate, got something that has its own; leave it out")

@@ -10,10 +10,11 @@ from types import TracebackType
 from av.error import FFmpegError
 
 from koutu.media.audio_tracks import timecode_of
-from koutu.media.containers import CONTAINERS, PRESETS, Container, EncodeOptions
+from koutu.media.containers import CONTAINERS, PRESETS, Container, EncodeOptions, encoder_of
 from koutu.media.demux import open_input
 from koutu.media.destination import checked_target, move, part_of, remove
 from koutu.media.encode import VideoSink
+from koutu.media.fields import woven, woven_plane
 from koutu.media.png_folder import PngSink, folder_and_pattern, is_sequence
 from koutu.media.reader import VideoReader
 from koutu.types import Alpha, Frame, KoutuError, OutputError, Yuv420
@@ -40,14 +41,23 @@ def open_writer(
     return Writer(Path(path), like, alpha, size or like.size, options)
 
 
+_Written = tuple[Yuv420, Frame, Alpha | None]
+
+
 class Writer:
-    """Writes beside its destination and moves the result there when closed. As a context manager: closes, or aborts."""
+    """Writes beside its destination and moves the result there when closed. As a context manager: closes, or aborts.
+
+    count: pictures so far; two fields are one.
+    """
 
     def __init__(self, path: Path, like: VideoReader, alpha: bool, size: tuple[int, int], options: EncodeOptions):
         self.path, self.size, self.alpha = path, size, alpha
-        self._like, self._count, self._open, self._finished = like, 0, False, False
+        self._like, self.count, self._open, self._finished = like, 0, False, False
         sequence = is_sequence(path)
         container = None if sequence else _container_of(path, alpha)
+        if like.first_field:
+            _require_fields(path, container, alpha, options)
+        self._field: _Written | None = None  # the first of two
         self._target, pattern = folder_and_pattern(path) if sequence else (path, "")
         self._target = checked_target(self._target, path, like.file, sequence)
         self._part = part_of(self._target)
@@ -78,6 +88,12 @@ class Writer:
     def write(self, picture: Yuv420, frame: Frame, alpha: Alpha | None = None) -> None:
         """Write `picture`, shown when `frame` is; alpha (H, W) if the writer was opened for it. Raises OutputError."""
         self._require(picture, alpha)
+        if frame.lines != "all" and self._field is None:
+            self._field = picture, frame, alpha
+            return
+        if self._field is not None:
+            picture, frame, alpha = _woven(self._field, (picture, frame, alpha))
+            self._field = None
         pts = Fraction(frame.pts)
         if frame.time_base != self._like.time_base:
             pts = frame.seconds / self._like.time_base
@@ -86,12 +102,12 @@ class Writer:
         except (FFmpegError, OSError) as error:
             self.abort()
             raise self._failed(error) from error
-        self._count += 1
+        self.count += 1
 
     def finish(self) -> None:
         """Complete the file, sound included, still under its hidden name; raises OutputError. Again: nothing."""
         if self._open and not self._finished:
-            if not self._count:
+            if not self.count:
                 self.abort()
                 raise OutputError(f"{self.path}: expected at least one frame to write, got none; write before closing")
             self._attempt(self._sink.finish)
@@ -174,6 +190,22 @@ def _left_behind(like: VideoReader, *, audio: bool) -> list[str]:
     if not names:
         return []
     return [f"{name} {'was' if name.startswith('the') else 'were'} left out: PNG pictures hold none" for name in names]
+
+
+def _woven(first: _Written, second: _Written) -> _Written:
+    """One interlaced picture of the two that its fields became, at the first one's moment."""
+    top, bottom = (first, second) if first[1].lines == "top" else (second, first)
+    alpha = None if top[2] is None or bottom[2] is None else woven_plane(top[2], bottom[2])
+    return woven(top[0], bottom[0]), first[1], alpha
+
+
+def _require_fields(path: Path, container: Container | None, alpha: bool, options: EncodeOptions) -> None:
+    if container is None or not encoder_of(container, options, alpha, fields=True).fields:
+        came = "PNG pictures" if container is None else f"{path.suffix} of {options.codec.upper()} or VP9"
+        raise OutputError(
+            f"{path}: expected a type of file that holds interlaced frames, got {came}; write .mp4, .mov or .mkv of "
+            "H.264, or let the frames be made progressive (--deinterlace auto)"
+        )
 
 
 def _require_options(options: EncodeOptions) -> None:

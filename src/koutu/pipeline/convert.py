@@ -23,6 +23,7 @@ from koutu.matting.matter import Matter
 from koutu.matting.one_frame_delay import one_frame_delay
 from koutu.media.background import Background, Transparent
 from koutu.media.background_spec import make_background
+from koutu.media.fields import Deinterlace
 from koutu.media.png_folder import folder_and_pattern, is_sequence
 from koutu.media.reader import VideoReader, open_video
 from koutu.media.writer import EncodeOptions, Writer, open_writer
@@ -102,7 +103,7 @@ def convert_video(
     observe: Observe | None = None,
     corrections: Corrections | None = None,
     rate: Fraction | float | None = None,
-    deinterlace: bool = True,
+    deinterlace: Deinterlace = "auto",
     sdr: bool = False,
 ) -> Report:
     """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
@@ -134,7 +135,7 @@ def convert_video(
                 alpha = result.alpha if composer.keeps_alpha(name) else None
                 writer.write(result.pictures[name], result.frame, alpha)
             encode_seconds += perf_counter() - began
-            report.frames += 1
+            report.frames = max(writer.count for writer in writers.values())
             if progress:
                 progress(report.frames, reader)
         for writer in writers.values():
