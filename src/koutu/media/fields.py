@@ -11,7 +11,7 @@ from av.error import FFmpegError
 from av.filter import Graph
 from numpy.typing import NDArray
 
-from koutu.types import Alpha, Lines, Yuv420
+from koutu.types import AnyYuv, Lines
 
 Deinterlace: TypeAlias = Literal["auto", "keep", "off"]
 SMALLEST = 3  # rows and columns that the filter needs
@@ -108,13 +108,13 @@ def is_top_first(frame: av.VideoFrame) -> bool:
     return True
 
 
-def woven(top: Yuv420, bottom: Yuv420) -> Yuv420:
+def woven(top: AnyYuv, bottom: AnyYuv) -> AnyYuv:
     """One interlaced picture of two that are whole: the even lines of the first, the odd ones of the second."""
     y, u, v = (woven_plane(a, b) for a, b in ((top.y, bottom.y), (top.u, bottom.u), (top.v, bottom.v)))
-    return Yuv420(y, u, v, top.space, top.depth)
+    return top.with_planes(y, u, v)
 
 
-def woven_plane(top: NDArray, bottom: NDArray) -> Alpha:
+def woven_plane(top: NDArray, bottom: NDArray) -> NDArray:
     """As `woven`, for one plane."""
     plane = np.array(top)
     plane[1::2] = bottom[1::2]

@@ -21,8 +21,8 @@ from koutu.media.demux import Joints, open_input, packets, start_of, video_strea
 from koutu.media.fields import Deinterlace, Progressive, is_top_first
 from koutu.media.hdr import HdrLight, hdr_light_of
 from koutu.media.own_alpha import alpha_of, decoder_of, upright
-from koutu.media.planes import Turn, depth_of, frame_to_yuv, turn_of, turned, turned_plane
-from koutu.types import ColorSpace, Frame, InputError, Lines, Viewing
+from koutu.media.planes import Turn, depth_of, frame_to_planes, has_full_chroma, turn_of, turned, turned_plane
+from koutu.types import ColorSpace, Frame, InputError, Lines, Planes, Viewing, Yuv420, Yuv444
 
 _MADE = {
     "auto": "interlaced frames were made progressive; --deinterlace keep keeps both fields, off leaves their combs",
@@ -71,7 +71,7 @@ class Lost:
 
 
 class VideoReader:
-    """Frames of a video in the order they are shown, as upright Y'CbCr 4:2:0 planes. Iterated once; use with `with`.
+    """Frames of a video in the order they are shown, as upright planes. Iterated once; use with `with`.
 
     All are of the first one's size and colours: where the stream changes them, they are fitted in with bars, and told.
     size: (H, W) upright. time_base: seconds a tick of every frame's pts; pts grow strictly, and times are those of
@@ -86,9 +86,9 @@ class VideoReader:
 
     def __init__(
         self, path: str | os.PathLike[str], *, keep_hidden: bool = False, spooled: Path | None = None,
-        deinterlace: Deinterlace = "auto", sdr: bool = False,
+        deinterlace: Deinterlace = "auto", sdr: bool = False, full_chroma: bool = False,
     ):  # fmt: skip
-        self._deinterlace, self._sdr = deinterlace, sdr
+        self._deinterlace, self._sdr, self._full_chroma = deinterlace, sdr, full_chroma
         self.first_field: Lines | None = None
         self._middle: int | None = None  # when the second field of a frame is shown whose first was given
         self.path, self._closed, self._keep_hidden = Path(path), False, keep_hidden
@@ -137,6 +137,7 @@ class VideoReader:
         self._part = 0
         self.turn, self.space, self.viewing = layout.turn, layout.space, layout.viewing
         self.rotation, self.size = self.turn.degrees, layout.size
+        self._kind = Yuv444 if self._full_chroma and has_full_chroma(first) else Yuv420
         self.depth, self.tags, self.hdr = layout.depth, layout.tags, hdr_light_of(first)
         if self._sdr and self.viewing.transfer != "sdr":
             self.space, self.depth, self.tags, self.hdr = ColorSpace(), 8, ColorTags(1, 1, 1, 1), HdrLight()
@@ -188,7 +189,8 @@ class VideoReader:
 
     def _upright(self, frame: av.VideoFrame, layout: "Layout", lines: Lines) -> Frame:
         """The frame as it came, but for its turn."""
-        picture, alpha = frame_to_yuv(frame, layout.space, layout.depth, layout.stored), alpha_of(frame)
+        planes = Planes(layout.space, layout.depth, self._kind)
+        picture, alpha = frame_to_planes(frame, planes, layout.stored), alpha_of(frame)
         if self._keep_hidden and alpha is not None:
             picture, alpha = turned(picture, layout.turn), np.ascontiguousarray(turned_plane(alpha, layout.turn))
         else:
@@ -206,7 +208,7 @@ class VideoReader:
 
     def _fitted(self, frame: Frame) -> Frame:
         """A frame that is not like the first one in the first one's size, with bars, and in its colours."""
-        planes = self.space, self.depth
+        planes = Planes(self.space, self.depth, self._kind)
         if frame.size == self.size and planes_of(frame.picture) == planes and frame.viewing == self.viewing:
             return frame
         aspect = frame.viewing.pixel_aspect / self.viewing.pixel_aspect

@@ -15,11 +15,11 @@ from koutu.media.demux import open_input
 from koutu.media.destination import checked_target, move, part_of, remove
 from koutu.media.encode import VideoSink
 from koutu.media.fields import woven, woven_plane
-from koutu.media.png_folder import PngSink, folder_and_pattern, is_sequence
+from koutu.media.png_folder import ExrSink, Pictures, PngSink, folder_and_pattern, is_exr, is_sequence
 from koutu.media.reader import VideoReader
-from koutu.types import Alpha, Frame, KoutuError, OutputError, Yuv420
+from koutu.types import Alpha, Frame, KoutuError, OutputError, Yuv
 
-_KNOWN = f"{', '.join(CONTAINERS)}, or a folder or %04d.png for PNG pictures"
+_KNOWN = f"{', '.join(CONTAINERS)}, a folder or %04d.png for PNG pictures, or %04d.exr for EXR"
 
 
 def open_writer(
@@ -32,8 +32,10 @@ def open_writer(
 ) -> "Writer":
     """A writer of pictures of `size` (H, W), `like`'s if not given, with `like`'s times, colours, sound and titles.
 
-    The path's ending chooses: .mp4, .mov, .mkv (H.264, HEVC), .webm (VP9); a folder or %04d.png is a PNG sequence.
-    With alpha: .mov (ProRes 4444), .webm (VP9), PNG; not multiplied into the colours. H.264 and HEVC widen odd sizes
+    The path's ending chooses: .mp4, .mov, .mkv (H.264, HEVC), .webm (VP9); a folder or %04d.png is a PNG sequence,
+    %04d.exr one of EXR, of half floats of linear light.
+    With alpha: .mov (ProRes 4444), .webm (VP9), PNG; not multiplied into the colours, but
+    in EXR. H.264 and HEVC widen odd sizes
     by one repeated pixel; .mkv and .webm keep times to the millisecond, .mp4 and .mov exactly. Raises OutputError.
     """
     options = options or EncodeOptions()
@@ -41,7 +43,13 @@ def open_writer(
     return Writer(Path(path), like, alpha, size or like.size, options)
 
 
-_Written = tuple[Yuv420, Frame, Alpha | None]
+_Written = tuple[Yuv, Frame, Alpha | None]
+
+
+def keeps_chroma(path: Path, alpha: bool) -> bool:
+    """Whether what is written there, with alpha or without, holds 4:4:4."""
+    container = CONTAINERS.get(path.suffix.lower())
+    return is_sequence(path) or (alpha and container is not None and container.alpha == "prores")
 
 
 class Writer:
@@ -63,14 +71,18 @@ class Writer:
         self._part = part_of(self._target)
         deep = options.depth == 10 or (options.depth == 0 and like.depth == 10)
         try:
-            if container is None:
-                self._sink: PngSink | VideoSink = PngSink(self._part, pattern, deep=deep)
+            self._sink: Pictures | VideoSink
+            if is_exr(Path(pattern)):
+                self._sink = ExrSink(self._part, pattern, like.viewing)
+                self._sink.notes += _left_behind(like, "EXR", audio=options.audio)
+            elif container is None:
+                self._sink = PngSink(self._part, pattern, deep=deep)
                 if like.viewing.transfer != "sdr" or like.viewing.primaries != "bt709":
                     self._sink.notes.append(
                         f"PNG pictures do not say that their numbers mean {like.viewing.transfer.upper()} of "
                         f"{like.viewing.primaries.upper()}; tell the program that reads them"
                     )
-                self._sink.notes += _left_behind(like, audio=options.audio)
+                self._sink.notes += _left_behind(like, "PNG", audio=options.audio)
             else:
                 self._sink = VideoSink(self._part, container, like, size, alpha=alpha, options=options)
         except BaseException as error:
@@ -85,7 +97,7 @@ class Writer:
         """What could not be kept, in sentences; complete after `close`."""
         return self._sink.notes
 
-    def write(self, picture: Yuv420, frame: Frame, alpha: Alpha | None = None) -> None:
+    def write(self, picture: Yuv, frame: Frame, alpha: Alpha | None = None) -> None:
         """Write `picture`, shown when `frame` is; alpha (H, W) if the writer was opened for it. Raises OutputError."""
         self._require(picture, alpha)
         if frame.lines != "all" and self._field is None:
@@ -148,7 +160,7 @@ class Writer:
         else:
             self.abort()
 
-    def _require(self, picture: Yuv420, alpha: Alpha | None) -> None:
+    def _require(self, picture: Yuv, alpha: Alpha | None) -> None:
         if not self._open or self._finished:
             raise ValueError(
                 f"{self.path}: expected an open writer, got one that was finished or aborted; open another"
@@ -176,8 +188,8 @@ class Writer:
         return OutputError(f"{self.path}: expected to write the video, got: {reason}; {remedy}")
 
 
-def _left_behind(like: VideoReader, *, audio: bool) -> list[str]:
-    """What of a video has no place in PNG pictures."""
+def _left_behind(like: VideoReader, kind: str, *, audio: bool) -> list[str]:
+    """What of a video has no place in pictures."""
     if like.file is None:
         return []
     with open_input(like.file) as container:
@@ -189,7 +201,9 @@ def _left_behind(like: VideoReader, *, audio: bool) -> list[str]:
     names = [name for name, is_there in there.items() if is_there]
     if not names:
         return []
-    return [f"{name} {'was' if name.startswith('the') else 'were'} left out: PNG pictures hold none" for name in names]
+    return [
+        f"{name} {'was' if name.startswith('the') else 'were'} left out: {kind} pictures hold none" for name in names
+    ]
 
 
 def _woven(first: _Written, second: _Written) -> _Written:
