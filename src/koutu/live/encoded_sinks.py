@@ -2,9 +2,12 @@
 
 import errno
 import os
+import secrets
 from collections import deque
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from koutu.live.relay import Relay
 from koutu.live.source_address import without_secrets
 from koutu.media.containers import CONTAINERS, NOT_COPIED, EncodeOptions, Encoder
 from koutu.media.demux import open_input
-from koutu.media.destination import checked_target, move, part_of, remove
+from koutu.media.destination import checked_target, move, remove
 from koutu.media.picture_stream import encoder_like
 from koutu.types import OutputError, Viewing, Yuv420
 
@@ -40,6 +43,7 @@ _AT_ONCE: dict[str, dict[str, str]] = {
     "libx265": {"forced-idr": "1", "tune": "zerolatency"},
     "libvpx-vp9": {"deadline": "realtime"},
 }
+_SEGMENT_SECONDS, _TS_PACKET = 2, 188
 FILE_WAITING = 2  # pictures: a disk has slow moments
 
 
@@ -117,7 +121,7 @@ class FileSink(Written):
         self.path, self._titles = path, _titles(source)
         self._notes: list[str] = []
         self._real = checked_target(path, path, source, folder=False)
-        self._part = part_of(self._real)
+        self._part = self._real.with_name(f".{secrets.token_hex(4)}.part")  # kept after a power cut: it plays
 
     def close(self, sounds: list[Sound]) -> list[str]:
         if not self._finish(sounds):
@@ -158,16 +162,46 @@ class HlsSink(Written):
 
     def __init__(self, path: Path, encoding: Encoding):
         self._more = {
-            "hls_time": "2", "hls_list_size": "6", "hls_flags": "delete_segments+independent_segments+temp_file",
+            "hls_time": str(_SEGMENT_SECONDS), "hls_list_size": "6",
+            "hls_flags": "delete_segments+independent_segments+temp_file",
             "hls_segment_filename": f"file:{str(path.with_suffix('')).replace('%', '%%')}-%d.ts",
         }  # fmt: skip
         super().__init__(path.name, encoding)
-        self.path = path
+        self.path, self._checked = path, Fraction(0)
         if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
             raise OutputError(f"{path}: expected a folder that can be written to, got {path.parent}; make it first")
 
     def close(self, sounds: list[Sound]) -> list[str]:
-        return [f"wrote {self.path}"] if self._finish(sounds) else []
+        if not self._finish(sounds):
+            return []
+        self._require_whole(over=True)
+        return [f"wrote {self.path}"]
+
+    def show(self, shown: Shown, sounds: list[Sound]) -> None:
+        super().show(shown, sounds)
+        at = shown.shot.frame.seconds
+        if at - self._checked >= _SEGMENT_SECONDS:
+            self._checked = at
+            self._require_whole(over=False)
+
+    def _require_whole(self, *, over: bool) -> None:
+        """Raise OutputError unless all that the playlist names is there, of which the muxer does not tell.
+
+        over: there must be a playlist by now. What is broken does not stay.
+        """
+        try:
+            lines = self.path.read_text().splitlines() if over or self.path.exists() else []
+            for line in lines:
+                if line and not line.startswith("#"):
+                    size = (self.path.parent / line).stat().st_size
+                    if not size or size % _TS_PACKET:
+                        raise OSError(errno.ENOSPC, f"{line} with {size} bytes, which is not all of it")
+            if not self.path.parent.is_dir():
+                raise FileNotFoundError(errno.ENOENT, f"no folder {self.path.parent}")
+        except OSError as error:
+            for path in [self.path, *self.path.parent.glob(f"{escape(self.path.stem)}-*.ts*")]:
+                remove(path)
+            raise self._failed(error) from error
 
     def _form_of(self, like: Pictures) -> Form:
         return Form("hls", streamed(self._encoding), "aac", self._more)

@@ -41,7 +41,7 @@ def folder_and_pattern(path: Path) -> tuple[Path, str]:
     return path.with_suffix(""), f"%04d{path.suffix}"
 
 
-class Pictures:
+class PictureFolder:
     """A folder of pictures that is being filled. notes: what could not be kept, in sentences."""
 
     def __init__(self, part: Path, pattern: str):
@@ -55,6 +55,10 @@ class Pictures:
         self._count += 1
         return self._part / name
 
+    def put(self, picture: Yuv, pts: int, alpha: Alpha | None) -> None:
+        """Write the next picture."""
+        raise NotImplementedError
+
     def finish(self) -> None:
         """Nothing is waiting."""
 
@@ -62,7 +66,7 @@ class Pictures:
         """Nothing is open."""
 
 
-class PngSink(Pictures):
+class PngSink(PictureFolder):
     """Writes 0000.png, 0001.png, … into the folder `part`; deep: with 16 bits a sample instead of 8."""
 
     def __init__(self, part: Path, pattern: str, *, deep: bool = False):
@@ -81,7 +85,7 @@ class PngSink(Pictures):
         self.next_path().write_bytes(data.tobytes())
 
 
-class ExrSink(Pictures):
+class ExrSink(PictureFolder):
     """Writes 0000.exr, … into the folder `part`: half floats of linear light, 1 for SDR's white, multiplied by alpha.
 
     That is what the format means by its numbers; the header says which primaries, white and pixel aspect.

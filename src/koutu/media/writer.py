@@ -15,7 +15,7 @@ from koutu.media.demux import open_input
 from koutu.media.destination import checked_target, move, part_of, remove
 from koutu.media.encode import VideoSink
 from koutu.media.fields import woven, woven_plane
-from koutu.media.png_folder import ExrSink, Pictures, PngSink, folder_and_pattern, is_exr, is_sequence
+from koutu.media.png_folder import ExrSink, PictureFolder, PngSink, folder_and_pattern, is_exr, is_sequence
 from koutu.media.reader import VideoReader
 from koutu.types import Alpha, Frame, KoutuError, OutputError, Yuv
 
@@ -71,7 +71,7 @@ class Writer:
         self._part = part_of(self._target)
         deep = options.depth == 10 or (options.depth == 0 and like.depth == 10)
         try:
-            self._sink: Pictures | VideoSink
+            self._sink: PictureFolder | VideoSink
             if is_exr(Path(pattern)):
                 self._sink = ExrSink(self._part, pattern, like.viewing)
                 self._sink.notes += _left_behind(like, "EXR", audio=options.audio)
