@@ -40,7 +40,9 @@ if TYPE_CHECKING:  # the same names for type checkers
     from koutu.types import KoutuError as KoutuError
     from koutu.types import ModelError as ModelError
     from koutu.types import OutputError as OutputError
+    from koutu.types import Yuv as Yuv
     from koutu.types import Yuv420 as Yuv420
+    from koutu.types import Yuv444 as Yuv444
     from koutu.zoo import load as load
 
 __version__ = "0.1.0"
@@ -60,7 +62,9 @@ _HOMES = {
     "PersonAt": "koutu.matting.people",
     "Click": "koutu.matting.clicks",
     "Frame": "koutu.types",
+    "Yuv": "koutu.types",
     "Yuv420": "koutu.types",
+    "Yuv444": "koutu.types",
     "ColorSpace": "koutu.types",
     "Matte": "koutu.matting.matte",
     "open_video": "koutu.media.reader",

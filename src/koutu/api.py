@@ -22,6 +22,7 @@ from koutu.matting.matter import Matter
 from koutu.matting.people import PersonAt
 from koutu.media.background import Background, Transparent
 from koutu.media.background_spec import Spec, make_background
+from koutu.media.fields import Deinterlace
 from koutu.media.given import Channels, Given, frame_of
 from koutu.media.image import Format, write_image
 from koutu.media.reader import VideoReader, open_video
@@ -65,14 +66,15 @@ def convert(
     only_person: int | None = None,
     premultiplied: bool = False,
     rate: Fraction | float | None = None,
-    deinterlace: bool = True,
+    deinterlace: Deinterlace = "auto",
     sdr: bool = False,
 ) -> Report:
     """Cut the person out of the video `source` and write what is asked for; sound, timing and colour are kept.
 
     source: a file, "-" for standard input, or numbered pictures, a folder, a pattern or a glob, shown `rate` a second
     (25 if not given). premultiplied: multiply the colours of files with alpha by it; they are straight otherwise.
-    deinterlace: make frames that are flagged as interlaced progressive. sdr: make SDR of HDR footage.
+    deinterlace: "auto" makes frames that are flagged as interlaced progressive, "keep" mattes each field and writes
+    interlaced H.264 or ProRes, "off" leaves combs. sdr: make SDR of HDR footage.
 
     output: the composite, or with background "transparent" the cut-out with alpha (.mov ProRes 4444, .webm VP9, a
     folder of PNGs). background: an image or video file, a colour, "blur", "green" or "transparent". alpha: a grey

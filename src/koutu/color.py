@@ -1,6 +1,6 @@
-"""Y'CbCr 4:2:0 ↔ RGB for the three matrices of broadcast video, since OpenCV's own I420 conversions know BT.601 only.
+"""Y'CbCr ↔ RGB for the three matrices of broadcast video, since OpenCV's own I420 conversions know BT.601 only.
 
-Chroma sits in the middle of its 2×2 pixels and is repeated, not interpolated, on the way to full-size RGB: so
+4:2:0 chroma sits in the middle of its 2×2 pixels and is repeated, not interpolated, on the way to full-size RGB: so
 `rgb_to_yuv` gives the planes back that `yuv_to_rgb` was given.
 """
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.types import ColorSpace, Picture, Rgb, Yuv420
+from koutu.types import ColorSpace, Picture, Planes, Rgb, Yuv, Yuv420, Yuv444
 
 _LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}  # of red and of blue
 _STRIP = 64  # rows converted at a time (even): temporaries stay in the cache and cost no fresh memory pages
@@ -43,7 +43,7 @@ def yuv_to_rgb_matrix(space: ColorSpace, depth: int) -> NDArray[np.float64]:
     return np.column_stack([inverse, -inverse @ forward[:, 3]])
 
 
-def yuv_to_rgb(picture: Yuv420, size: tuple[int, int] | None = None) -> Rgb:
+def yuv_to_rgb(picture: Yuv, size: tuple[int, int] | None = None) -> Rgb:
     """(H, W, 3) uint8, within one level of the exact value; with `size` (h, w), scaled to it.
 
     The planes are scaled before the matrix is applied: a network's small input costs a fraction of a full conversion.
@@ -56,35 +56,64 @@ def yuv_to_rgb(picture: Yuv420, size: tuple[int, int] | None = None) -> Rgb:
     for top in range(0, height, _STRIP):
         rows, half = slice(top, min(top + _STRIP, height)), slice(top // 2, (top + _STRIP) // 2)
         luma = picture.y[rows]
-        chroma = [_repeated(plane[half])[: len(luma), :width] for plane in (picture.u, picture.v)]
+        if isinstance(picture, Yuv444):
+            chroma = [picture.u[rows], picture.v[rows]]
+        else:
+            chroma = [_repeated(plane[half])[: len(luma), :width] for plane in (picture.u, picture.v)]
         rgb[rows] = _transformed([luma, *chroma], matrix, picture.depth)
     return rgb
 
 
 def rgb_to_yuv(rgb: Rgb, space: ColorSpace | None = None, depth: int = 8) -> Yuv420:
     """The picture in Y'CbCr 4:2:0, chroma the mean of 2×2 pixels; `space` is BT.709 limited range if not given."""
-    require_rgb(rgb)
     space = space or ColorSpace()
+    return Yuv420(*_coded(rgb, space, depth, halved=True), space, depth)
+
+
+def rgb_to_planes(rgb: Rgb, planes: Planes) -> Yuv:
+    """The picture as a planar one of that kind."""
+    space, depth, kind = planes
+    return kind(*_coded(rgb, space, depth, halved=kind is Yuv420), space, depth)
+
+
+def halved_chroma(picture: Yuv) -> Yuv420:
+    """The picture in 4:2:0, which it may be already."""
+    if isinstance(picture, Yuv420):
+        return picture
+    return Yuv420(picture.y, halve(picture.u), halve(picture.v), picture.space, picture.depth)
+
+
+def chroma_weight(picture: Yuv, weight: NDArray) -> NDArray:
+    """A weight (H, W) for the samples of the picture's chroma: 4:2:0 has the mean of 2×2 pixels."""
+    return weight if isinstance(picture, Yuv444) else halve(weight)
+
+
+def _coded(rgb: Rgb, space: ColorSpace, depth: int, *, halved: bool) -> tuple[NDArray, NDArray, NDArray]:
+    """The planes of `rgb`, chroma halved or whole."""
+    require_rgb(rgb)
     matrix = rgb_to_yuv_matrix(space, depth)
     kind = np.uint8 if depth == 8 else np.uint16
     height, width = rgb.shape[:2]
-    y, u, v = np.empty((height, width), kind), *np.empty((2, (height + 1) // 2, (width + 1) // 2), kind)
+    chroma = ((height + 1) // 2, (width + 1) // 2) if halved else (height, width)
+    y, u, v = np.empty((height, width), kind), *np.empty((2, *chroma), kind)
     for top in range(0, height, _STRIP):
-        half = slice(top // 2, (top + _STRIP) // 2)
+        rows = slice(top // 2, (top + _STRIP) // 2) if halved else slice(top, top + _STRIP)
         yuv = cv2.transform(rgb[top : top + _STRIP].astype(kind, copy=False), matrix)
         if depth > 8 and space.full_range:
             np.minimum(yuv, 2**depth - 1, out=yuv)  # pure blue and red round to half a level above the highest
         y[top : top + _STRIP], cb, cr = cv2.split(yuv)
-        u[half], v[half] = halve(cb), halve(cr)
-    return Yuv420(y, u, v, space, depth)
+        u[rows], v[rows] = (halve(cb), halve(cr)) if halved else (cb, cr)
+    return y, u, v
 
 
 def unit_rgb(picture: Picture) -> NDArray[np.float32]:
     """Either kind of picture as (H, W, 3) float32 in 0 … 1, with all its bits."""
-    if not isinstance(picture, Yuv420):
+    if not isinstance(picture, Yuv):
         return picture.astype(np.float32) / np.float32(255)
     height, width = picture.size
-    chroma = (_repeated(plane)[:height, :width] for plane in (picture.u, picture.v))
+    chroma = [picture.u, picture.v]
+    if not isinstance(picture, Yuv444):
+        chroma = [_repeated(plane)[:height, :width] for plane in chroma]
     planes = cv2.merge([np.asarray(plane, np.float32) for plane in (picture.y, *chroma)])
     rgb = cv2.transform(planes, yuv_to_rgb_matrix(picture.space, picture.depth).astype(np.float32))
     return np.clip(rgb * np.float32(1 / 255), 0, 1)
@@ -92,7 +121,7 @@ def unit_rgb(picture: Picture) -> NDArray[np.float32]:
 
 def to_rgb(picture: Picture, size: tuple[int, int] | None = None) -> Rgb:
     """Either kind of picture as (H, W, 3) uint8 RGB; with `size` (h, w), scaled to it."""
-    if isinstance(picture, Yuv420):
+    if isinstance(picture, Yuv):
         return yuv_to_rgb(picture, size)
     return shrink(picture, size) if size else picture
 

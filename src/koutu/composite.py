@@ -1,7 +1,7 @@
-"""A foreground put over another background, I = αF + (1 − α)B, on RGB or straight on Y'CbCr 4:2:0 planes.
+"""A foreground put over another background, I = αF + (1 − α)B, on RGB or straight on Y'CbCr planes.
 
-Y'CbCr is an affine map of R'G'B', so blending its planes, chroma with the mean alpha of its 2×2 pixels, is the same as
-blending in RGB, at half the work and without the conversions.
+Y'CbCr is an affine map of R'G'B', so blending its planes, 4:2:0's chroma with the mean alpha of its 2×2 pixels, is the
+same as blending in RGB, at half the work and without the conversions.
 """
 
 from fractions import Fraction
@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.color import halve, rgb_to_yuv, rgb_to_yuv_matrix, shrink
-from koutu.types import Alpha, ColorSpace, Frame, Picture, Yuv420, picture_size
+from koutu.color import chroma_weight, halve, rgb_to_yuv, rgb_to_yuv_matrix, shrink
+from koutu.types import Alpha, AnyYuv, ColorSpace, Frame, Picture, Yuv, Yuv420, Yuv444, picture_size
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
 HIDDEN = 2  # of 255: what so faint an alpha leaves of a picture is a codec's noise
@@ -26,12 +26,12 @@ def replace(foreground: Picture, alpha: Alpha, background: Picture) -> Picture:
             f"expected a background laid out as the foreground, {_layout(foreground)}, got {_layout(background)}; "
             "fit and convert it first (koutu.composite.fit, koutu.color)"
         )
-    if isinstance(foreground, Yuv420) and isinstance(background, Yuv420):
-        half = halve(alpha)
+    if isinstance(foreground, Yuv) and isinstance(background, Yuv):
+        half = chroma_weight(foreground, alpha)
         y = blend(foreground.y, alpha, background.y)
         u, v = blend(foreground.u, half, background.u), blend(foreground.v, half, background.v)
-        return Yuv420(y, u, v, foreground.space, foreground.depth)
-    assert not isinstance(foreground, Yuv420) and not isinstance(background, Yuv420)
+        return foreground.with_planes(y, u, v)
+    assert not isinstance(foreground, Yuv) and not isinstance(background, Yuv)
     return blend(foreground, alpha, background)
 
 
@@ -54,20 +54,28 @@ def solid(size: tuple[int, int], rgb: tuple[int, int, int], space: ColorSpace | 
     return Yuv420(y, u, v, pixel.space, depth)
 
 
+def solid_like(picture: AnyYuv, rgb: tuple[int, int, int]) -> AnyYuv:
+    """A picture in one colour, of the size and kind of another."""
+    pixel = rgb_to_yuv(np.array([[rgb]], np.uint8), picture.space, picture.depth)
+    planes = (picture.y, pixel.y), (picture.u, pixel.u), (picture.v, pixel.v)
+    y, u, v = (np.full_like(plane, level[0, 0]) for plane, level in planes)
+    return picture.with_planes(y, u, v)
+
+
 def without_background(picture: Picture, alpha: Alpha) -> Picture:
     """The picture with black where alpha is 0, so that a file with alpha does not carry the room along unseen."""
     # Two pixels are kept around the matte: chroma is shared by 2×2, JPEG and whoever scales mix neighbours.
     seen = np.asarray(cv2.dilate(cv2.inRange(alpha, 1, 255), np.ones((5, 5), np.uint8)))
-    if not isinstance(picture, Yuv420):
+    if not isinstance(picture, Yuv):
         return np.asarray(cv2.bitwise_and(picture, picture, mask=seen))
-    return replace(picture, seen, solid(picture.size, (0, 0, 0), picture.space, picture.depth))
+    return replace(picture, seen, solid_like(picture, (0, 0, 0)))
 
 
 def multiplied(picture: Picture, alpha: Alpha) -> Picture:
     """The picture's colours multiplied by alpha, which is what it looks like on black."""
-    if not isinstance(picture, Yuv420):
+    if not isinstance(picture, Yuv):
         return replace(picture, alpha, np.zeros_like(picture))
-    return replace(picture, alpha, solid(picture.size, (0, 0, 0), picture.space, picture.depth))
+    return replace(picture, alpha, solid_like(picture, (0, 0, 0)))
 
 
 def with_alpha_of(frame: Frame, alpha: Alpha) -> Alpha:
@@ -77,26 +85,32 @@ def with_alpha_of(frame: Frame, alpha: Alpha) -> Alpha:
 
 def hide(picture: Picture, alpha: Alpha) -> Picture:
     """The picture in white where its own alpha hides it: neither networks nor outputs get to see what is below."""
+    if not isinstance(picture, Yuv):
+        return np.where(cv2.inRange(alpha, HIDDEN + 1, 255)[..., None] > 0, picture, np.uint8(255))
+    return hide_planes(picture, alpha)
+
+
+def hide_planes(picture: AnyYuv, alpha: Alpha) -> AnyYuv:
+    """As `hide`."""
     seen = cv2.inRange(alpha, HIDDEN + 1, 255)
-    if not isinstance(picture, Yuv420):
-        return np.where(seen[..., None] > 0, picture, np.uint8(255))
     white = solid((1, 1), (255, 255, 255), picture.space, picture.depth)
-    shared = halve(seen)  # chroma is shared by 2×2
+    shared = chroma_weight(picture, seen)
     planes = (picture.y, seen, white.y), (picture.u, shared, white.u), (picture.v, shared, white.v)
     y, u, v = (np.where(mask > 0, plane, below) for plane, mask, below in planes)
-    return Yuv420(y, u, v, picture.space, picture.depth)
+    return picture.with_planes(y, u, v)
 
 
-def side_by_side(left: Yuv420, right: Yuv420) -> Yuv420:
+def side_by_side(left: Yuv, right: Yuv) -> Yuv:
     """Both pictures in one, of the same height, space and depth; an odd left width gets its last column twice."""
-    if (left.size[0], left.space, left.depth) != (right.size[0], right.space, right.depth):
+    if (left.size[0], left.space, left.depth, type(left)) != (right.size[0], right.space, right.depth, type(right)):
         raise ValueError(
             f"expected two pictures of one height, space and depth, got {_layout(left)} and {_layout(right)}; "
             "fit and convert one of them first (koutu.composite.fit, koutu.color)"
         )
-    luma = left.y if left.size[1] % 2 == 0 else np.hstack([left.y, left.y[:, -1:]])
-    y, u, v = np.hstack([luma, right.y]), np.hstack([left.u, right.u]), np.hstack([left.v, right.v])
-    return Yuv420(y, u, v, left.space, left.depth)
+    pairs = (left.y, right.y), (left.u, right.u), (left.v, right.v)
+    odd = left.size[1] % 2 == 1
+    y, u, v = (np.hstack([a, a[:, -1:], b]) if odd and a.shape == left.size else np.hstack([a, b]) for a, b in pairs)
+    return left.with_planes(y, u, v)
 
 
 def blur(picture: Picture, alpha: Alpha, strength: float = 10) -> Picture:
@@ -111,11 +125,11 @@ def blur(picture: Picture, alpha: Alpha, strength: float = 10) -> Picture:
     sigma = strength / 400 * short
     reach = 2 * (short // 180) + 1  # mattes end a little inside the person: keep off that rim
     weight = cv2.bitwise_not(cv2.dilate(alpha, np.ones((reach, reach), np.uint8)))
-    if not isinstance(picture, Yuv420):
+    if not isinstance(picture, Yuv):
         return _weighted_blur(picture, weight, sigma)
-    half = halve(weight)
-    u, v = _weighted_blur(picture.u, half, sigma / 2), _weighted_blur(picture.v, half, sigma / 2)
-    return Yuv420(_weighted_blur(picture.y, weight, sigma), u, v, picture.space, picture.depth)
+    half, width = chroma_weight(picture, weight), sigma if isinstance(picture, Yuv444) else sigma / 2
+    u, v = _weighted_blur(picture.u, half, width), _weighted_blur(picture.v, half, width)
+    return picture.with_planes(_weighted_blur(picture.y, weight, sigma), u, v)
 
 
 def fit(picture: Picture, size: tuple[int, int], how: Fit = "cover", aspect: Fraction = Fraction(1)) -> Picture:
@@ -128,14 +142,15 @@ def fit(picture: Picture, size: tuple[int, int], how: Fit = "cover", aspect: Fra
     if picture_size(picture) == size and (aspect == 1 or how == "stretch"):
         return picture
     take, put = _windows(picture_size(picture), size, how, float(aspect))
-    if not isinstance(picture, Yuv420):
+    if not isinstance(picture, Yuv):
         return _placed(picture, take, put, size, 0)
     black = solid((1, 1), (0, 0, 0), picture.space, picture.depth)
-    half = (size[0] + 1) // 2, (size[1] + 1) // 2
     y = _placed(picture.y, take, put, size, int(black.y[0, 0]))
-    take, put, grey = _halved(take), _halved(put), int(black.u[0, 0])
-    u, v = _placed(picture.u, take, put, half, grey), _placed(picture.v, take, put, half, grey)
-    return Yuv420(y, u, v, picture.space, picture.depth)
+    if not isinstance(picture, Yuv444):
+        take, put, size = _halved(take), _halved(put), ((size[0] + 1) // 2, (size[1] + 1) // 2)
+    grey = int(black.u[0, 0])
+    u, v = _placed(picture.u, take, put, size, grey), _placed(picture.v, take, put, size, grey)
+    return picture.with_planes(y, u, v)
 
 
 def require_alpha(picture: Picture, alpha: Alpha) -> None:
@@ -216,10 +231,11 @@ def _placed(plane: NDArray, take: _Window, put: _Window, size: tuple[int, int], 
 
 def _layout(picture: Picture) -> str:
     height, width = picture_size(picture)
-    if not isinstance(picture, Yuv420):
+    if not isinstance(picture, Yuv):
         return f"RGB {width}×{height}"
     extent = "full" if picture.space.full_range else "limited"
-    return f"YUV 4:2:0 {width}×{height} {picture.space.matrix} {extent} range {picture.depth} bit"
+    chroma = "4:4:4" if isinstance(picture, Yuv444) else "4:2:0"
+    return f"YUV {chroma} {width}×{height} {picture.space.matrix} {extent} range {picture.depth} bit"
 
 
 def _kind(depth: int) -> type[np.uint8] | type[np.uint16]:

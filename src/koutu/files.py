@@ -1,13 +1,55 @@
 """Files that appear whole or not at all, and the folders they go to."""
 
 import os
+import re
 import shutil
+import socket
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
 from koutu.types import OutputError
+
+
+def part_name() -> str:
+    """A new hidden name for what is half-written, which says what process it belongs to."""
+    return f".{os.urandom(4).hex()}.{_machine()}-{os.getpid()}.part"
+
+
+@lru_cache(maxsize=64)
+def remove_abandoned(folder: Path) -> None:
+    """Delete what processes of this machine left half-written there when they were killed; once a folder."""
+    if os.name != "posix":  # elsewhere nobody can be asked for without harm
+        return
+    with suppress(OSError):
+        for path in list(folder.iterdir()):
+            owner = _PART.fullmatch(path.name)
+            if owner and owner[1] == _machine() and not _lives(int(owner[2])):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+_PART = re.compile(r"\.[0-9a-f]{8}\.([0-9a-f]{8})-([0-9]+)\.part")
+
+
+@lru_cache
+def _machine() -> str:
+    """Stands for the machine, or the part of one that counts processes for itself."""
+    space = "/proc/self/ns/pid"
+    told = f"{socket.gethostname()} {os.readlink(space) if os.path.exists(space) else ''}"
+    return f"{zlib.crc32(told.encode()):08x}"
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # somebody else's
+        return True
+    return True
 
 
 @contextmanager
@@ -23,7 +65,8 @@ def whole_file(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]
         with open(path, "wb") as file:
             yield file
         return
-    part = path.with_name(f".{os.urandom(4).hex()}.part")
+    remove_abandoned(path.parent)
+    part = path.with_name(part_name())
     try:
         with open(part, "xb") as file:
             yield file
@@ -35,7 +78,8 @@ def whole_file(target: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]
 @contextmanager
 def part_folder(parent: Path) -> Iterator[Path]:
     """A hidden folder within another, for files that are to appear together; it is gone afterwards."""
-    part = parent / f".{os.urandom(4).hex()}.part"
+    remove_abandoned(parent)
+    part = parent / part_name()
     try:
         part.mkdir()
         yield part

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from koutu.color import halve
 from koutu.composite import require_alpha, weight_like
-from koutu.types import Alpha, Picture, Yuv420, picture_size
+from koutu.types import Alpha, Picture, Yuv, Yuv444, picture_size
 
 # How much a pixel of each alpha says about the foreground; below 0.7 nothing, where products would round too coarsely.
 _FOREGROUND = np.rint(255 * np.linspace(0, 1, 256) ** 6).astype(np.uint8)
@@ -23,7 +23,8 @@ _BACKGROUND = np.ascontiguousarray(_FOREGROUND[::-1])
 def decontaminate(picture: Picture, alpha: Alpha) -> Picture:
     """F of I = αF + (1 − α)B: the picture with the old background's light taken out where 0 < alpha < 255.
 
-    Elsewhere, alpha 0 included, the picture is returned as it came, to the bit; chroma goes by the mean alpha of 2×2.
+    Elsewhere, alpha 0 included, the picture is returned as it came, to the bit. 4:2:0's chroma goes by the mean alpha
+    of 2×2 pixels.
     """
     require_alpha(picture, alpha)
     box = _rim_box(alpha)
@@ -32,18 +33,20 @@ def decontaminate(picture: Picture, alpha: Alpha) -> Picture:
     alpha = np.ascontiguousarray(alpha[box])
     half_alpha = halve(alpha)
     halvings = max(0, int(np.log2(min(picture_size(picture)) / 300)))  # beyond the first: 1/4 at 720 and 1080 rows
-    if not isinstance(picture, Yuv420):
+    if not isinstance(picture, Yuv):
         clean = picture.copy()
         _clean(clean[box], alpha, *_local_colours(halve(picture[box]), half_alpha, halvings))
         return clean
-    half_box = slice(box[0].start // 2, (box[0].stop + 1) // 2), slice(box[1].start // 2, (box[1].stop + 1) // 2)
+    whole = isinstance(picture, Yuv444)
+    chroma_box = box if whole else tuple(slice(part.start // 2, (part.stop + 1) // 2) for part in box)
     planes = picture.y.copy(), picture.u.copy(), picture.v.copy()
-    parts = planes[0][box], planes[1][half_box], planes[2][half_box]
-    front, back = _local_colours(cv2.merge([halve(parts[0]), *parts[1:]]), half_alpha, halvings)
-    alphas = alpha, half_alpha, half_alpha
+    parts = planes[0][box], planes[1][chroma_box], planes[2][chroma_box]
+    small = [halve(parts[0]), *((halve(part) for part in parts[1:]) if whole else parts[1:])]
+    front, back = _local_colours(cv2.merge(small), half_alpha, halvings)
+    alphas = (alpha,) * 3 if whole else (alpha, half_alpha, half_alpha)
     for part, weight, f, b in zip(parts, alphas, cv2.split(front), cv2.split(back), strict=True):
         _clean(part, weight, f, b)
-    return Yuv420(*planes, picture.space, picture.depth)
+    return picture.with_planes(*planes)
 
 
 def _rim_box(alpha: Alpha) -> tuple[slice, slice] | None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from numpy.typing import NDArray
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Rgb: TypeAlias = NDArray[Any]  # (H, W, 3), full range, gamma-encoded as it came
 Alpha: TypeAlias = NDArray[Any]  # (H, W), 0 background … 255 foreground
 Matrix: TypeAlias = Literal["bt601", "bt709", "bt2020"]
+AnyYuv = TypeVar("AnyYuv", bound="Yuv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,10 @@ class ColorSpace:
 
 
 @dataclass(frozen=True, slots=True)
-class Yuv420:
-    """A planar Y'CbCr 4:2:0 picture.
+class Yuv:
+    """A planar Y'CbCr picture: one of the kinds below, which say how large its chroma is.
 
-    y: (H, W); u (Cb), v (Cr): (ceil(H/2), ceil(W/2)). uint8 for depth 8; uint16 holding 0…1023 for depth 10.
+    y: (H, W); u (Cb), v (Cr). uint8 for depth 8; uint16 holding 0…1023 for depth 10.
     Planes are C-contiguous and owned by the picture: nobody writes into them after it is made.
     """
 
@@ -39,15 +40,38 @@ class Yuv420:
         """(H, W) in pixels."""
         return self.y.shape[0], self.y.shape[1]
 
+    def with_planes(self: AnyYuv, y: NDArray, u: NDArray, v: NDArray) -> AnyYuv:
+        """A picture of the same kind."""
+        return type(self)(y, u, v, self.space, self.depth)
 
-Picture: TypeAlias = Yuv420 | Rgb
+
+@dataclass(frozen=True, slots=True)
+class Yuv420(Yuv):
+    """4:2:0, as cameras and players have it: chroma (ceil(H/2), ceil(W/2))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Yuv444(Yuv):
+    """4:4:4, as editors have it: chroma (H, W)."""
+
+
+Picture: TypeAlias = Yuv | Rgb
+
+
+class Planes(NamedTuple):
+    """What kind of planar picture."""
+
+    space: ColorSpace
+    depth: int
+    kind: type[Yuv] = Yuv420
 
 
 def picture_size(picture: Picture) -> tuple[int, int]:
     """(H, W) of either kind of picture."""
-    return picture.size if isinstance(picture, Yuv420) else (picture.shape[0], picture.shape[1])
+    return picture.size if isinstance(picture, Yuv) else (picture.shape[0], picture.shape[1])
 
 
+Lines: TypeAlias = Literal["all", "top", "bottom"]
 Transfer: TypeAlias = Literal["sdr", "pq", "hlg"]
 Primaries: TypeAlias = Literal["bt709", "p3", "bt2020"]
 
@@ -82,6 +106,7 @@ class Frame:
     alpha: (H, W) uint8 of what was cut away before it came here; None where nothing was. Colours are not multiplied by
     it, and hold nothing of what it hides. viewing: how it is meant to be shown, which what joins it must meet. part:
     counts the stream's changes of size, rotation or colours, before each of which memory of the past is no help.
+    lines: those that were seen at this moment, for one field of an interlaced frame; the others are worked out.
     """
 
     picture: Picture
@@ -90,6 +115,7 @@ class Frame:
     alpha: Alpha | None = None
     viewing: Viewing = Viewing()
     part: int = 0
+    lines: Lines = "all"
     notes: Notes | None = None
 
     @property

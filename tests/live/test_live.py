@@ -16,7 +16,7 @@ from koutu.live.clock import LATE, Pace, stamp_origin
 from koutu.live.controls import LiveSettings
 from koutu.live.figures import Record
 from koutu.live.keys import KEYS, Terminal, press
-from koutu.live.recorder import Form, Recorder
+from koutu.live.recorder import Form, Recorder, pictures_like
 from koutu.live.resizable_backend import SHARES, SizedBackend
 from koutu.live.source_address import DeviceRequest, SourceAddress, parse_source, without_secrets
 from koutu.live.stages import Compositing, Matting, mirrored
@@ -331,7 +331,7 @@ def test_sound_has_no_holes_and_nothing_twice(tmp_path):
 
     picture = shot(0).frame.picture
     path = tmp_path / "s.mkv"
-    recorder = Recorder(f"file:{path}", Form("matroska"), shot(0).frame, rate=25, audio=True)
+    recorder = Recorder(f"file:{path}", Form("matroska"), (48, 64), pictures_like(shot(0).frame, 25), audio=True)
     part = np.full((2, 4800), 0.5, np.float32)
     times = [9.95, 10.05, 10.06, 10.16, 12.0, 12.01]  # of 0.1 s: before the first picture, overlaps, and a gap
     for i in range(80):

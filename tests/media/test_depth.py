@@ -1,5 +1,6 @@
 """Bits of a sample: HDR stays HDR, editors' files keep ten bits, alpha as its own video is as good as the cut-out's."""
 
+import sys
 from pathlib import Path
 
 import av
@@ -10,12 +11,13 @@ from support.backends import Everything
 from support.media import make_clip
 
 import koutu
-from koutu.color import to_rgb
+from koutu.color import to_rgb, unit_rgb
 from koutu.composite import matte_picture
 from koutu.media.alpha_track import AlphaReader
+from koutu.media.light import linear_light
 from koutu.media.reader import open_video
 from koutu.media.writer import EncodeOptions, open_writer
-from koutu.types import Yuv420
+from koutu.types import Yuv420, Yuv444
 
 PQ, HLG, SDR = (9, 16, 9, 1), (9, 18, 9, 1), (1, 1, 1, 1)
 FAST = EncodeOptions(preset="ultrafast")
@@ -24,6 +26,76 @@ DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
 
 def deep(path: Path, tags=PQ) -> Path:
     return make_clip(path, codec="ffv1", pix_fmt="yuv420p10le", tags=tags, frames=3)
+
+
+def striped(path: Path, kind: str = "yuv444p10le", tags=SDR) -> Path:
+    """Columns of colours in turn, grey below: what 4:2:0 would mix."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("ffv1", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, kind
+        context = stream.codec_context
+        context.color_primaries, context.color_trc, context.colorspace, context.color_range = tags
+        frame = av.VideoFrame(64, 48, kind)
+        for plane, levels in zip(frame.planes, ((400, 401), (300, 700), (650, 350)), strict=True):
+            np.frombuffer(memoryview(plane), "<u2").reshape(plane.height, -1)[:, :] = 512
+            np.frombuffer(memoryview(plane), "<u2").reshape(plane.height, -1)[:, : plane.width] = np.tile(
+                levels, (plane.height, plane.width // 2)
+            )
+        frame.pts = 0
+        frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range = tags
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["yuv444p10le", "yuv422p10le"])
+def test_editors_files_keep_all_chroma(kind, tmp_path):
+    source = striped(tmp_path / "in.mkv", kind)
+    with open_video(source, full_chroma=True) as reader:
+        frame = next(reader)
+        assert isinstance(frame.picture, Yuv444) and np.ptp(frame.picture.u) > 300
+        true = unit_rgb(frame.picture)
+    for name in ("a.mov", "a"):
+        koutu.convert(source, tmp_path / name, background="transparent", model=Everything(), refine=False)
+    with open_video(tmp_path / "a.mov", full_chroma=True) as again:
+        assert np.abs(unit_rgb(next(again).picture) - true).mean() < 0.01
+    png = cv2.imread(str(tmp_path / "a" / "0000.png"), cv2.IMREAD_UNCHANGED)
+    assert png is not None and png.dtype == np.uint16
+    assert np.abs(png[..., 2::-1] / 65_535 - true).max() < 1e-4
+    koutu.convert(source, tmp_path / "a.mp4", model=Everything(), refine=False)
+    with open_video(tmp_path / "a.mp4", full_chroma=True) as again:
+        assert isinstance(next(again).picture, Yuv420)
+
+
+@pytest.mark.parametrize("tags", [SDR, PQ, HLG])
+def test_exr_holds_linear_light(tags, tmp_path):
+    exr = pytest.importorskip("OpenEXR", reason="an extra")
+    source = striped(tmp_path / "in.mkv", tags=tags)
+    report = koutu.convert(
+        source, tmp_path / "cut.exr", background="transparent", model=Everything(128), refine=False, decontaminate=False
+    )
+    assert not report.notes
+    with open_video(source, full_chroma=True) as reader:
+        frame = next(reader)
+        light = linear_light(frame.picture, frame.viewing)
+    file = exr.File(str(tmp_path / "cut" / "0000.exr"))
+    found, header = file.channels()["RGBA"].pixels, file.header()
+    assert found.dtype == np.float16 and np.allclose(found[..., 3], 128 / 255, atol=1e-3)
+    alpha = found[8:-8, 8:-8, 3:].astype(np.float32)
+    assert np.abs(found[8:-8, 8:-8, :3] / alpha - light[8:-8, 8:-8]).mean() < 0.02 * light.mean()
+    red = header["chromaticities"][:2]
+    assert np.allclose(red, (0.64, 0.33) if tags == SDR else (0.708, 0.292)) and header["whiteLuminance"] == 203
+
+
+def test_exr_is_refused_where_it_cannot_be(tmp_path, monkeypatch):
+    source = striped(tmp_path / "in.mkv")
+    with pytest.raises(koutu.OutputError, match="its cut-out holds alpha"):
+        koutu.convert(source, alpha=tmp_path / "alpha.exr", model=Everything())
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+    with pytest.raises(koutu.OutputError, match="need OpenEXR, which is not installed; pip install"):
+        koutu.convert(source, tmp_path / "cut.exr", model=Everything())
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
 
 
 def mastered(path: Path) -> Path:

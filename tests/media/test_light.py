@@ -12,7 +12,7 @@ from koutu.media.background import Still
 from koutu.media.background_spec import make_background
 from koutu.media.light import relit
 from koutu.media.reader import open_video
-from koutu.types import ColorSpace, Frame, Viewing, Yuv420
+from koutu.types import ColorSpace, Frame, Planes, Viewing, Yuv420
 
 SDR, PQ, HLG = Viewing(), Viewing("pq", "bt2020"), Viewing("hlg", "bt2020")
 WIDE, P3 = Viewing("sdr", "bt2020"), Viewing("sdr", "p3")
@@ -49,7 +49,7 @@ def test_masks_keep_their_numbers():
 def test_there_and_back(viewing):
     rng = np.random.default_rng(0)
     rgb = cv2.resize(rng.integers(0, 200, (6, 8, 3), np.uint8), (64, 36), interpolation=cv2.INTER_NEAREST)
-    there = relit(rgb, SDR, viewing, (ColorSpace("bt2020"), 10))
+    there = relit(rgb, SDR, viewing, Planes(ColorSpace("bt2020"), 10))
     back = relit(there, viewing, SDR, None)
     assert np.abs(to_rgb(back)[4::6, 4::8].astype(int) - rgb[4::6, 4::8]).mean() < 3
 

@@ -30,6 +30,7 @@ class Deinterlace(str, Enum):
     """What becomes of interlaced frames."""
 
     auto = "auto"
+    keep = "keep"
     off = "off"
 
 
@@ -113,7 +114,10 @@ def video(
         float, typer.Option(min=0.0, help="Pictures a second of numbered pictures; 0 is 25. Videos have their own.")
     ] = 0.0,
     deinterlace: Annotated[
-        Deinterlace, typer.Option(help="auto makes frames that are flagged as interlaced progressive; off leaves them.")
+        Deinterlace,
+        typer.Option(
+            help="auto makes interlaced frames progressive; keep mattes each field and keeps it; off leaves them."
+        ),
     ] = Deinterlace.auto,
 ) -> None:
     """Cut the person out of a video and put another background behind.
@@ -142,7 +146,7 @@ def video(
             model=backend, hints=hints, fit=fit.value, loop=not hold, smooth=smooth, refine=refine,
             decontaminate=decontaminate, encode=encode, progress=progress, observe=reviewer,
             keep=people, only_person=only_person or None,
-            premultiplied=premultiplied, rate=fps or None, deinterlace=deinterlace is Deinterlace.auto, sdr=sdr,
+            premultiplied=premultiplied, rate=fps or None, deinterlace=deinterlace.value, sdr=sdr,
         )  # fmt: skip
     for line in summary(report):
         print(line, file=sys.stderr)

@@ -14,18 +14,19 @@ from av.codec.context import Flags
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from koutu.composite import fit
 from koutu.live.arrivals import Arrivals
 from koutu.live.clock import Clock, Pace, stamp_origin
 from koutu.live.flow import SAMPLE_RATE
 from koutu.live.source_address import SourceAddress
 from koutu.media.clock import Growing
 from koutu.media.colours import colours_of, told_of, viewing_of
+from koutu.media.containers import HdrLight
 from koutu.media.demux import open_input, packets, start_of, video_stream
 from koutu.media.fields import Progressive
+from koutu.media.hdr import hdr_light_of
 from koutu.media.own_alpha import alpha_of, decoder_of, upright
-from koutu.media.planes import frame_to_yuv, turn_of
-from koutu.types import Alpha, InputError, Viewing, Yuv420, picture_size
+from koutu.media.planes import depth_of, frame_to_yuv, turn_of
+from koutu.types import Alpha, InputError, Viewing, Yuv420
 
 OPEN_SECONDS, READ_SECONDS = 10.0, 5.0  # that a connection may take, and that it may be silent
 STALE = 0.15  # seconds that a frame may wait to be decoded when a newer one is there
@@ -40,13 +41,14 @@ class Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A frame, its moment by the stream's clock, when it came by the run's, how it is shown, and its own alpha."""
+    """A frame, its moment by the stream's clock, when it came by the run's, how it is shown, its alpha, its light."""
 
     picture: Yuv420
     seconds: float
     arrived: float
     viewing: Viewing
     alpha: Alpha | None = None
+    hdr: HdrLight = HdrLight()  # noqa: RUF009 — a tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Feed:
             stream.thread_type = "AUTO"
         self._aspect = Fraction(stream.sample_aspect_ratio or 1)
         self.progressive = Progressive()
+        self._hdr: HdrLight | None = None
         self._told, self._decoder = told_of(stream), decoder_of(stream)
         rate = stream.average_rate or stream.guessed_rate
         self.rate = float(rate) if rate else None
@@ -155,7 +158,7 @@ class Feed:
             self.damaged += 1
             return
         ended = [] if packet.size else [None]
-        made = [one for frame in (*frames, *ended) for one in self.progressive(frame)]
+        made = [one for frame in (*frames, *ended) for one, _ in self.progressive(frame)]
         if self._is_stale(arrived):  # it had to be decoded for those after it, and nobody would see it
             self._left_out += 1
             return
@@ -166,14 +169,14 @@ class Feed:
             if self.place.kind == "device" and not self._stamped:
                 self.pace.stamped, self._stamped = stamp_origin(seconds, self._clock), True
             tags, space = colours_of(frame, self._told)
-            picture = frame_to_yuv(frame, space, 8, (frame.height, frame.width))
             turn = turn_of(frame)
+            viewing = viewing_of(tags, 1 / self._aspect if turn.transpose else self._aspect)
+            if self._hdr is None:
+                self._hdr = hdr_light_of(frame)
+            depth = 8 if viewing.transfer == "sdr" else depth_of(frame)
+            picture = frame_to_yuv(frame, space, depth, (frame.height, frame.width))
             picture, alpha = upright(picture, alpha_of(frame), turn)
-            aspect = 1 / self._aspect if turn.transpose else self._aspect
-            yield Still(
-                squared(picture, aspect), seconds - self._start, arrived, viewing_of(tags, Fraction(1)),
-                None if alpha is None else squared(alpha, aspect),
-            )  # fmt: skip
+            yield Still(picture, seconds - self._start, arrived, viewing, alpha, self._hdr)
 
     def _is_stale(self, arrived: float) -> bool:
         """Whether a packet waited for long, a newer one is here, and something was shown a moment ago."""
@@ -203,15 +206,6 @@ class Feed:
             return
         for part in parts:
             yield heard_in(part, self._heard, self._start)
-
-
-def squared(picture: Any, aspect: Fraction) -> Any:
-    """A picture or an alpha with square pixels, as windows, pages and cameras show them; `aspect` is width / height."""
-    if aspect == 1:
-        return picture
-    height, width = picture_size(picture)
-    size = (height, round(width * aspect / 2) * 2) if aspect > 1 else (round(height / aspect / 2) * 2, width)
-    return fit(picture, size, "stretch")
 
 
 def resampler() -> av.AudioResampler:

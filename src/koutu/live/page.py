@@ -229,7 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
 @lru_cache(maxsize=2)
 def jpeg(shown: Shown) -> bytes:
     """The composite as JPEG; made once for all viewers."""
-    bgr = cv2.cvtColor(to_rgb(shown.picture), cv2.COLOR_RGB2BGR)
+    bgr = cv2.cvtColor(to_rgb(shown.on_screen), cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     return data.tobytes()
 

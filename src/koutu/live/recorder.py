@@ -8,18 +8,18 @@ from typing import Any
 
 import av
 import numpy as np
-from av.codec.context import Flags
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from koutu.color import rgb_to_yuv, to_rgb
 from koutu.composite import fit
 from koutu.live.flow import CHANNELS, SAMPLE_RATE, Sound
-from koutu.media.containers import MATRIX_TAGS, ColorTags
-from koutu.media.planes import yuv_to_frame
-from koutu.types import Frame, Yuv420
+from koutu.media.containers import MATRIX_TAGS, ColorTags, Encoder, HdrLight
+from koutu.media.picture_stream import PictureStream
+from koutu.types import ColorSpace, Frame, Lines, Viewing, Yuv420
 
 TICKS = 90_000  # a second
+_NO_HDR = HdrLight()
 KEY_SECONDS = 2.0  # between two frames that stand alone: where a viewer may begin
 SLACK = round(0.05 * SAMPLE_RATE)  # samples by which sound may be off before it is put right
 ABSENT = 1.0  # seconds without sound after which silence takes its place
@@ -27,40 +27,63 @@ ABSENT = 1.0  # seconds without sound after which silence takes its place
 
 @dataclass(frozen=True)
 class Form:
-    """What is written. format: FFmpeg's; video: encoder and its options; sound: encoder, "" for none."""
+    """What is written. format: FFmpeg's; video: the encoder; sound: encoder, "" for none."""
 
     format: str
-    video: str = "libx264"
-    video_options: Mapping[str, str] = field(default_factory=dict)
+    video: Encoder = Encoder("libx264", "yuv420p", {}, even=True)  # noqa: RUF009 — a tuple
     sound: str = "aac"
     container_options: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)  # titles
 
 
-class Recorder:
-    """Writes into `target`, a path or something with `write`; size and colours are the first frame's, as is time 0.
+@dataclass(frozen=True)
+class Pictures:
+    """What pictures of a run are like: those of its first frame. hdr: what the source says of its light."""
 
-    Later frames of another size are fitted in with black beside them. Raises FFmpeg's errors and those of `target`.
+    space: ColorSpace
+    depth: int
+    viewing: Viewing
+    rate: Fraction | None
+    hdr: HdrLight = HdrLight()  # noqa: RUF009 — a tuple
+    time_base: Fraction = Fraction(1, TICKS)
+    first_field: Lines | None = None
+
+    @property
+    def tags(self) -> ColorTags:
+        """The colour description to write."""
+        full = 2 if self.space.full_range else 1
+        return ColorTags(*self.viewing.codes, MATRIX_TAGS[self.space.matrix], full)
+
+
+def pictures_like(first: Frame, rate: float | None, hdr: HdrLight = _NO_HDR) -> Pictures:
+    """What the pictures are like of a run that begins with that frame, about `rate` a second."""
+    assert isinstance(first.picture, Yuv420)
+    told = Fraction(rate or 30).limit_denominator(1001)
+    return Pictures(first.picture.space, first.picture.depth, first.viewing, told, hdr)
+
+
+class Recorder:
+    """Writes frames of `size` (H, W) and of colours as `like` says into `target`, a path or something with `write`.
+
+    Time 0 is the first frame's. Later frames of another size are fitted in with black beside them. notes: what cannot
+    be kept. Raises FFmpeg's errors and those of `target`.
     """
 
-    def __init__(self, target: Any, form: Form, first: Frame, *, rate: float | None, audio: bool):
-        picture = first.picture
-        assert isinstance(picture, Yuv420)
-        self._size = first.size[0] + first.size[0] % 2, first.size[1] + first.size[1] % 2
-        self._shape, self._space = first.size, picture.space
-        full = 2 if picture.space.full_range else 1
-        self._tags = ColorTags(*first.viewing.codes, MATRIX_TAGS[picture.space.matrix], full)
+    def __init__(self, target: Any, form: Form, size: tuple[int, int], like: Pictures, *, audio: bool):
+        self._shape, self._like = size, like
+        self._pictures = PictureStream(form.video, like, size)
         self._container = av.open(
             target, "w", format=form.format, container_options=dict(form.container_options), buffer_size=4096
         )
         try:
-            self._video = self._picture_stream(form, Fraction(rate or 30).limit_denominator(1001))
+            self._video = self._pictures.add_to(self._container)
             self._track = SoundTrack(self._container, form.sound) if audio and form.sound else None
             self._container.metadata.update(form.metadata)
             self._container.start_encoding()
         except BaseException:
             self.discard()
             raise
+        self.notes = self._pictures.notes
         self._zero: float | None = None
         self._last, self._keyed = -1, float("-inf")
 
@@ -69,8 +92,7 @@ class Recorder:
         if self._zero is None:
             self._zero = seconds
         at = seconds - self._zero
-        frame = yuv_to_frame(self._conformed(picture), self._size)
-        frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range = self._tags
+        frame = self._pictures.framed(self._conformed(picture))
         frame.pts = self._last = max(round(at * TICKS), self._last + 1)
         frame.time_base = Fraction(1, TICKS)
         if at - self._keyed >= KEY_SECONDS:
@@ -99,23 +121,11 @@ class Recorder:
         for sound in sounds:
             self._track.put(sound.samples, sound.seconds - self._zero)
 
-    def _picture_stream(self, form: Form, rate: Fraction) -> av.VideoStream:
-        stream = self._container.add_stream(form.video, rate=rate, options=dict(form.video_options))
-        assert isinstance(stream, av.VideoStream)
-        context = stream.codec_context
-        context.height, context.width = self._size
-        context.pix_fmt = "yuv420p"
-        context.time_base = stream.time_base = Fraction(1, TICKS)
-        context.color_primaries, context.color_trc, context.colorspace, context.color_range = self._tags
-        context.sample_aspect_ratio = Fraction(1)
-        context.thread_count = 0
-        context.flags |= Flags.frame_duration
-        return stream
-
     def _conformed(self, picture: Yuv420) -> Yuv420:
         fitted = fit(picture, self._shape, "contain")
         assert isinstance(fitted, Yuv420)
-        return fitted if fitted.space == self._space else rgb_to_yuv(to_rgb(fitted), self._space)
+        space = self._like.space
+        return fitted if fitted.space == space else rgb_to_yuv(to_rgb(fitted), space, self._like.depth)
 
 
 class SoundTrack:

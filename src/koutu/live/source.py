@@ -87,12 +87,12 @@ class Source:
             if item.viewing.transfer != "sdr" and not self._hdr:
                 self._hdr = True
                 kind = item.viewing.transfer.upper()
-                self._tell(f"{self.place.name} is {kind}, which keeps 8 bits here; koutu video keeps 10, or makes SDR")
+                self._tell(f"{self.place.name} is {kind}; files keep it in ten bits, everything else shows SDR")
             self._latest = pace.place(item.seconds) + 1 / (feed.rate or 25)
             self._lost_since, self._wait = None, self.reading.wait
             at = round((pace.place(item.seconds) - self.epoch) * TICKS)
             frame = Frame(item.picture, at, alpha=item.alpha, viewing=item.viewing)
-            yield CapturedFrame(frame, pace.captured(item.seconds, item.arrived), self._number)
+            yield CapturedFrame(frame, pace.captured(item.seconds, item.arrived), self._number, item.hdr)
             self._number += 1
 
     def _note_lost(self, lost: Lost) -> None:

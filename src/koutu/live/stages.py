@@ -46,7 +46,7 @@ class Matting:
         if self.desk.settings.paused:
             return shot, None
         if self.desk.settings.mirror:
-            shot = CapturedFrame(mirrored(shot.frame), shot.captured, shot.number)
+            shot = dataclasses.replace(shot, frame=mirrored(shot.frame))
         self._follow_desk()
         size = shot.frame.size
         self._choose_size(size)
@@ -127,7 +127,7 @@ class Compositing:
         shot, matte = matted
         if matte is None:
             last = self._last
-            return last and Shown(last.picture, last.alpha, CapturedFrame(shot.frame, last.shot.captured, shot.number))
+            return last and Shown(last.picture, last.alpha, dataclasses.replace(shot, captured=last.shot.captured))
         behind = self.desk.behind
         if behind is not self._behind:
             self._behind.close()

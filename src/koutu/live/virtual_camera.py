@@ -27,9 +27,10 @@ class VirtualCamera(Sink):
         self._size = 0, 0
 
     def show(self, shown: Shown, sounds: list[Sound]) -> None:
-        camera = self._camera or self._opened(shown.picture.size)
+        picture = shown.on_screen
+        camera = self._camera or self._opened(picture.size)
         try:
-            camera.send(i420(shown.picture, self._size))
+            camera.send(i420(picture, self._size))
         except (RuntimeError, OSError) as error:
             raise OutputError(
                 f"virtual camera: expected the driver to take a frame, got {error}; start again"

@@ -32,10 +32,11 @@ class Window(Sink):
         self.figures = True
 
     def show(self, shown: Shown, sounds: list[Sound]) -> None:
-        height, width = shown.picture.size
+        picture = shown.on_screen
+        height, width = picture.size
         screen = self._screen or self._opened(width, height)
         width, height = screen.get_size()
-        rgb = np.ascontiguousarray(to_rgb(fit(shown.picture, (height, width), "contain")))
+        rgb = np.ascontiguousarray(to_rgb(fit(picture, (height, width), "contain")))
         if self.figures:
             rgb = written_on(rgb, self._line())
         image = self._pygame.image.frombuffer(rgb.data, (width, height), "RGB")

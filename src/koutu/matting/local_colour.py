@@ -15,6 +15,7 @@ Filter", arXiv 1505.00996. Nothing is changed where alpha is sure all around.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,10 +36,10 @@ _UNSURE = 0.02  # of a window: less of either is noise
 _LEAST = 0.01  # that the network's alpha is from 0 and 1 when its odds are taken
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
-Floats = NDArray[np.float32]
+Floats = NDArray[Any]  # all of them float32
 
 
-def follow_colours(pha: Floats, rgb: Rgb) -> Floats:
+def follow_colours(pha: NDArray[np.float32], rgb: Rgb) -> NDArray[np.float32]:
     """pha (h, w) in [0, 1] of a picture (h, w, 3) uint8 → alpha (h, w) whose outline the picture's colours agree on."""
     box = _unsure_box(pha)
     if box is None:
@@ -81,7 +82,7 @@ class _Windows:
     def mean(self, x: Floats) -> Floats:
         """(h, w, C) → (C, N), or (h, w) → (N,)."""
         means = _blurred(x, self.radius)
-        return _columns(means, self.at) if x.ndim == 3 else means.reshape(-1)[self.at]
+        return np.asarray(_columns(means, self.at) if x.ndim == 3 else means.reshape(-1)[self.at])
 
 
 def _decided(pha: Floats, rgb: Rgb) -> Floats:
@@ -134,19 +135,19 @@ def _on_lines(pha: Floats, rgb: Rgb) -> Floats:
     return lined.reshape(pha.shape)
 
 
-def _shrunk(x: NDArray, times: int) -> NDArray:
+def _shrunk(x: NDArray[Any], times: int) -> NDArray[Any]:
     size = -(-x.shape[1] // times), -(-x.shape[0] // times)
     return np.asarray(cv2.resize(x, size, interpolation=cv2.INTER_AREA))
 
 
-def _columns(x: NDArray, at: NDArray[np.intp]) -> NDArray:
+def _columns(x: NDArray[Any], at: NDArray[np.intp]) -> NDArray[Any]:
     """(h, w, C) at flat indices → (C, N), each channel in one piece."""
     return np.ascontiguousarray(x.reshape(-1, x.shape[2])[at].T)
 
 
 def _blurred(x: Floats, radius: int) -> Floats:
     side = 2 * radius + 1
-    return np.asarray(cv2.blur(x, (side, side), borderType=cv2.BORDER_REFLECT))
+    return np.asarray(cv2.blur(x, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
 
 
 def _planes(slope: Floats, offset: Floats, at: NDArray[np.intp], size: tuple[int, int]) -> Floats:
@@ -156,13 +157,13 @@ def _planes(slope: Floats, offset: Floats, at: NDArray[np.intp], size: tuple[int
     return planes.reshape(*size, 4)
 
 
-def _whole(mask: NDArray[np.bool_], like: NDArray) -> NDArray[np.intp]:
+def _whole(mask: NDArray[np.bool_], like: NDArray[Any]) -> NDArray[np.intp]:
     """Where (flat indices) the whole picture's pixels are that a mask of the smaller one marks."""
     return np.flatnonzero(cv2.resize(mask.view(np.uint8), like.shape[1::-1], interpolation=cv2.INTER_NEAREST))
 
 
-def _enlarged(small: Floats, like: NDArray) -> Floats:
-    return np.asarray(cv2.resize(small, like.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+def _enlarged(small: Floats, like: NDArray[Any]) -> Floats:
+    return np.asarray(cv2.resize(small, like.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _lines_at(where: NDArray[np.intp], colours: _Colours, planes: Floats) -> Floats:

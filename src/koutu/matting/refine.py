@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import shrink
-from koutu.types import Alpha, Picture, Yuv420
+from koutu.types import Alpha, Picture, Yuv
 
 RADIUS = 2  # of the window in which alpha is a straight line of luma, in the small alpha's pixels
 EPS = 1e-3  # contrast, as a variance of luma in [0, 1], below which a window is taken for plain
@@ -27,7 +27,7 @@ def quantise(pha: NDArray) -> Alpha:
 
 def luma(picture: Picture) -> NDArray:
     """The brightness plane (H, W) of either kind of frame, in its own units."""
-    return picture.y if isinstance(picture, Yuv420) else np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+    return picture.y if isinstance(picture, Yuv) else np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
 
 
 def guided_upsample(pha: NDArray, picture: Picture) -> Alpha:

@@ -5,10 +5,10 @@ from collections.abc import Generator
 from dataclasses import replace
 from fractions import Fraction
 
-from koutu.composite import Fit, blur, solid
+from koutu.composite import Fit, blur, solid_like
 from koutu.composite import replace as put_over
 from koutu.media.conform import conformed, planes_of
-from koutu.types import Alpha, Frame, InputError, Picture, Rgb, Yuv420
+from koutu.types import Alpha, Frame, InputError, Picture, Rgb, Yuv
 
 
 class Background:
@@ -149,16 +149,12 @@ def _frames(path: str | os.PathLike[str]) -> Generator[Frame, None, Fraction]:
 def _on_white(frame: Frame) -> Picture:
     """The frame as `koutu.media.image.read_image` shows what lets through."""
     picture = frame.picture
-    assert isinstance(picture, Yuv420) and frame.alpha is not None
-    white = solid(picture.size, (255, 255, 255), picture.space, picture.depth)
-    return put_over(picture, frame.alpha, white)
+    assert isinstance(picture, Yuv) and frame.alpha is not None
+    return put_over(picture, frame.alpha, solid_like(picture, (255, 255, 255)))
 
 
 def _kind(frame: Frame) -> tuple:
-    picture = frame.picture
-    if isinstance(picture, Yuv420):
-        return picture.size, picture.space, picture.depth, frame.viewing
-    return picture.shape[:2], None, None, frame.viewing
+    return frame.size, planes_of(frame.picture), frame.viewing
 
 
 def _met(behind: Frame, frame: Frame, how: Fit, raw: bool) -> Picture:

@@ -64,31 +64,43 @@ PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "sl
 
 
 class Encoder(NamedTuple):
-    """What FFmpeg is to be asked for. even: 4:2:0 sizes must be even, the bitstream has no way to crop one pixel."""
+    """What FFmpeg is to be asked for. even: 4:2:0 sizes must be even, the bitstream has no way to crop one pixel.
+
+    fields: it holds interlaced frames.
+    """
 
     name: str
     pix_fmt: str
     options: dict[str, str]
     tag: str | None = None
     even: bool = False
+    fields: bool = False
 
 
-def encoder_of(container: Container, options: EncodeOptions, alpha: bool, hdr: HdrLight = _NO_HDR) -> Encoder:
-    """The encoder for a file type; with `alpha` one that keeps it, and `container.alpha` must not be None."""
+def encoder_of(
+    container: Container, options: EncodeOptions, alpha: bool, hdr: HdrLight = _NO_HDR, *, fields: bool = False
+) -> Encoder:
+    """The encoder for a file type; with `alpha` one that keeps it, and `container.alpha` must not be None.
+
+    fields: 10 bits are H.264's rather than HEVC's, which has no interlaced frames.
+    """
     kind = container.alpha if alpha else container.video
     ten = "10le" if options.depth == 10 else ""
     if kind == "prores":
-        return Encoder("prores_ks", "yuva444p10le", {"profile": "4444", "vendor": "apl0", "alpha_bits": "8"})
+        return Encoder(
+            "prores_ks", "yuva444p10le", {"profile": "4444", "vendor": "apl0", "alpha_bits": "8"}, fields=True
+        )
     if kind == "vp9":
         return Encoder("libvpx-vp9", "yuva420p" if alpha else f"yuv420p{ten}", _vp9_options(options, alpha))
-    if options.codec == "hevc" or options.depth == 10:
+    if options.codec == "hevc" or (options.depth == 10 and not fields):
         said = {"hdr10": "1" if hdr.display else "", "master-display": hdr.display, "max-cll": hdr.level}
         quiet = ":".join(["log-level=none", *(f"{name}={value}" for name, value in said.items() if value)])
         quiet += ":lossless=1" if options.crf == 0 else ""
         tag = None if container.format == "matroska" else "hvc1"
         settings = {"preset": options.preset, "crf": str(options.crf), "x265-params": quiet}
         return Encoder("libx265", f"yuv420p{ten}", settings, tag, even=True)
-    return Encoder("libx264", "yuv420p", {"preset": options.preset, "crf": str(options.crf)}, even=True)
+    settings = {"preset": options.preset, "crf": str(options.crf)}
+    return Encoder("libx264", f"yuv420p{ten}", settings, even=True, fields=True)
 
 
 def _vp9_options(options: EncodeOptions, alpha: bool) -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 import contextlib
 import os
-import secrets
 import shutil
 from pathlib import Path
 
+from koutu.files import part_name, remove_abandoned
 from koutu.types import OutputError
 
 
@@ -44,8 +44,9 @@ def _problem(real: Path, source: Path | None, folder: bool) -> tuple[str, str] |
 
 
 def part_of(target: Path) -> Path:
-    """A new hidden name on the same disk."""
-    return target.with_name(f".{secrets.token_hex(4)}.part")
+    """A new hidden name on the same disk; what was left there by those that were killed is removed."""
+    remove_abandoned(target.parent)
+    return target.with_name(part_name())
 
 
 def move(part: Path, target: Path) -> None:

@@ -15,7 +15,7 @@ from av.filter import Graph
 
 from koutu.color import yuv_to_rgb
 from koutu.media.reader import VideoReader
-from koutu.types import Alpha, Rgb, Yuv420
+from koutu.types import Alpha, Rgb, Yuv
 
 LONGEST = 640  # pixels of the longer side
 MOST = 15  # pictures a second
@@ -55,7 +55,7 @@ class GifSink:
         self._held: av.Packet | None = None  # until it is known how long it is shown
         self._left_out = 0
 
-    def put(self, picture: Yuv420, pts: int, alpha: Alpha | None) -> None:
+    def put(self, picture: Yuv, pts: int, alpha: Alpha | None) -> None:
         """One picture, shown from `pts` in the source's time base on, unless the last one came too shortly before."""
         moment = pts * self._like.time_base
         if self._last is not None and moment - self._last < Fraction(1, MOST) - EARLY:

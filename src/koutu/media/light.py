@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import halve, rgb_to_yuv_matrix, unit_rgb
-from koutu.types import ColorSpace, Picture, Primaries, Transfer, Viewing, Yuv420
+from koutu.types import Picture, Planes, Primaries, Transfer, Viewing, Yuv420
 
 WHITE = 203.0  # nits of SDR's white, which is 1 in linear light below
 _HLG_PEAK, _HLG_GAMMA = 1000.0, 1.2
@@ -46,20 +46,26 @@ def same_light(a: Viewing, b: Viewing) -> bool:
     return (a.transfer, a.primaries) == (b.transfer, b.primaries)
 
 
-def relit(picture: Picture, source: Viewing, target: Viewing, planes: tuple[ColorSpace, int] | None) -> Picture:
-    """The picture, whose numbers mean light as in `source`, as one for `target`: of that space and depth, or RGB."""
+def relit(picture: Picture, source: Viewing, target: Viewing, planes: Planes | None) -> Picture:
+    """The picture, whose numbers mean light as in `source`, as one for `target`: of that kind, or RGB."""
     light = _linear(unit_rgb(picture), source.transfer)
     light = cv2.transform(light, _matrix(source.primaries, target.primaries))
     brighter = source.transfer != "sdr" and target.transfer == "sdr"
     coded = _coded(np.maximum(light, 0), target.transfer, pressed=brighter)
     if planes is None:
         return np.rint(coded * 255).astype(np.uint8)
-    space, depth = planes
+    space, depth, made_of = planes
     yuv = cv2.transform(coded * np.float32(255), rgb_to_yuv_matrix(space, depth).astype(np.float32))
     kind, top = (np.uint8 if depth == 8 else np.uint16), 2**depth - 1
     y, u, v = cv2.split(yuv)
-    y, u, v = (np.clip(np.rint(plane), 0, top).astype(kind) for plane in (y, halve(u), halve(v)))
-    return Yuv420(y, u, v, space, depth)
+    u, v = (halve(u), halve(v)) if made_of is Yuv420 else (u, v)
+    y, u, v = (np.clip(np.rint(plane), 0, top).astype(kind) for plane in (y, u, v))
+    return made_of(y, u, v, space, depth)
+
+
+def linear_light(picture: Picture, viewing: Viewing) -> NDArray[np.float32]:
+    """The light (H, W, 3) that the picture's numbers mean, of its own primaries, 1 for SDR's white."""
+    return _linear(unit_rgb(picture), viewing.transfer)
 
 
 def _linear(coded: NDArray[np.float32], transfer: Transfer) -> NDArray[np.float32]:

@@ -1,15 +1,13 @@
 """The alpha that pictures of a file bring along: decoders that keep it, its plane, and what it hides."""
 
-from typing import cast
-
 import av
 import numpy as np
 from av.codec.context import CodecContext
 from av.video.codeccontext import VideoCodecContext
 
-from koutu.composite import hide
+from koutu.composite import hide_planes
 from koutu.media.planes import Turn, turned, turned_plane
-from koutu.types import Alpha, Yuv420
+from koutu.types import Alpha, AnyYuv
 
 _VPX = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders of these leave alpha out
 
@@ -44,12 +42,12 @@ def alpha_of(frame: av.VideoFrame) -> Alpha | None:
     return None if alpha.min() == 255 else alpha
 
 
-def upright(picture: Yuv420, alpha: Alpha | None, turn: Turn) -> tuple[Yuv420, Alpha | None]:
+def upright(picture: AnyYuv, alpha: Alpha | None, turn: Turn) -> tuple[AnyYuv, Alpha | None]:
     """A stored picture and its alpha turned, without what alpha hides."""
     if alpha is None:
         return turned(picture, turn), None
     alpha = np.ascontiguousarray(turned_plane(alpha, turn))
-    return cast(Yuv420, hide(turned(picture, turn), alpha)), alpha
+    return hide_planes(turned(picture, turn), alpha), alpha
 
 
 def _is_planar(frame: av.VideoFrame) -> bool:

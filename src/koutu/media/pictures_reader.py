@@ -61,10 +61,13 @@ class PicturesReader(VideoReader):
 class NumberedReader(PicturesReader):
     """Picture files, shown `rate` a second; notes: what of their numbers a user must know."""
 
-    def __init__(self, path: str | os.PathLike[str], *, rate: Fraction | None = None, keep_hidden: bool = False):
+    def __init__(
+        self, path: str | os.PathLike[str], *, rate: Fraction | None = None, keep_hidden: bool = False,
+        full_chroma: bool = False,
+    ):  # fmt: skip
         self._files: Numbered = numbered(path)
         self._rate = rate or RATE
-        super().__init__(path, keep_hidden=keep_hidden)
+        super().__init__(path, keep_hidden=keep_hidden, full_chroma=full_chroma)
 
     @property
     def frame_count(self) -> int | None:
@@ -93,10 +96,13 @@ class NumberedReader(PicturesReader):
 class AnimationReader(PicturesReader):
     """One image file with a frame or more, each shown as long as it says."""
 
-    def __init__(self, path: str | os.PathLike[str], *, keep_hidden: bool = False, spooled: Path | None = None):
+    def __init__(
+        self, path: str | os.PathLike[str], *, keep_hidden: bool = False, spooled: Path | None = None,
+        full_chroma: bool = False,
+    ):  # fmt: skip
         self._count: int | None = None
         self._image = spooled or Path(path)
-        super().__init__(path, keep_hidden=keep_hidden, spooled=spooled)
+        super().__init__(path, keep_hidden=keep_hidden, spooled=spooled, full_chroma=full_chroma)
 
     @property
     def frame_count(self) -> int | None:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.media.colours import is_rgb
-from koutu.types import Alpha, ColorSpace, Yuv420
+from koutu.types import Alpha, AnyYuv, ColorSpace, Planes, Yuv, Yuv420, Yuv444
 
 _DIRECT = {"yuv420p": 8, "yuvj420p": 8, "yuva420p": 8, "yuv420p10le": 10, "yuva420p10le": 10}
+_FULL = {"yuv444p": 8, "yuvj444p": 8, "yuva444p": 8, "yuv444p10le": 10, "yuva444p10le": 10}
 _SWS_MATRIX = {"bt709": 1, "bt601": 5, "bt2020": 9}
 
 
@@ -47,12 +48,12 @@ def turn_of(frame: av.VideoFrame) -> Turn:
     return Turn(False, a < 0, d < 0)
 
 
-def turned(picture: Yuv420, turn: Turn) -> Yuv420:
+def turned(picture: AnyYuv, turn: Turn) -> AnyYuv:
     """The picture turned upright."""
     if turn == Turn():
         return picture
     y, u, v = (turned_plane(plane, turn) for plane in (picture.y, picture.u, picture.v))
-    return Yuv420(y, u, v, picture.space, picture.depth)
+    return picture.with_planes(y, u, v)
 
 
 def depth_of(frame: av.VideoFrame) -> int:
@@ -60,25 +61,48 @@ def depth_of(frame: av.VideoFrame) -> int:
     return 8 if max(component.bits for component in frame.format.components) <= 8 else 10
 
 
+def has_full_chroma(frame: av.VideoFrame) -> bool:
+    """Whether the frame has more chroma than 4:2:0 holds."""
+    kind = frame.format
+    return is_rgb(frame) or (len(kind.components) >= 3 and (kind.chroma_width(4), kind.chroma_height(4)) != (2, 2))
+
+
 def frame_to_yuv(frame: av.VideoFrame, space: ColorSpace, depth: int, size: tuple[int, int]) -> Yuv420:
     """A decoded frame as planes of its own at stored `size` (H, W), scaled if it differs; not turned yet."""
+    half = (size[0] + 1) // 2, (size[1] + 1) // 2
+    return Yuv420(*_planes(frame, Planes(space, depth), size, half), space, depth)
+
+
+def frame_to_planes(frame: av.VideoFrame, planes: Planes, size: tuple[int, int]) -> Yuv:
+    """As `frame_to_yuv`, of that kind."""
+    if planes.kind is Yuv420:
+        return frame_to_yuv(frame, planes.space, planes.depth, size)
+    return Yuv444(*_planes(frame, planes, size, size), planes.space, planes.depth)
+
+
+def _planes(
+    frame: av.VideoFrame, planes: Planes, size: tuple[int, int], chroma: tuple[int, int]
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Copies of luma at `size` (H, W) and of both chroma planes at their own."""
+    space, depth, made_of = planes
     height, width = size
-    if _DIRECT.get(frame.format.name) != depth or (frame.height, frame.width) != size:
+    direct, name = (_DIRECT, "yuv420p") if made_of is Yuv420 else (_FULL, "yuv444p")
+    if direct.get(frame.format.name) != depth or (frame.height, frame.width) != size:
         levels = 2 if space.full_range else 1
         source = {"src_color_range": levels}
         if is_rgb(frame):
             source = {"src_color_range": 2, "dst_colorspace": _SWS_MATRIX[space.matrix]}
-        kind = "yuv420p" if depth == 8 else "yuv420p10le"
+        kind = name if depth == 8 else f"{name}10le"
         frame = frame.reformat(width, height, kind, dst_color_range=levels, threads=1, **source)
-    half = (height + 1) // 2, (width + 1) // 2
-    y, u, v = (_lines(frame, index, depth)[:h, :w].copy() for index, (h, w) in enumerate([size, half, half]))
-    return Yuv420(y, u, v, space, depth)
+    y, u, v = (_lines(frame, index, depth)[:h, :w].copy() for index, (h, w) in enumerate([size, chroma, chroma]))
+    return y, u, v
 
 
-def yuv_to_frame(picture: Yuv420, size: tuple[int, int]) -> av.VideoFrame:
-    """The picture as a yuv420p or yuv420p10le frame of `size` (H, W); where larger, the last pixels are repeated."""
+def yuv_to_frame(picture: Yuv, size: tuple[int, int]) -> av.VideoFrame:
+    """The picture as a frame of FFmpeg's of `size` (H, W); where 4:2:0 is larger, its last pixels are repeated."""
     height, width = size
-    frame = av.VideoFrame(width, height, "yuv420p" if picture.depth == 8 else "yuv420p10le")
+    kind = "yuv444p" if isinstance(picture, Yuv444) else "yuv420p"
+    frame = av.VideoFrame(width, height, kind if picture.depth == 8 else f"{kind}10le")
     for index, plane in enumerate((picture.y, picture.u, picture.v)):
         h, w = plane.shape
         lines = _lines(frame, index, picture.depth)
@@ -97,13 +121,13 @@ def set_alpha(frame: av.VideoFrame, alpha: Alpha) -> None:
     lines[: alpha.shape[0], : alpha.shape[1]] = wide << 2 | wide >> 6 if ten else wide
 
 
-def to_depth(picture: Yuv420, depth: int) -> Yuv420:
+def to_depth(picture: AnyYuv, depth: int) -> AnyYuv:
     """The picture at 8 or 10 bits a sample, rounded to the nearest level."""
     if picture.depth == depth:
         return picture
     full = picture.space.full_range
     luma, chroma = _levels(picture.depth, depth, full, False), _levels(picture.depth, depth, full, True)
-    return Yuv420(luma[picture.y], chroma[picture.u], chroma[picture.v], picture.space, depth)
+    return type(picture)(luma[picture.y], chroma[picture.u], chroma[picture.v], picture.space, depth)
 
 
 @lru_cache

@@ -18,12 +18,16 @@ from koutu.media.colours import colours_of, told_of, viewing_of
 from koutu.media.conform import conformed, planes_of
 from koutu.media.containers import ColorTags
 from koutu.media.demux import Joints, open_input, packets, start_of, video_stream
-from koutu.media.fields import Progressive
+from koutu.media.fields import Deinterlace, Progressive, is_top_first
 from koutu.media.hdr import HdrLight, hdr_light_of
 from koutu.media.own_alpha import alpha_of, decoder_of, upright
-from koutu.media.planes import Turn, depth_of, frame_to_yuv, turn_of, turned, turned_plane
-from koutu.types import ColorSpace, Frame, InputError, Viewing
+from koutu.media.planes import Turn, depth_of, frame_to_planes, has_full_chroma, turn_of, turned, turned_plane
+from koutu.types import ColorSpace, Frame, InputError, Lines, Planes, Viewing, Yuv420, Yuv444
 
+_MADE = {
+    "auto": "interlaced frames were made progressive; --deinterlace keep keeps both fields, off leaves their combs",
+    "keep": "interlaced frames were made progressive, because the stream begins with one that is not, or is turned",
+}
 RATE = Fraction(25)  # of pictures that tell none
 
 
@@ -67,23 +71,26 @@ class Lost:
 
 
 class VideoReader:
-    """Frames of a video in the order they are shown, as upright Y'CbCr 4:2:0 planes. Iterated once; use with `with`.
+    """Frames of a video in the order they are shown, as upright planes. Iterated once; use with `with`.
 
     All are of the first one's size and colours: where the stream changes them, they are fitted in with bars, and told.
     size: (H, W) upright. time_base: seconds a tick of every frame's pts; pts grow strictly, and times are those of
     the file less `start`, the moment its earliest stream starts. rate: average frames a second, None if unknown.
     space, depth (8 or 10): of every picture. tags, hdr: the colour description to write again. pixel_aspect: width /
     height of a pixel. turn, rotation: what was done to make frames upright (degrees clockwise). lost: what could not be
-    decoded so far. notes: what else of it a user must know. file: what holds its sound and the rest, None if nothing.
+    decoded so far. notes: what else of it a user must know. first_field: of a stream that is kept interlaced, whose
+    fields come as frames of their own and in pairs. file: what holds its sound and the rest, None if nothing.
     """
 
     file: Path | None
 
     def __init__(
         self, path: str | os.PathLike[str], *, keep_hidden: bool = False, spooled: Path | None = None,
-        deinterlace: bool = True, sdr: bool = False,
+        deinterlace: Deinterlace = "auto", sdr: bool = False, full_chroma: bool = False,
     ):  # fmt: skip
-        self._progressive, self._sdr = Progressive() if deinterlace else None, sdr
+        self._deinterlace, self._sdr, self._full_chroma = deinterlace, sdr, full_chroma
+        self.first_field: Lines | None = None
+        self._middle: int | None = None  # when the second field of a frame is shown whose first was given
         self.path, self._closed, self._keep_hidden = Path(path), False, keep_hidden
         self.file, self._spooled = spooled or self.path, spooled
         self.notes: list[str] = []
@@ -112,7 +119,7 @@ class VideoReader:
 
     def _start_decoding(self) -> None:
         self._decoder = self._without_combs(self._decoded())
-        first = next(self._decoder, None)
+        first, lines = next(self._decoder, (None, "all"))
         if first is None:
             raise InputError(
                 f"{self.path}: expected at least one frame that can be decoded, got none"
@@ -120,8 +127,9 @@ class VideoReader:
             )
         self._describe(first)
         self._clock.begin(first)
-        self.time_base, self.start = self._clock.time_base, self._clock.start
-        self._first: av.VideoFrame | None = first
+        self.start = self._clock.start
+        self.time_base = self._clock.time_base / (2 if self.first_field else 1)
+        self._first: tuple[av.VideoFrame, Lines] | None = first, lines
 
     def _describe(self, first: av.VideoFrame) -> None:
         """Learn from the first frame, which knows more than the container, what all are to be."""
@@ -129,6 +137,7 @@ class VideoReader:
         self._part = 0
         self.turn, self.space, self.viewing = layout.turn, layout.space, layout.viewing
         self.rotation, self.size = self.turn.degrees, layout.size
+        self._kind = Yuv444 if self._full_chroma and has_full_chroma(first) else Yuv420
         self.depth, self.tags, self.hdr = layout.depth, layout.tags, hdr_light_of(first)
         if self._sdr and self.viewing.transfer != "sdr":
             self.space, self.depth, self.tags, self.hdr = ColorSpace(), 8, ColorTags(1, 1, 1, 1), HdrLight()
@@ -168,28 +177,38 @@ class VideoReader:
     def __next__(self) -> Frame:
         if self._closed:
             raise ValueError(f"{self.path}: expected an open reader, got a closed one; open the video again")
-        frame, self._first = self._first, None
-        frame = frame or next(self._decoder, None)
+        found, self._first = self._first, None
+        frame, lines = found or next(self._decoder, (None, "all"))
         if frame is None:
             self._note_missing_end()
             raise StopIteration
         layout = self._layout_of(frame)
         if layout[:4] != self._now[:4]:
             self._note_change(layout)
-        return self._fitted(self._upright(frame, layout))
+        return self._fitted(self._upright(frame, layout, lines))
 
-    def _upright(self, frame: av.VideoFrame, layout: "Layout") -> Frame:
+    def _upright(self, frame: av.VideoFrame, layout: "Layout", lines: Lines) -> Frame:
         """The frame as it came, but for its turn."""
-        picture, alpha = frame_to_yuv(frame, layout.space, layout.depth, layout.stored), alpha_of(frame)
+        planes = Planes(layout.space, layout.depth, self._kind)
+        picture, alpha = frame_to_planes(frame, planes, layout.stored), alpha_of(frame)
         if self._keep_hidden and alpha is not None:
             picture, alpha = turned(picture, layout.turn), np.ascontiguousarray(turned_plane(alpha, layout.turn))
         else:
             picture, alpha = upright(picture, alpha, layout.turn)
-        return Frame(picture, self._clock.pts(frame), self.time_base, alpha, layout.viewing, self._part)
+        return Frame(picture, self._pts(frame, lines), self.time_base, alpha, layout.viewing, self._part, lines)
+
+    def _pts(self, frame: av.VideoFrame, lines: Lines) -> int:
+        """When it is shown: two fields share the time of their frame."""
+        if lines != "all" and self._middle is not None:
+            pts, self._middle = self._middle, None
+            return pts
+        pts = round(self._clock.pts(frame) * self._clock.time_base / self.time_base)
+        self._middle = (pts + round(self._clock.end / self.time_base)) // 2 if lines != "all" else None
+        return pts
 
     def _fitted(self, frame: Frame) -> Frame:
         """A frame that is not like the first one in the first one's size, with bars, and in its colours."""
-        planes = self.space, self.depth
+        planes = Planes(self.space, self.depth, self._kind)
         if frame.size == self.size and planes_of(frame.picture) == planes and frame.viewing == self.viewing:
             return frame
         aspect = frame.viewing.pixel_aspect / self.viewing.pixel_aspect
@@ -232,16 +251,24 @@ class VideoReader:
         if self._spooled is not None:
             self._spooled.unlink(missing_ok=True)
 
-    def _without_combs(self, frames: Generator[av.VideoFrame, None, None]) -> Generator[av.VideoFrame, None, None]:
+    def _without_combs(
+        self, frames: Generator[av.VideoFrame, None, None]
+    ) -> Generator[tuple[av.VideoFrame, Lines], None, None]:
+        if self._deinterlace == "off":
+            for frame in frames:
+                yield frame, "all"
+            return
+        progressive: Progressive | None = None
         for frame in frames:
-            if self._progressive is None:
-                yield frame
-            else:
-                yield from self._progressive(frame)
-        if self._progressive is not None:
-            yield from self._progressive(None)
-            if self._progressive.count:
-                self.notes.append("interlaced frames were made progressive; --deinterlace off leaves their combs")
+            if progressive is None:  # the first says what all are to be
+                if self._deinterlace == "keep" and frame.interlaced_frame and turn_of(frame) == Turn():
+                    self.first_field = "top" if is_top_first(frame) else "bottom"
+                progressive = Progressive(apart=self.first_field is not None)
+            yield from progressive(frame)
+        if progressive is not None:
+            yield from progressive(None)
+            if progressive.count and self.first_field is None:
+                self.notes.append(_MADE[self._deinterlace])
 
     def _decoded(self) -> Generator[av.VideoFrame, None, None]:
         decoder = decoder_of(self._stream)

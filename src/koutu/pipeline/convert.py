@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import cv2
 from numpy.typing import NDArray
 
-from koutu.color import rgb_to_yuv
+from koutu.color import rgb_to_planes
 from koutu.composite import matte_picture, multiplied, replace, side_by_side, without_background
 from koutu.engines.backend import Backend
 from koutu.foreground import decontaminate
@@ -24,12 +24,13 @@ from koutu.matting.matter import Matter
 from koutu.matting.one_frame_delay import one_frame_delay
 from koutu.media.background import Background, Transparent
 from koutu.media.background_spec import make_background
-from koutu.media.png_folder import folder_and_pattern, is_sequence
+from koutu.media.fields import Deinterlace
+from koutu.media.png_folder import folder_and_pattern, is_exr, is_sequence
 from koutu.media.reader import VideoReader, open_video
-from koutu.media.writer import EncodeOptions, Writer, open_writer
+from koutu.media.writer import EncodeOptions, Writer, keeps_chroma, open_writer
 from koutu.pipeline.look import Look
 from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
-from koutu.types import Alpha, Frame, OutputError, Picture, Yuv420
+from koutu.types import Alpha, Frame, OutputError, Picture, Planes, Yuv
 
 WAITING = 3  # frames between two stages: enough to overlap them, little enough to forget
 
@@ -48,6 +49,10 @@ class Outputs:
     side_by_side: Path | None = None  # original | composite
 
     def __post_init__(self) -> None:
+        if self.alpha is not None and is_exr(self.alpha):
+            raise OutputError(
+                f"{self.alpha}: expected a video or PNG pictures for alpha, got EXR; its cut-out holds alpha"
+            )
         if not self.paths():
             raise OutputError("expected an output, got none; give -o, --alpha, --foreground or --side-by-side")
         targets = [folder_and_pattern(p)[0] if is_sequence(p) else p for p in self.paths().values()]
@@ -87,7 +92,7 @@ class _Result:
 
     frame: Frame
     alpha: Alpha
-    pictures: dict[str, Yuv420]
+    pictures: dict[str, Yuv]
 
 
 def convert_video(
@@ -103,7 +108,7 @@ def convert_video(
     corrections: Corrections | None = None,
     chosen: Chosen | None = None,
     rate: Fraction | float | None = None,
-    deinterlace: bool = True,
+    deinterlace: Deinterlace = "auto",
     sdr: bool = False,
 ) -> Report:
     """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
@@ -117,9 +122,10 @@ def convert_video(
     look, encode = look or Look(), encode or EncodeOptions()
     report, started = Report(outputs=list(outputs.paths().values())), perf_counter()
     with ExitStack() as stack:
-        reader = stack.enter_context(open_video(source, rate=rate, deinterlace=deinterlace, sdr=sdr))
         background = stack.enter_context(make_background(look.background, fit=look.fit, loop=look.loop))
         composer = Composer(outputs, look, background, observe)
+        full = any(keeps_chroma(path, composer.keeps_alpha(name)) for name, path in outputs.paths().items())
+        reader = stack.enter_context(open_video(source, rate=rate, deinterlace=deinterlace, sdr=sdr, full_chroma=full))
         writers = {
             name: stack.enter_context(_open_writer(name, path, reader, composer, encode))
             for name, path in outputs.paths().items()
@@ -135,7 +141,7 @@ def convert_video(
                 alpha = result.alpha if composer.keeps_alpha(name) else None
                 writer.write(result.pictures[name], result.frame, alpha)
             encode_seconds += perf_counter() - began
-            report.frames += 1
+            report.frames = max(writer.count for writer in writers.values())
             if progress:
                 progress(report.frames, reader)
         matter.chosen.require_met()
@@ -173,7 +179,7 @@ class Composer:
         self.low_frames += matte.low
         if self.observe:
             self.observe(matte)
-        pictures: dict[str, Yuv420] = {}
+        pictures: dict[str, Yuv] = {}
         fgr = _yuv(own_colours(matte)) if self.look.decontaminate else picture
         if "alpha" in self.outputs:
             pictures["alpha"] = matte_picture(alpha, picture.space, picture.depth)
@@ -181,7 +187,7 @@ class Composer:
             pictures["foreground"] = _yuv(without_background(fgr, alpha))
         if self.transparent:
             pictures["composite"] = pictures["foreground"]
-            if self.look.premultiplied:
+            if self.look.premultiplied and not ("composite" in self.outputs and is_exr(self.outputs["composite"])):
                 pictures["composite"] = _yuv(multiplied(pictures["foreground"], alpha))
         elif "composite" in self.outputs or "side_by_side" in self.outputs:
             pictures["composite"] = _yuv(replace(fgr, alpha, _yuv(self.background(matte.frame, alpha))))
@@ -195,7 +201,9 @@ def own_colours(matte: Matte) -> Picture:
     picture, given = matte.frame.picture, matte.foreground
     if given is None:
         return decontaminate(picture, matte.mixed)
-    return rgb_to_yuv(given, picture.space, picture.depth) if isinstance(picture, Yuv420) else given
+    if isinstance(picture, Yuv):
+        return rgb_to_planes(given, Planes(picture.space, picture.depth, type(picture)))
+    return given
 
 
 class Corrected:
@@ -231,7 +239,7 @@ def _open_writer(name: str, path: Path, reader: VideoReader, composer: Composer,
     return open_writer(path, reader, alpha=composer.keeps_alpha(name), size=size, options=encode)
 
 
-def _yuv(picture: Picture | None) -> Yuv420:
+def _yuv(picture: Picture | None) -> Yuv:
     """A frame that is known to be planar, said to the type checker."""
-    assert isinstance(picture, Yuv420)
+    assert isinstance(picture, Yuv)
     return picture

@@ -126,7 +126,10 @@ def require_writable(path: str | os.PathLike[str], *inputs: str | os.PathLike[st
     if not target.parent.is_dir():
         raise OutputError(f"{path}: expected a folder that exists, got {target.parent}; make it first")
     if not os.access(target.parent, os.W_OK):
-        raise OutputError(f"{path}: the folder {target.parent} may not be written to; choose another")
+        raise OutputError(
+            f"{path}: expected a place to write to, got a folder that may not be written to ({target.parent}); choose "
+            "another, or change its permissions"
+        )
     if any(target.exists() and os.path.exists(x) and os.path.samefile(x, target) for x in inputs):
         raise OutputError(f"{path}: expected another file than those that are reviewed; choose another name")
 
