@@ -11,6 +11,7 @@ from koutu import __version__
 from koutu.cli.about import demo, doctor, models
 from koutu.cli.adapt import adapt
 from koutu.cli.audit import audit
+from koutu.cli.batch import batch
 from koutu.cli.bench import bench
 from koutu.cli.data import app as data
 from koutu.cli.evaluation import compose, evaluate
@@ -50,7 +51,8 @@ Examples:
 Exit codes: 0 done, 2 wrong usage, 3 input, 4 output, 5 model or device,
 6 done but part of a damaged input was lost, 7 training cannot go on,
 8 an adaptation made nothing better and was not written,
-9 an export differed too much and was not written, 130 interrupted, 143 terminated.""",
+9 an export differed too much and was not written,
+10 some items of a batch failed or are left, 130 interrupted, 143 terminated.""",
 )
 
 
@@ -63,6 +65,7 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 for command in (
     video,
+    batch,
     live,
     image,
     trimap,

@@ -44,8 +44,7 @@ class VideoSink:
         self._tags = like.tags
         if self._encoder.name == "prores_ks" and like.space.full_range:
             self._tags = like.tags._replace(range=1)  # ProRes knows no other
-        movie = {"movflags": "+faststart"} if container.format in ("mp4", "mov") else {"avoid_negative_ts": "disabled"}
-        self._container: OutputContainer = av.open(f"file:{part}", "w", container.format, container_options=movie)
+        self._container = open_output(part, container)
         self._tracks: Tracks | None = None
         try:
             self._start(container, options)
@@ -109,15 +108,10 @@ class VideoSink:
             self._container.close()
 
     def _start(self, container: Container, options: EncodeOptions) -> None:
-        self._stream = _video_stream(self._container, self._encoder, self._size, self._like, self._tags)
-        source = self._like
-        if source.file is not None:
-            self._tracks = Tracks(source.file, self._container, container, audio=options.audio, start=source.start)
-            self._container.metadata.update({k: v for k, v in self._tracks.metadata.items() if k not in NOT_COPIED})
-            if self._tracks.timecode:
-                self._stream.metadata["timecode"] = _possible(self._tracks.timecode, source.rate)
-            if self._tracks.chapters:
-                self._container.set_chapters(self._tracks.chapters)
+        self._stream = _video_stream(
+            self._container, self._encoder, self._size, self._like, self._tags, options.threads
+        )
+        self._tracks = add_rest(self._container, self._stream, self._like, container, options)
         self._container.start_encoding()
 
     def _framed(self, picture: Yuv420, alpha: Alpha | None) -> av.VideoFrame:
@@ -147,6 +141,31 @@ class VideoSink:
             self._container.mux(packet)
 
 
+def open_output(path: Path, container: Container) -> OutputContainer:
+    """A new file of that type."""
+    movie = {"movflags": "+faststart"} if container.format in ("mp4", "mov") else {"avoid_negative_ts": "disabled"}
+    return av.open(f"file:{path}", "w", container.format, container_options=movie)
+
+
+def add_rest(
+    out: OutputContainer, stream: av.VideoStream, source: VideoReader, container: Container, options: EncodeOptions
+) -> Tracks | None:
+    """Sound, subtitles, titles, chapters and timecode of the source beside the picture; None if it holds none."""
+    if source.file is None:
+        return None
+    tracks = Tracks(source.file, out, container, audio=options.audio, start=source.start)
+    try:
+        out.metadata.update({k: v for k, v in tracks.metadata.items() if k not in NOT_COPIED})
+        if tracks.timecode:
+            stream.metadata["timecode"] = _possible(tracks.timecode, source.rate)
+        if tracks.chapters:
+            out.set_chapters(tracks.chapters)
+    except BaseException:
+        tracks.close()
+        raise
+    return tracks
+
+
 def _possible(timecode: str, rate: Fraction | None) -> str:
     """The timecode, with numbers dropped only at the rates of NTSC, where that is known."""
     drops = rate is not None and rate.denominator == 1001 and rate.numerator % 30_000 == 0
@@ -159,7 +178,12 @@ def _is_able(encoder: Encoder) -> bool:
 
 
 def _video_stream(
-    container: OutputContainer, encoder: Encoder, size: tuple[int, int], like: VideoReader, tags: ColorTags
+    container: OutputContainer,
+    encoder: Encoder,
+    size: tuple[int, int],
+    like: VideoReader,
+    tags: ColorTags,
+    threads: int,
 ) -> av.VideoStream:
     """The stream with its encoder opened; raises OutputError."""
     if not _is_able(encoder):
@@ -176,7 +200,7 @@ def _video_stream(
     context.time_base = stream.time_base = like.time_base
     context.sample_aspect_ratio = like.pixel_aspect
     context.color_primaries, context.color_trc, context.colorspace, context.color_range = tags
-    context.thread_count = 0
+    context.thread_count = threads
     context.flags |= Flags.frame_duration
     if encoder.tag:
         context.codec_tag = encoder.tag

@@ -30,6 +30,7 @@ from koutu.pipeline.look import Look
 from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
 from koutu.types import Alpha, Frame, OutputError, Picture, Yuv420
 
+WARM = Fraction(2)  # seconds before a segment, after which no memory was seen to differ
 WAITING = 3  # frames between two stages: enough to overlap them, little enough to forget
 
 Progress = Callable[[int, VideoReader], None]
@@ -58,6 +59,18 @@ class Outputs:
     def paths(self) -> dict[str, Path]:
         """The outputs asked for, by name."""
         return {k: v for k, v in vars(self).items() if v is not None}
+
+
+@dataclass(frozen=True)
+class Span:
+    """A segment of a video, in its frames' seconds: from start to before end, None for the video's own."""
+
+    start: Fraction
+    end: Fraction | None
+
+    def holds(self, matte: Matte) -> bool:
+        """Whether that moment lies in it."""
+        return matte.frame.seconds >= self.start and (self.end is None or matte.frame.seconds < self.end)
 
 
 @dataclass
@@ -104,19 +117,23 @@ def convert_video(
     rate: Fraction | float | None = None,
     deinterlace: bool = True,
     sdr: bool = False,
+    span: Span | None = None,
 ) -> Report:
     """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
 
     backend: what `koutu.load` gives; hints: what it needs beside the frames.
     progress: called with the number of frames written and the reader after each; observe: with every matte, in order.
     corrections: masks as of `Matter.correct`, of any size, by the second from which on they are carried along.
-    rate, deinterlace, sdr: as of `koutu.open_video`.
+    rate, deinterlace, sdr: as of `koutu.open_video`. span: of a video file, the segment to write, without sound; the
+    memory is warmed on what comes before it.
     Raises InputError, OutputError or ModelError; what of a damaged file could not be read stands in the report.
     """
     look, encode = look or Look(), encode or EncodeOptions()
     report, started = Report(outputs=list(outputs.paths().values())), perf_counter()
     with ExitStack() as stack:
         reader = stack.enter_context(open_video(source, rate=rate, deinterlace=deinterlace, sdr=sdr))
+        if span is not None:
+            reader.cut(span.start, span.end, WARM)
         background = stack.enter_context(make_background(look.background, fit=look.fit, loop=look.loop))
         composer = Composer(outputs, look, background, observe)
         writers = {
@@ -125,7 +142,7 @@ def convert_video(
         }
         report.model, report.added_delay_frames = backend.name, int(look.smooth)
         matter = Corrected(Matter(backend, refine=look.refine, hints=hints), corrections or {})
-        stages = _stages(reader, matter, composer, look.smooth)
+        stages = _stages(reader, matter, composer, look.smooth, span)
         stack.callback(stop, stages)
         encode_seconds = 0.0
         for result in stages[-1].outbox:
@@ -211,12 +228,13 @@ class Corrected:
         return matte
 
 
-def _stages(reader: VideoReader, matter: Corrected, composer: Composer, smooth: bool) -> list[Stage]:
+def _stages(reader: VideoReader, matter: Corrected, composer: Composer, smooth: bool, span: Span | None) -> list[Stage]:
     frames, mattes, results = Mailbox[Frame](WAITING), Mailbox[Matte](WAITING), Mailbox[_Result](WAITING)
+    given = one_frame_delay(mattes) if smooth else mattes
     return [
         stage(None, reader, frames, name="decode"),
         stage(matter, frames, mattes, name="matte"),
-        stage(composer, one_frame_delay(mattes) if smooth else mattes, results, name="composite"),
+        stage(composer, given if span is None else filter(span.holds, given), results, name="composite"),
     ]
 
 
