@@ -45,6 +45,15 @@ def test_cuts_lie_at_key_frames(keys, end, cuts):
     assert chosen(moments(*keys), Fraction(end), Fraction(10)) == moments(*cuts)
 
 
+def test_what_cannot_be_trusted_is_not_cut(clip, tmp_path):
+    data = clip.read_bytes()
+    for name, content in (("half.mp4", data[: len(data) // 2]), ("none.mp4", b"no video"), ("empty.mp4", b"")):
+        (tmp_path / name).write_bytes(content)
+        assert spans_of(tmp_path / name, 0.2) == []
+    stream = make_clip(tmp_path / "stream.ts", frames=20, options={"qp": "0", "g": "5"})
+    assert len(spans_of(clip, 0.2)) > 2 and spans_of(stream, 0.2) == []
+
+
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory) -> Path:
     """Six seconds of the sample at ten small frames a second, with a key frame every one and a half."""

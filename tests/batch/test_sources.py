@@ -64,7 +64,7 @@ def test_lists(place):
 
 def test_parquet(place):
     arrow = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
+    from pyarrow import parquet  # pyright: ignore[reportMissingImports]
 
     parquet.write_table(arrow.table({"source": ["in/a.mp4"], "crf": [30]}), "list.parquet")
     assert [item.options.crf for item in items_of(["list.parquet"], "out", ItemOptions())] == [30]

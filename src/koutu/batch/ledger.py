@@ -51,8 +51,8 @@ def entry_of(text: str) -> Entry:
     """The entry of a line; raises ValueError or TypeError."""
     said = json.loads(text)
     files = {name: (int(size), str(digest)) for name, (size, digest) in said.pop("files", {}).items()}
-    several = {name: tuple(said.pop(name, ())) for name in ("notes", "findings")}
-    return Entry(**said, files=files, **several)
+    notes, findings = (tuple(said.pop(name, ())) for name in ("notes", "findings"))
+    return Entry(**said, files=files, notes=notes, findings=findings)
 
 
 class Ledger(ABC):

@@ -4,9 +4,12 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+from av.error import FFmpegError
+
 from koutu.media.demux import open_input, video_stream
 from koutu.media.reader import open_video
 from koutu.pipeline.convert import Span
+from koutu.types import InputError
 
 _FORMATS = {"mov", "mp4", "matroska", "webm"}  # which find their way to a moment
 _LEAST = Fraction(1, 100)  # seconds of a segment
@@ -14,8 +17,11 @@ _EARLY = Fraction(98, 100)  # of the usual time between key frames: encoders put
 
 
 def spans_of(source: Path, seconds: float) -> list[Span]:
-    """Parts of about that length, which cover the video; none if it is too short or its times cannot be trusted."""
-    keys, end = _key_frames(source)
+    """Segments of about that length, which cover the video; none if it is too short or its times cannot be trusted."""
+    try:
+        keys, end = _key_frames(source)
+    except (FFmpegError, InputError):  # damage, which reading it frame by frame may get past, or will tell
+        return []
     cuts = chosen(keys, end, max(_LEAST, Fraction(seconds).limit_denominator(1000)))
     if not cuts:
         return []
