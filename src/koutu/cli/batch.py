@@ -31,7 +31,7 @@ def batch(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SOURCES]…",
+            metavar="SOURCES",
             help="Videos, pictures, folders, patterns, addresses, or lists: .txt, and .csv or .parquet with options.",
         ),
     ] = None,
@@ -64,7 +64,9 @@ def batch(
     report: Annotated[
         list[Path],
         typer.Option(
-            metavar="FILE", readable=False, help="Write what became of all items, .html or .csv; give it again."
+            metavar="FILE",
+            readable=False,
+            help="Write what became of all items, .html or .csv; give it again for both.",
         ),
     ] = [],  # noqa: B006
     hourly: Annotated[
