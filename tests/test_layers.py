@@ -18,7 +18,7 @@ LADDER = (
     ("cli",                                                                                      ),
     ("doctor", "pictures",                                                                       ),
     (                                                         "search",                          ),
-    ("bench",                                                 "train",                           ),
+    ("bench", "batch",                                        "train",                           ),
     ("live", "server", "review", "hilens_simulator",          "evaluation", "export",            ),
     (                                                         "data.scenes",                     ),
     ("api", "progress",                                       "data.packs",                      ),

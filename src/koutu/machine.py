@@ -90,6 +90,14 @@ def peak_mb() -> float | None:
     return None
 
 
+def resident_mb() -> float | None:
+    """Megabytes of memory that this process holds now; None where the system does not tell."""
+    if not _STATUS.exists():
+        return None
+    lines = (line for line in _STATUS.read_text().splitlines() if line.startswith("VmRSS"))
+    return next((int(line.split()[1]) / 1024 for line in lines), None)
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)

@@ -1,5 +1,6 @@
 """What can be loaded by name: the packaged weights, the networks of the field, and matting without a network."""
 
+import ast
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -202,6 +203,20 @@ def load_named(spec: str, **options: Any) -> Backend:
     """`load` for "NAME", or "NAME=FILE" with the weights that the network runs with; options: as of `load`."""
     name, given, weights = spec.partition("=")
     return load(name, weights=weights, **options) if given else load(spec, **options)
+
+
+def parse_options(words: list[str]) -> dict[str, Any]:
+    """["refine_mode=full", "backbone_scale=0.25"] → a dictionary; values are Python literals, or else words."""
+    options = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name:
+            raise ModelError(f"expected an option NAME=VALUE, got {word!r}; for example refine_mode=full")
+        try:
+            options[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            options[name] = value
+    return options
 
 
 def _require_engine(engine: str | None, known: tuple[str, ...]) -> None:

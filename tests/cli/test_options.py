@@ -10,6 +10,8 @@ import pytest
 import typer
 
 from koutu import api, zoo
+from koutu.batch.options import ItemOptions
+from koutu.batch.plan import BatchPlan
 from koutu.bench.plan import BenchPlan
 from koutu.cli import app
 from koutu.cli.options import parse_size
@@ -63,6 +65,13 @@ FROM = {
     "video": {
         **of(Look(), "background", "fit", "smooth", "refine", "decontaminate"), "hold": not Look().loop,
         **of(EncodeOptions(), "codec", "preset", "crf", "depth", "audio"), **of_call(api.convert, "keep"), **LOADED,
+    },
+    "batch": {
+        **of(BatchPlan(), "workers", "max_memory", "segment", "review", "retry_failed"),
+        **of(ItemOptions(), "background", "fit", "hold", "smooth", "refine", "decontaminate", "premultiplied", "alpha",
+             "format", "image_format", "model", "weights", "option", "engine", "device", "threads", "gate", "steady",
+             "mask", "plate_fixed", "clicks", "trimap_radius", "codec", "preset", "crf", "alpha_crf", "depth", "sdr",
+             "audio"),
     },
     "image": {**of_call(api.convert_image, "background", "fit", "alpha_only", "multilevel"),
               **of_call(zoo.load, "device", "threads")},

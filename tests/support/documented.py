@@ -21,6 +21,7 @@ MARKS: tuple[tuple[str, How, str], ...] = (
     (r"^python -m koutu.hilens_simulator", "skip", "needs the skill that an export makes; tests/hilens_simulator"),
     (r"^python -m koutu.export.onnx", "skip", "needs the weights that a training makes; tests/export runs it"),
     (r"^koutu serve$", "parse", "serves until it is ended; the lines of curl ask such a server"),
+    (r"^koutu batch", "parse", "needs folders and buckets of its own; tests/batch runs it"),
     (r"^koutu live", "parse", "needs a camera, a stream or an end; tests/live runs it"),
     (r"^koutu (export|quantise|adapt|search|gate|train|bench)", "parse", "takes minutes; the tests of its room run it"),
     (r"^koutu demo$", "parse", "takes seconds and prints what `koutu video` prints; tests/cli runs it"),

@@ -29,11 +29,13 @@ Examples:
 Exit codes: 0 done, 2 wrong usage, 3 input, 4 output, 5 model or device,
 6 done but part of a damaged input was lost, 7 training cannot go on,
 8 an adaptation made nothing better and was not written,
-9 an export differed too much and was not written, 130 interrupted, 143 terminated."""
+9 an export differed too much and was not written,
+10 some items of a batch failed or are left, 130 interrupted, 143 terminated."""
 
 # Every command, in the order of the help, and its function in `koutu.cli`. What is not typed is not imported.
 COMMANDS = {
     "video": "video.video",
+    "batch": "batch.batch",
     "live": "live.live",
     "image": "image.image",
     "trimap": "image.trimap",

@@ -125,10 +125,11 @@ def export(
     from koutu.export.run import Request
     from koutu.export.run import export as write
     from koutu.export.subject import parse_ratio, subject
+    from koutu.zoo import parse_options
 
     options.require_packs(people, backgrounds)
     given = {"soc": soc, "source_format": camera, "background": background}
-    device = {k: v for k, v in given.items() if v} | {"settings": options.parse_options(setting or [])}
+    device = {k: v for k, v in given.items() if v} | {"settings": parse_options(setting or [])}
     device |= {"article": True} if article else {}
     request = Request(
         target=to, out=output, size=_size(size), preprocess=preprocess.value if preprocess else "",
@@ -136,7 +137,7 @@ def export(
         scenes=SceneSources(people, backgrounds, scenes, 24) if people and backgrounds else None, frames=frames,
         tolerance=tolerance, device=device, bounds=_bounds(allow), command=shlex.join(["koutu", *sys.argv[1:]]),
     )  # fmt: skip
-    found = subject(model, weights or None, options.parse_options(option))
+    found = subject(model, weights or None, parse_options(option))
     with Steps(f"{found.name} → {to}") as watch:
         done = write(request, found, watch)
     for line in _lines(done):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from koutu.media.containers import EncodeOptions
 from koutu.pipeline.look import Look
 from koutu.types import InputError
 
@@ -22,7 +23,22 @@ class Fit(str, Enum):
     stretch = "stretch"
 
 
-BACKGROUND, FIT = str(Look.background), Fit(Look.fit)
+class Codec(str, Enum):
+    """Video codec of .mp4, .mkv and .mov."""
+
+    h264 = "h264"
+    hevc = "hevc"
+
+
+class Deinterlace(str, Enum):
+    """What becomes of interlaced frames."""
+
+    auto = "auto"
+    keep = "keep"
+    off = "off"
+
+
+BACKGROUND, FIT, CODEC = str(Look.background), Fit(Look.fit), Codec(EncodeOptions().codec)
 AUTO = "auto"  # of layouts and splits: found by what is there
 
 
@@ -108,6 +124,27 @@ BackgroundFit = Annotated[
 ]
 Refine = Annotated[bool, typer.Option(help="Let alpha follow the edges of the full-size picture.")]
 Decontaminate = Annotated[bool, typer.Option(help="Take the old background's light off the edges.")]
+Hold = Annotated[
+    bool, typer.Option("--hold", help="At its end, hold a background video's last frame instead of looping.")
+]
+Smooth = Annotated[
+    bool, typer.Option(help="Smooth each matte by its two neighbours, which delays the result by one frame.")
+]
+VideoCodec = Annotated[Codec, typer.Option(help="Video codec of .mp4, .mkv and .mov files without alpha.")]
+AlphaCrf = Annotated[
+    int, typer.Option(min=0, max=51, help="Quality of --alpha's video, as --crf; the better of both counts.")
+]
+Depth = Annotated[
+    int, typer.Option(help="Bits of a sample: 8, or 10, which makes HEVC; 0 is 10 for HDR footage, else 8.")
+]
+Sdr = Annotated[bool, typer.Option("--sdr", help="Make SDR of HDR footage, which is kept otherwise.")]
+Deinterlacing = Annotated[
+    Deinterlace,
+    typer.Option(
+        "--deinterlace",
+        help="auto makes interlaced frames progressive; keep mattes each field and keeps it; off leaves them.",
+    ),
+]
 Preset = Annotated[
     str, typer.Option(help="x264 or x265 preset, ultrafast to veryslow: the slower, the smaller the file.")
 ]
@@ -165,29 +202,11 @@ def load_backend(
     steady: bool | None = None,
 ) -> "Backend":
     """What the options ask for; the library knows its own defaults. gate, steady: as of `koutu.load`."""
-    from koutu.zoo import load
+    from koutu.zoo import load, parse_options
 
     given: dict[str, Any] = {name: v for name, v in (("model", model), ("engine", engine), ("weights", weights)) if v}
     more = parse_options(options or [])
     return load(**given, device=device, threads=threads, options=more, gate=gate, steady=steady)
-
-
-def parse_options(words: list[str]) -> dict[str, Any]:
-    """["refine_mode=full", "backbone_scale=0.25"] → a dictionary; values are Python literals, or else words."""
-    import ast
-
-    from koutu.types import ModelError
-
-    options = {}
-    for word in words:
-        name, sign, value = word.partition("=")
-        if not sign or not name:
-            raise ModelError(f"expected an option NAME=VALUE, got {word!r}; for example refine_mode=full")
-        try:
-            options[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            options[name] = value
-    return options
 
 
 def parse_size(text: str, least: int = 1) -> tuple[int, int]:

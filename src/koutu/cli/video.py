@@ -1,14 +1,13 @@
 """`koutu video`."""
 
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from koutu.cli import options
-from koutu.cli.options import load_backend, make_hints
+from koutu.cli.options import Deinterlace, load_backend, make_hints
 from koutu.defaults import DEVICE
 from koutu.media.containers import EncodeOptions
 from koutu.pipeline.look import Look
@@ -19,23 +18,7 @@ if TYPE_CHECKING:
 LOST_INPUT = 6  # exit code: finished, but part of the input could not be read
 
 
-class Codec(str, Enum):
-    """Video codec of .mp4, .mkv and .mov."""
-
-    h264 = "h264"
-    hevc = "hevc"
-
-
-class Deinterlace(str, Enum):
-    """What becomes of interlaced frames."""
-
-    auto = "auto"
-    keep = "keep"
-    off = "off"
-
-
 _ENCODE = EncodeOptions()
-_CODEC = Codec(_ENCODE.codec)
 
 
 def video(
@@ -90,35 +73,22 @@ def video(
     gate: options.Gate = None,
     steady: options.Steady = None,
     fit: options.BackgroundFit = options.FIT,
-    hold: Annotated[
-        bool, typer.Option("--hold", help="At its end, hold a background video's last frame instead of looping.")
-    ] = not Look.loop,
-    smooth: Annotated[
-        bool, typer.Option(help="Smooth each matte by its two neighbours, which delays the result by one frame.")
-    ] = Look.smooth,
+    hold: options.Hold = not Look.loop,
+    smooth: options.Smooth = Look.smooth,
     refine: options.Refine = Look.refine,
     decontaminate: options.Decontaminate = Look.decontaminate,
-    codec: Annotated[Codec, typer.Option(help="Video codec of .mp4, .mkv and .mov files without alpha.")] = _CODEC,
+    codec: options.VideoCodec = options.CODEC,
     preset: options.Preset = _ENCODE.preset,
     crf: options.Crf = _ENCODE.crf,
-    alpha_crf: Annotated[
-        int, typer.Option(min=0, max=51, help="Quality of --alpha's video, as --crf; the better of both counts.")
-    ] = _ENCODE.alpha_crf,
-    depth: Annotated[
-        int, typer.Option(help="Bits of a sample: 8, or 10, which makes HEVC; 0 is 10 for HDR footage, else 8.")
-    ] = _ENCODE.depth,
-    sdr: Annotated[bool, typer.Option("--sdr", help="Make SDR of HDR footage, which is kept otherwise.")] = False,
+    alpha_crf: options.AlphaCrf = _ENCODE.alpha_crf,
+    depth: options.Depth = _ENCODE.depth,
+    sdr: options.Sdr = False,
     audio: options.Audio = _ENCODE.audio,
     premultiplied: options.Premultiplied = Look.premultiplied,
     fps: Annotated[
         float, typer.Option(min=0.0, help="Pictures a second of numbered pictures; 0 is 25. Videos have their own.")
     ] = 0.0,
-    deinterlace: Annotated[
-        Deinterlace,
-        typer.Option(
-            help="auto makes interlaced frames progressive; keep mattes each field and keeps it; off leaves them."
-        ),
-    ] = Deinterlace.auto,
+    deinterlace: options.Deinterlacing = Deinterlace.auto,
 ) -> None:
     """Cut the person out of a video and put another background behind.
 

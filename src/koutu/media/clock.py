@@ -56,6 +56,10 @@ class Clock:
         self.time_base = shared if shared.denominator <= _FINEST else tick
         self._scale, self._offset = int(tick / self.time_base), round(start / self.time_base)
 
+    def restart(self) -> None:
+        """The next frame is another than that after the last; its own timestamp counts."""
+        self._growing, self.end = Growing(self.tick), Fraction(0)
+
     def pts(self, frame: av.VideoFrame) -> int:
         """The frame's pts; call it once a frame, in order."""
         length = frame.duration or self._length

@@ -22,6 +22,7 @@ class EncodeOptions:
     """How to encode. crf: 0 lossless … 51 worst, on x264's scale; alpha_crf: that of alpha as a video of its own.
 
     depth: 8, 10, which in .mp4, .mkv and .mov is HEVC Main 10, or 0: 10 for HDR footage, else 8.
+    threads: the encoder's, whose number changes what it writes; 0 is as many as the processor runs.
     """
 
     codec: Literal["h264", "hevc"] = "h264"  # of .mp4, .mkv and .mov
@@ -30,6 +31,7 @@ class EncodeOptions:
     depth: int = 0
     audio: bool = True
     alpha_crf: int = 1  # its soft pixels are off by less than a level on average
+    threads: int = 0
 
 
 class Container(NamedTuple):

@@ -25,8 +25,7 @@ class VideoSink:
     ):  # fmt: skip
         self._like = like
         self._pictures = PictureStream(encoder_like(container, like, options, alpha), like, size, alpha=alpha)
-        movie = {"movflags": "+faststart"} if container.format in ("mp4", "mov") else {"avoid_negative_ts": "disabled"}
-        self._container: OutputContainer = av.open(f"file:{part}", "w", container.format, container_options=movie)
+        self._container = open_output(part, container)
         self._tracks: Tracks | None = None
         try:
             self._start(container, options)
@@ -74,15 +73,8 @@ class VideoSink:
             self._container.close()
 
     def _start(self, container: Container, options: EncodeOptions) -> None:
-        self._stream = self._pictures.add_to(self._container)
-        source = self._like
-        if source.file is not None:
-            self._tracks = Tracks(source.file, self._container, container, audio=options.audio, start=source.start)
-            self._container.metadata.update({k: v for k, v in self._tracks.metadata.items() if k not in NOT_COPIED})
-            if self._tracks.timecode:
-                self._stream.metadata["timecode"] = _possible(self._tracks.timecode, source.rate)
-            if self._tracks.chapters:
-                self._container.set_chapters(self._tracks.chapters)
+        self._stream = self._pictures.add_to(self._container, options.threads)
+        self._tracks = add_rest(self._container, self._stream, self._like, container, options)
         self._container.start_encoding()
 
     def _encode(self, frame: av.VideoFrame, until: int) -> None:
@@ -96,6 +88,31 @@ class VideoSink:
     def _mux(self, packets: list[av.Packet]) -> None:
         for packet in packets:
             self._container.mux(packet)
+
+
+def open_output(path: Path, container: Container) -> OutputContainer:
+    """A new file of that type."""
+    movie = {"movflags": "+faststart"} if container.format in ("mp4", "mov") else {"avoid_negative_ts": "disabled"}
+    return av.open(f"file:{path}", "w", container.format, container_options=movie)
+
+
+def add_rest(
+    out: OutputContainer, stream: av.VideoStream, source: VideoReader, container: Container, options: EncodeOptions
+) -> Tracks | None:
+    """Sound, subtitles, titles, chapters and timecode of the source beside the picture; None if it holds none."""
+    if source.file is None:
+        return None
+    tracks = Tracks(source.file, out, container, audio=options.audio, start=source.start)
+    try:
+        out.metadata.update({k: v for k, v in tracks.metadata.items() if k not in NOT_COPIED})
+        if tracks.timecode:
+            stream.metadata["timecode"] = _possible(tracks.timecode, source.rate)
+        if tracks.chapters:
+            out.set_chapters(tracks.chapters)
+    except BaseException:
+        tracks.close()
+        raise
+    return tracks
 
 
 def _possible(timecode: str, rate: Fraction | None) -> str:

@@ -64,8 +64,8 @@ class PictureStream:
         if encoder.name == "prores_ks" and like.space.full_range:
             self._tags = like.tags._replace(range=1)  # ProRes knows no other
 
-    def add_to(self, container: OutputContainer, *, strict: bool = False) -> av.VideoStream:
-        """The stream with its encoder opened; raises OutputError."""
+    def add_to(self, container: OutputContainer, threads: int = 0, *, strict: bool = False) -> av.VideoStream:
+        """The stream with its encoder opened, on so many threads, 0 for as many as it likes; raises OutputError."""
         encoder, like, (height, width) = self.encoder, self._like, self.size
         if not is_able(encoder):
             raise OutputError(
@@ -81,7 +81,7 @@ class PictureStream:
         context.time_base = stream.time_base = like.time_base
         context.sample_aspect_ratio = like.viewing.pixel_aspect
         context.color_primaries, context.color_trc, context.colorspace, context.color_range = self._tags
-        context.thread_count = 0
+        context.thread_count = threads
         context.flags |= Flags.frame_duration
         if encoder.tag:
             context.codec_tag = encoder.tag

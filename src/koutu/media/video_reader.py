@@ -1,9 +1,10 @@
 """Video files in: every frame that can be decoded, upright, with its exact time and the colours it came with."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import floor
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -83,6 +84,7 @@ class VideoReader:
     """
 
     file: Path | None
+    _segment: tuple[Fraction, Fraction | None] = Fraction(0), None
 
     def __init__(
         self, path: str | os.PathLike[str], *, keep_hidden: bool = False, spooled: Path | None = None,
@@ -99,6 +101,21 @@ class VideoReader:
         except BaseException:
             self.close()
             raise
+
+    def cut(self, start: Fraction, until: Fraction | None, warm: Fraction = Fraction(0)) -> None:
+        """Before the first frame: give those from `start` less `warm` on, and one past `until`, in frames' seconds.
+
+        `end` is `until` at most, None for the video's own; damage before `start` is not this segment's. It has no sound
+        nor anything else of the file.
+        """
+        self._decoder.close()
+        tick, origin = self._clock.tick, self._clock.start
+        begin = max(Fraction(0), start - warm)
+        self._container.seek(floor((begin + origin) / tick), stream=self._stream, backward=True)
+        self._clock.restart()
+        self.file, self._first, self._segment, self.lost = None, None, (start, until), Lost()
+        decoded = (frame for frame in self._decoded() if (frame.pts or 0) * tick - origin >= begin)
+        self._decoder = self._without_combs(decoded)
 
     def _open(self) -> None:
         assert self.file is not None
@@ -153,7 +170,8 @@ class VideoReader:
     @property
     def end(self) -> Fraction:
         """When the last frame given so far stops being shown, seconds."""
-        return self._clock.end
+        until = self._segment[1]
+        return self._clock.end if until is None else min(self._clock.end, until)
 
     @property
     def duration_seconds(self) -> float | None:
@@ -178,6 +196,9 @@ class VideoReader:
         if self._closed:
             raise ValueError(f"{self.path}: expected an open reader, got a closed one; open the video again")
         found, self._first = self._first, None
+        until = self._segment[1]
+        if until is not None and self._clock.end > until:
+            raise StopIteration
         frame, lines = found or next(self._decoder, (None, "all"))
         if frame is None:
             self._note_missing_end()
@@ -251,9 +272,7 @@ class VideoReader:
         if self._spooled is not None:
             self._spooled.unlink(missing_ok=True)
 
-    def _without_combs(
-        self, frames: Generator[av.VideoFrame, None, None]
-    ) -> Generator[tuple[av.VideoFrame, Lines], None, None]:
+    def _without_combs(self, frames: Iterable[av.VideoFrame]) -> Generator[tuple[av.VideoFrame, Lines], None, None]:
         if self._deinterlace == "off":
             for frame in frames:
                 yield frame, "all"
@@ -304,7 +323,10 @@ class VideoReader:
 
     def _note_damage(self, *stamps: int | None) -> None:
         """Damage at the first timestamp that is one; where reading is, if none."""
-        self.lost.moments.add(self._clock.seconds(next((stamp for stamp in stamps if stamp is not None), None)))
+        moment = self._clock.seconds(next((stamp for stamp in stamps if stamp is not None), None))
+        start, until = self._segment
+        if moment >= start and (until is None or moment < until):
+            self.lost.moments.add(moment)
 
     def _note_missing_end(self) -> None:
         """Compare where the stream ended with where the file says that it does."""

@@ -40,7 +40,7 @@ def open_writer(
     by one repeated pixel; .mkv and .webm keep times to the millisecond, .mp4 and .mov exactly. Raises OutputError.
     """
     options = options or EncodeOptions()
-    _require_options(options)
+    require_options(options)
     return Writer(Path(path), like, alpha, size or like.size, options)
 
 
@@ -225,7 +225,8 @@ def _require_fields(path: Path, container: Container | None, alpha: bool, option
         )
 
 
-def _require_options(options: EncodeOptions) -> None:
+def require_options(options: EncodeOptions) -> None:
+    """Raise OutputError for a codec, preset, depth or quality that there is not."""
     wrong = (
         ("codec", options.codec, ("h264", "hevc")),
         ("preset", options.preset, PRESETS),

@@ -32,6 +32,7 @@ from koutu.pipeline.look import Look
 from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
 from koutu.types import Alpha, Frame, OutputError, Picture, Planes, Yuv
 
+WARM = Fraction(2)  # seconds before a segment, after which no memory was seen to differ
 WAITING = 3  # frames between two stages: enough to overlap them, little enough to forget
 
 Progress = Callable[[int, VideoReader], None]
@@ -63,6 +64,18 @@ class Outputs:
     def paths(self) -> dict[str, Path]:
         """The outputs asked for, by name."""
         return {k: v for k, v in vars(self).items() if v is not None}
+
+
+@dataclass(frozen=True)
+class Span:
+    """A segment of a video, in its frames' seconds: from start to before end, None for the video's own."""
+
+    start: Fraction
+    end: Fraction | None
+
+    def holds(self, matte: Matte) -> bool:
+        """Whether that moment lies in it."""
+        return matte.frame.seconds >= self.start and (self.end is None or matte.frame.seconds < self.end)
 
 
 @dataclass
@@ -110,13 +123,15 @@ def convert_video(
     rate: Fraction | float | None = None,
     deinterlace: Deinterlace = "auto",
     sdr: bool = False,
+    span: Span | None = None,
 ) -> Report:
     """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
 
     backend: what `koutu.load` gives; hints: what it needs beside the frames.
     progress: called with the number of frames written and the reader after each; observe: with every matte, in order.
     corrections: masks as of `Matter.correct`, of any size, by the second from which on they are carried along.
-    chosen: of several people, who stays. rate, deinterlace, sdr: as of `koutu.open_video`.
+    chosen: of several people, who stays. rate, deinterlace, sdr: as of `koutu.open_video`. span: of a video file, the
+    segment to write, without sound; the memory is warmed on what comes before it.
     Raises InputError, OutputError or ModelError; what of a damaged file could not be read stands in the report.
     """
     look, encode = look or Look(), encode or EncodeOptions()
@@ -126,13 +141,15 @@ def convert_video(
         composer = Composer(outputs, look, background, observe)
         full = any(keeps_chroma(path, composer.keeps_alpha(name)) for name, path in outputs.paths().items())
         reader = stack.enter_context(open_video(source, rate=rate, deinterlace=deinterlace, sdr=sdr, full_chroma=full))
+        if span is not None:
+            reader.cut(span.start, span.end, WARM)
         writers = {
             name: stack.enter_context(_open_writer(name, path, reader, composer, encode))
             for name, path in outputs.paths().items()
         }
         report.model, report.added_delay_frames = backend.name, int(look.smooth)
         matter = Corrected(Matter(backend, refine=look.refine, hints=hints), corrections or {}, chosen or Chosen())
-        stages = _stages(reader, matter, composer, look.smooth)
+        stages = _stages(reader, matter, composer, look.smooth, span)
         stack.callback(stop, stages)
         encode_seconds = 0.0
         for result in stages[-1].outbox:
@@ -222,12 +239,13 @@ class Corrected:
         return self.chosen(matte)
 
 
-def _stages(reader: VideoReader, matter: Corrected, composer: Composer, smooth: bool) -> list[Stage]:
+def _stages(reader: VideoReader, matter: Corrected, composer: Composer, smooth: bool, span: Span | None) -> list[Stage]:
     frames, mattes, results = Mailbox[Frame](WAITING), Mailbox[Matte](WAITING), Mailbox[_Result](WAITING)
+    given = one_frame_delay(mattes) if smooth else mattes
     return [
         stage(None, reader, frames, name="decode"),
         stage(matter, frames, mattes, name="matte"),
-        stage(composer, one_frame_delay(mattes) if smooth else mattes, results, name="composite"),
+        stage(composer, given if span is None else filter(span.holds, given), results, name="composite"),
     ]
 
 

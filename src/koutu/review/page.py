@@ -20,7 +20,7 @@ _CURVES = ("area", "flicker", "holes", "islands", "unsure", "edge", "light", "sh
 _POINTS = 600  # a curve's; of more frames, the largest value of each stretch is drawn
 _WIDTH, _HEIGHT = 900, 90
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --paper: #fbfaf8; --quiet: #5d6168; --line: #d5d3ce;
   --curve: #1f5fa8; --mark: #c2410c33; --edge: #b23a0a; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8e6e1; --paper: #17181a; --quiet: #a3a7ad; --line: #3a3c40;
@@ -54,7 +54,7 @@ def page(review: Review) -> str:
     parts = [
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<style>{_STYLE}</style></head><body><main>",
+        f"<style>{STYLE}</style></head><body><main>",
         f"<h1>{escape(review.verdict)}</h1>",
         f"<p>{review.frames} frames, {review.size[1]}×{review.size[0]}; alpha {escape(review.alpha)}.</p>",
         "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>" if notes else "",
