@@ -6,7 +6,7 @@ from support.pixels import KINDS, doubled, mean_of_four, noise, random_rgb, slow
 
 from koutu.color import rgb_to_yuv, yuv_to_rgb
 from koutu.composite import blur, fit, matte_picture, replace, side_by_side, solid
-from koutu.types import ColorSpace, Yuv420
+from koutu.types import ColorSpace, Yuv, Yuv420
 
 SIZES = [(1, 1), (2, 2), (7, 5), (48, 64), (33, 91)]
 
@@ -208,7 +208,7 @@ def test_fit(size, yuv):
     def at(how):
         fitted = fit(picture, size, how)
         assert isinstance(fitted, Yuv420) == yuv
-        return (yuv_to_rgb(fitted) if isinstance(fitted, Yuv420) else fitted).astype(int)
+        return (yuv_to_rgb(fitted) if isinstance(fitted, Yuv) else fitted).astype(int)
 
     height, width = size
     for how in ("cover", "stretch"):

@@ -5,7 +5,6 @@ from importlib import metadata
 
 import pytest
 
-from koutu import extras
 from koutu.extras import pip_line
 
 
@@ -23,7 +22,7 @@ def test_a_tree_that_was_never_installed(monkeypatch):
     def missing(name: str) -> list[str]:
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(extras.metadata, "requires", missing)
+    monkeypatch.setattr(metadata, "requires", missing)
     assert pip_line("serve") == "pip install '.[serve]' in koutu's checkout"
 
 

@@ -8,7 +8,7 @@ from support.pixels import noise, random_rgb
 from koutu.color import rgb_to_yuv, yuv_to_rgb
 from koutu.composite import replace
 from koutu.foreground import decontaminate
-from koutu.types import Alpha, ColorSpace, Picture, Rgb, Yuv420
+from koutu.types import Alpha, ColorSpace, Picture, Rgb, Yuv, Yuv420
 
 GREEN = (0, 190, 60)
 
@@ -34,7 +34,7 @@ def hairy(size=(360, 480), hairs=220) -> tuple[Rgb, Alpha]:
 
 
 def rgb_of(picture: Picture) -> np.ndarray:
-    return (yuv_to_rgb(picture) if isinstance(picture, Yuv420) else picture).astype(np.float64)
+    return (yuv_to_rgb(picture) if isinstance(picture, Yuv) else picture).astype(np.float64)
 
 
 @pytest.fixture(scope="module")

@@ -129,7 +129,7 @@ async def mattes(
     keep: Sequence[PersonAt] = (),
     only_person: int | None = None,
     rate: Fraction | float | None = None,
-    deinterlace: bool = True,
+    deinterlace: Deinterlace = "auto",
     sdr: bool = False,
 ) -> AsyncIterator[Matte]:
     """The mattes of a stream, for asyncio: `async for matte in koutu.mattes("talk.mp4")`.

@@ -116,7 +116,7 @@ def test_transparent(name, video, clip, tmp_path):
     ("words", "told"),
     [
         (["--keep", "3"], "320,200@1.5"), (["--keep", "3,4@9"], "got 9 s"), (["--keep", "500,4"], "within 96×64"),
-        (["--only-person", "9"], "expected 9 people"), (["--only-person", "1", "--keep", "3,4"], "got both"),
+        (["--only-person", "99"], "expected 99 people"), (["--only-person", "1", "--keep", "3,4"], "got both"),
     ],
 )  # fmt: skip
 def test_people_who_cannot_be_chosen(words, told, video, clip, tmp_path):

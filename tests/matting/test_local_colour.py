@@ -1,8 +1,11 @@
 """Outlines brought to where the colours beside them are."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from koutu.engines.backend import Backend
 from koutu.matting.local_colour import follow_colours
@@ -28,6 +31,10 @@ def picture(alpha: np.ndarray, person: tuple[int, ...], behind: tuple[int, ...],
     return np.clip(mixed, 0, 255).astype(np.uint8)
 
 
+def blurred(alpha: NDArray[Any], sigma: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(alpha, (0, 0), sigma), np.float32)
+
+
 def error(pha: np.ndarray, alpha: np.ndarray) -> float:
     return float(np.abs(pha - alpha).mean())
 
@@ -36,7 +43,7 @@ def error(pha: np.ndarray, alpha: np.ndarray) -> float:
 def test_an_outline_beside_its_place_comes_nearer(size):
     alpha = truth(size)
     rgb = picture(alpha, (70, 60, 50), (120, 140, 160))
-    shifted = np.roll(cv2.GaussianBlur(alpha, (0, 0), 1.5), 3, axis=1)
+    shifted = np.roll(blurred(alpha, 1.5), 3, axis=1)
     found = follow_colours(shifted, rgb)
     assert found.dtype == np.float32 and found.min() >= 0 and found.max() <= 1
     assert error(found, alpha) < 0.5 * error(shifted, alpha)
@@ -45,7 +52,7 @@ def test_an_outline_beside_its_place_comes_nearer(size):
 def test_strands_that_a_network_smears_come_back():
     alpha = truth()
     rgb = picture(alpha, (70, 60, 50), (150, 170, 190), noise=3)
-    smeared = cv2.GaussianBlur(alpha, (0, 0), 2.5)
+    smeared = blurred(alpha, 2.5)
     strand = np.zeros(SIZE, np.uint8)
     cv2.line(strand, (int(0.58 * SIZE[1]), 24), (int(0.66 * SIZE[1]), 14), 1, 3)
     where = strand.astype(bool)
@@ -58,7 +65,7 @@ def test_what_is_sure_all_around_stays():
     for value in (0.0, 1.0):
         pha = np.full(SIZE, value, np.float32)
         assert (follow_colours(pha, rgb) == value).all()
-    pha = cv2.GaussianBlur(truth(), (0, 0), 1.5)
+    pha = blurred(truth(), 1.5)
     found = follow_colours(pha, rgb)
     far = cv2.erode((pha == 1).astype(np.uint8), np.ones((31, 31))) > 0
     assert far.any() and (found[far] == 1).all() and (found[:6, :6] == 0).all()
@@ -66,7 +73,7 @@ def test_what_is_sure_all_around_stays():
 
 def test_colours_that_are_alike_decide_nothing():
     alpha = truth()
-    pha = cv2.GaussianBlur(alpha, (0, 0), 2)
+    pha = blurred(alpha, 2)
     found = follow_colours(pha, picture(alpha, (128, 128, 128), (128, 128, 128)))
     assert error(found, alpha) < error(pha, alpha)
     assert np.isfinite(follow_colours(pha, np.full((*SIZE, 3), 128, np.uint8))).all()
@@ -78,7 +85,7 @@ class Smearing(Backend):
     name = "smearing"
 
     def __init__(self, alpha):
-        self.small = cv2.GaussianBlur(cv2.resize(alpha, (64, 48), interpolation=cv2.INTER_AREA), (0, 0), 2)
+        self.small = blurred(cv2.resize(alpha, (64, 48), interpolation=cv2.INTER_AREA), 2)
 
     def network_size(self, size):
         return 48, 64
@@ -86,8 +93,8 @@ class Smearing(Backend):
     def initial_state(self, size):
         return None
 
-    def __call__(self, rgb, state, **hints):
-        return None, self.small, None
+    def __call__(self, rgb, state, **hints: NDArray[Any]):
+        return None, np.asarray(self.small, np.float32), None
 
 
 class Hinted(Smearing):

@@ -5,11 +5,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from koutu.defaults import DEVICE, MODEL
 from koutu.media.background_spec import make_background
 from koutu.media.containers import CONTAINERS, EncodeOptions
+from koutu.media.fields import Deinterlace
 from koutu.media.image import is_animated, is_image
 from koutu.media.writer import require_options
 from koutu.pipeline.look import Look
@@ -56,7 +57,7 @@ class ItemOptions:
     depth: int = _ENCODE.depth
     sdr: bool = False
     audio: bool = _ENCODE.audio
-    deinterlace: bool = True
+    deinterlace: Deinterlace = "auto"
 
     @property
     def suffix(self) -> str:
@@ -76,9 +77,10 @@ class ItemOptions:
 
     @property
     def one_by_one(self) -> bool:
-        """Whether a frame needs all before it: a moving background, hints in step with the frames."""
+        """Whether a frame needs all before it: a moving background, hints in step with the frames, fields."""
+        fields = self.deinterlace == "keep"  # two of them are one frame
         moving = any(not is_image(path) or is_animated(path) for path in self.files.values())
-        return moving or bool(self.mask or self.trimap or self.clicks or self.plate)
+        return moving or fields or bool(self.mask or self.trimap or self.clicks or self.plate)
 
     def absolute(self) -> "ItemOptions":
         """The same wherever a worker stands."""
@@ -104,6 +106,10 @@ class ItemOptions:
     def require(self) -> None:
         """Raise a KoutuError unless all of it can be done, but for the network."""
         require_options(self.encode())
+        if self.deinterlace not in (known := get_args(Deinterlace)):
+            raise InputError(
+                f"expected deinterlace out of {', '.join(known)}, got {self.deinterlace!r}; name one of them"
+            )
         fit: Any = self.fit
         make_background(self.background, fit=fit, loop=not self.hold).close()
         if self.suffix not in CONTAINERS:

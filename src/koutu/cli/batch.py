@@ -147,7 +147,7 @@ def batch(
         weights=weights, option=tuple(option), engine=engine, device=device, threads=threads, gate=gate, steady=steady,
         trimap=str(trimap or ""), mask=mask, plate=str(plate or ""), plate_fixed=plate_fixed, clicks=clicks,
         trimap_radius=trimap_radius, codec=codec.value, preset=preset, crf=crf, alpha_crf=alpha_crf, depth=depth,
-        sdr=sdr, audio=audio, deinterlace=deinterlace is Deinterlace.auto,
+        sdr=sdr, audio=audio, deinterlace=deinterlace.value,
     )  # fmt: skip
     if not here and any(address.startswith("memory://") for address in (target, *(sources or []))):
         raise InputError("expected addresses that other processes know, got memory://; give --here, or another address")

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from koutu.composite import without_background
 from koutu.media.image import Format, write_image
 from koutu.server.cut import Cut
-from koutu.types import Alpha, Rgb, Yuv420
+from koutu.types import Alpha, Rgb, Yuv
 
 Kind: TypeAlias = Literal["png", "jpg", "webp", "zip"]
 MEDIA = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "zip": "application/zip"}
@@ -18,7 +18,7 @@ MAX_WEBP = 16383  # pixels a side, of the format
 def encode_cut(cut: Cut, kind: Kind) -> bytes:
     """The person alone, in a form that keeps alpha."""
     fgr = without_background(cut.fgr, cut.alpha)
-    assert not isinstance(fgr, Yuv420)
+    assert not isinstance(fgr, Yuv)
     return encode(fgr, cut.alpha, kind)
 
 

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from koutu import composite
-from koutu.color import shrink
+from koutu.color import halved_chroma, shrink
 from koutu.pipeline.convert import own_colours
 from koutu.server.service import Service
-from koutu.types import Frame, InputError, Picture, Yuv420, picture_size
+from koutu.types import Frame, InputError, Picture, Yuv, Yuv420, picture_size
 
 T = TypeVar("T")
 RECENT = 3.0  # seconds that figures look back
@@ -172,6 +172,8 @@ class Newest(Generic[T]):
 
 def _shaped(picture: Picture, view: View) -> Picture:
     """Scaled down to the wanted width and mirrored."""
+    if isinstance(picture, Yuv):
+        picture = halved_chroma(picture)
     height, width = picture_size(picture)
     if view.width is not None and view.width < width:
         w = view.width & ~1

@@ -14,7 +14,7 @@ from koutu.data.sets.example import Broken, Example, Frames
 from koutu.media.alpha_track import AlphaReader, beside, has_alpha, opaque
 from koutu.media.demux import open_input, packets, video_stream
 from koutu.media.reader import open_video
-from koutu.types import Alpha, Frame, InputError, KoutuError, Yuv420
+from koutu.types import Alpha, Frame, InputError, KoutuError, Yuv
 
 Kind = Literal["src", "fgr"]
 
@@ -64,7 +64,7 @@ class VideoFrames(Frames):
                 raise InputError(f"{self.path}: expected a whole video, got one where {reader.lost}; fetch it again")
 
     def _example(self, frame: Frame, alpha: Alpha | None, at: int) -> Example:
-        rgb = yuv_to_rgb(frame.picture) if isinstance(frame.picture, Yuv420) else frame.picture
+        rgb = yuv_to_rgb(frame.picture) if isinstance(frame.picture, Yuv) else frame.picture
         pha = None if alpha is None else _unit(alpha)
         src, fgr = (rgb, None) if self.kind == "src" else (None, rgb)
         return Example(f"{self.name}/{at:05d}", src, pha, False, fgr=fgr)

@@ -30,7 +30,7 @@ def swung(
     bones: matrices (all, 4, 4) of a second; bone: what they hang on; joint: its place at rest.
     """
     now = bones(second)[bone]
-    late = sum(weight * bones(second - ago)[bone] for ago, weight in zip(_AGO, _WEIGHTS, strict=True))
+    late = np.sum([weight * bones(second - ago)[bone] for ago, weight in zip(_AGO, _WEIGHTS, strict=True)], axis=0)
     change = late @ np.linalg.inv(now)
     carried = _CARRIED * (place(now, joint) - place(late, joint))
     moved = points @ change[:3, :3].T + change[:3, 3] + carried
