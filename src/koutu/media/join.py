@@ -37,7 +37,9 @@ def join_segments(segments: list[Path], target: Path, like: VideoReader, options
                 for segment in segments:
                     for packet in _packets(segment, header):
                         base = Fraction(packet.time_base)
-                        assert packet.dts is not None and packet.pts is not None
+                        assert packet.pts is not None
+                        if packet.dts is None:  # Matroska holds none, and not every one can be worked out
+                            packet.dts = packet.pts if last is None else int(last / base) + 1
                         if last is not None and packet.dts * base <= last:  # the encoder began anew
                             packet.dts = int(last / base) + 1
                         last, shown = packet.dts * base, packet.pts * base
