@@ -191,12 +191,13 @@ def test_too_much_memory_is_an_items_failure(sources, tmp_path):
 
 def test_processes_make_the_same(sources, undisturbed, tmp_path):
     """The command line, and a worker of its own; a file that is none fails alone."""
-    words = ["batch", sources, "-o", str(tmp_path), "--model", "koutu-small", "--preset", "ultrafast", "-b", "white"]
-    reports = [tmp_path / "report.html", tmp_path / "report.csv"]
+    target = tmp_path / "made"  # with the first result, and reports of its name in it
+    words = ["batch", sources, "-o", str(target), "--model", "koutu-small", "--preset", "ultrafast", "-b", "white"]
+    reports = [target / "report.html", target / "report.csv"]
     words += [word for path in reports for word in ("--report", str(path))]
     done = CliRunner().invoke(app, [*words, "--workers", "1", "--hourly", "0.5"])
     assert done.exit_code == 10 and "4 items: 3 done, 1 failed, 0 left" in done.stdout
-    ledger = open_ledger(str(tmp_path))
+    ledger = open_ledger(str(target))
     entries = ledger.entries()
     ledger.close()
     assert {name: digest for e in entries.values() for name, (_, digest) in e.files.items()} == undisturbed
@@ -205,7 +206,7 @@ def test_processes_make_the_same(sources, undisturbed, tmp_path):
     assert "3 of 4 items are done" in page and page.count("data:image/jpeg") == 3 and "expected a video file" in page
     assert [(row["name"], row["state"]) for row in table] == [(e.name, e.state) for e in entries.values()]
     assert re.search(r"a minute of video took \d+ seconds of one worker", done.stdout) and "that is " in done.stdout
-    told = CliRunner().invoke(app, ["batch", "-o", str(tmp_path), "--status"])
+    told = CliRunner().invoke(app, ["batch", "-o", str(target), "--status"])
     assert told.exit_code == 10 and "failed: d.mp4: " in told.stdout
     with pytest.raises(InputError, match="expected a folder that koutu batch has written to"):
         CliRunner().invoke(app, ["batch", "-o", str(tmp_path / "no"), "--status"], catch_exceptions=False)

@@ -128,7 +128,8 @@ def batch(
     from koutu.types import InputError, OutputError
 
     for path in report:
-        require_writable(path)
+        if path.parent.is_dir() or path.parent != Path(target):  # the target is made with the first result
+            require_writable(path)
         if path.suffix not in (".html", ".csv"):
             raise OutputError(f"{path}: expected a report that ends in .html or .csv, got {path.suffix!r}; rename it")
     if status:
