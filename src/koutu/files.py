@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and the folders they go to."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -27,7 +28,7 @@ def remove_abandoned(folder: Path) -> None:
     with suppress(OSError):
         for path in list(folder.iterdir()):
             owner = _PART.fullmatch(path.name)
-            if owner and owner[1] == _machine() and not _lives(int(owner[2])):
+            if owner and owner[1] == _machine() and not is_alive(int(owner[2])):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
@@ -42,7 +43,8 @@ def _machine() -> str:
     return f"{zlib.crc32(told.encode()):08x}"
 
 
-def _lives(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Whether there is a process of that number on this machine, of anybody's."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -96,3 +98,12 @@ def folder(path: Path) -> Path:
     except OSError as e:
         raise OutputError(f"the folder {path} could not be made: {e.strerror}; choose another") from e
     return path
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,7 +1,6 @@
 """What can be loaded by name: the packaged weights, the networks of the field, and matting without a network."""
 
 import ast
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +19,7 @@ from koutu.engines.solver import SolverBackend
 from koutu.engines.stabilise import held_steady, remembers_alpha
 from koutu.engines.table import ENGINES
 from koutu.engines.torch import TorchBackend
+from koutu.files import sha256_of
 from koutu.models import MODELS as NETWORKS
 from koutu.models import build, load_checkpoint
 from koutu.types import ModelError
@@ -288,7 +288,7 @@ def packaged(name: str) -> Path:
     expected = {path: card.sha256} | (dict(zip(parts_of(path), card.parts, strict=True)) if card.parts else {})
     for file, sha256 in expected.items():
         _require_there(name, file)
-        if (found := hashlib.sha256(file.read_bytes()).hexdigest()) != sha256:
+        if (found := sha256_of(file)) != sha256:
             raise ModelError(f"{file} is damaged: expected SHA-256 {sha256[:12]}…, got {found[:12]}…; reinstall koutu")
     return path
 

@@ -10,7 +10,7 @@ onnx = pytest.importorskip("onnx")
 
 from torch.nn import functional as F  # noqa: E402
 
-from koutu.losses.portrait import pixel_entropy  # noqa: E402
+from koutu.losses.portrait import boundary_weight, pixel_entropy  # noqa: E402
 from koutu.models import load_own  # noqa: E402
 from koutu.models.mediapipe import from_onnx  # noqa: E402
 from koutu.models.tmodnet import Config, TMODNet  # noqa: E402
@@ -117,7 +117,8 @@ def test_what_the_u_net_is_surest_of_can_be_corrected(joint):
     joint.semantic_branch.correction.bias.data.fill_(-60.0)
     assert joint(src, prev)[1].max() < 0.1
     joint.semantic_branch.correction.bias.data.fill_(0.0)
-    pixel_entropy(joint.begin(src, prev)[0], torch.zeros(1, 1, 64, 64)).backward()
+    true = torch.zeros(1, 1, 64, 64)
+    pixel_entropy(joint.begin(src, prev)[0], true, boundary_weight(true)).backward()
     assert joint.semantic_branch.correction.bias.grad.sum() > 0.9
 
 

@@ -1,4 +1,4 @@
-"""Who does the tasks: this process itself, or processes of this machine; `koutu.batch.cluster` is a third."""
+"""Who does the tasks: this process itself, or processes of this machine."""
 
 import contextlib
 import os

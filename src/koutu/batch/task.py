@@ -1,4 +1,4 @@
-"""What a worker is told to make and what it answers, both as JSON, which processes and a cluster carry alike."""
+"""What a worker is told to make and what it answers, both as JSON, a line each."""
 
 import json
 from dataclasses import asdict, dataclass, field

@@ -1,6 +1,5 @@
-"""The work itself, the same in this process, in one of many, and on a cluster: a task done from source to results."""
+"""The work itself, the same in this process and in one of many: a task done from source to results."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -23,6 +22,7 @@ from koutu.batch.segments import spans_of
 from koutu.batch.stills import Watch, still_of
 from koutu.batch.task import KINDS, MADE, Made, Task, joined_made
 from koutu.engines.backend import Backend
+from koutu.files import is_alive, sha256_of
 from koutu.machine import peak_mb, resident_mb
 from koutu.matting.clicks import parse_clicks
 from koutu.matting.hints import AUTO, Hints
@@ -50,7 +50,7 @@ def do(task: Task) -> Made:
         outputs = {name: _made(folder / "out") / Path(place).name for name, place in task.outputs.items()}
         make = _picture if task.picture else _join if task.segments else _video
         found = make(source, outputs, options, task)
-        files = {task.outputs[name]: (path.stat().st_size, digest(path)) for name, path in outputs.items()}
+        files = {task.outputs[name]: (path.stat().st_size, sha256_of(path)) for name, path in outputs.items()}
         for name, path in outputs.items():
             delivered(path, task.outputs[name])
     seconds, peak = found.seconds + time.monotonic() - began, max(found.peak_mb, peak_mb() or 0.0)
@@ -180,32 +180,13 @@ def scratch(parent: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    whole = hashlib.sha256()
-    with open(path, "rb") as file:
-        while part := file.read(1 << 20):
-            whole.update(part)
-    return whole.hexdigest()
-
-
 def _remove_abandoned(parent: Path) -> None:
     if not hasattr(os, "getuid"):  # Windows tells no process from its number
         return
     for folder in parent.glob(f"{TEMPORARY}*"):
         number = folder.name.removeprefix(TEMPORARY).partition("-")[0]
-        if number.isdecimal() and folder.stat().st_uid == os.getuid() and not _alive(int(number)):
+        if number.isdecimal() and folder.stat().st_uid == os.getuid() and not is_alive(int(number)):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _made(folder: Path) -> Path:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from koutu.engines.exported.card import ANY, MARK, VERSION, sha256_of
+from koutu.engines.exported.card import ANY, MARK, VERSION
 from koutu.export.job import Converted, Job, versions
 from koutu.export.parity import Bounds, ClipDifference
 from koutu.export.subject import Subject
+from koutu.files import sha256_of
 from koutu.machine import cpu_name
 
 NORMALISED = "inside the file: give levels as they are"

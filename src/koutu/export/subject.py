@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from koutu.engines.exported.card import sha256_of
+from koutu.files import sha256_of
 from koutu.models import MODELS as NETWORKS
 from koutu.sizes import near_area
 from koutu.types import InputError, ModelError

@@ -40,9 +40,13 @@ def near_boundary(true_pha: Tensor) -> Tensor:
     return F.interpolate(mixed.to(true_pha.dtype), true_pha.shape[-2:])
 
 
-def pixel_entropy(logits: Tensor, true_pha: Tensor) -> Tensor:
-    """Mean binary cross-entropy of every pixel, ×5 near the boundary, from logits (N, 1, H, W)."""
-    weight = 1 + 4 * near_boundary(true_pha)
+def boundary_weight(true_pha: Tensor) -> Tensor:
+    """5 near the boundary, else 1; shape kept."""
+    return 1 + 4 * near_boundary(true_pha)
+
+
+def pixel_entropy(logits: Tensor, true_pha: Tensor, weight: Tensor) -> Tensor:
+    """Weighted binary cross-entropy of every pixel, averaged over all, from logits (N, 1, H, W)."""
     return F.binary_cross_entropy_with_logits(logits, true_pha, weight=weight)
 
 

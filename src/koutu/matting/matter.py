@@ -145,12 +145,11 @@ class Matter:
         return float(np.abs(grey - thumbnail).mean()) > CUT_DIFFERENCE
 
     def _full_size(self, pha: NDArray[np.float32], rgb: Rgb, frame: Frame) -> Alpha:
-        if not (self.refine and self.backend.refines) or pha.shape == frame.size:
-            return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
-        if not self.backend.needs:  # a hint tells the outline better than the colours beside it
-            pha = follow_colours(pha, rgb)
-        if pha.shape[0] < frame.size[0]:
-            return guided_upsample(pha, frame.picture)
+        if self.refine and self.backend.refines and pha.shape != frame.size:
+            if not self.backend.needs:  # a hint tells the outline better than the colours beside it
+                pha = follow_colours(pha, rgb)
+            if pha.shape[0] < frame.size[0]:
+                return guided_upsample(pha, frame.picture)
         return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
 
 

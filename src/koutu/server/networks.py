@@ -1,6 +1,5 @@
 """The networks a server runs, loaded once and shared: each viewer and each image has a memory of its own."""
 
-import hashlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from koutu.engines.backend import Backend, NetworkShape, State
 from koutu.engines.stabilise import held_steady
 from koutu.engines.wrapped import WrappedBackend, unwrapped
+from koutu.files import sha256_of
 from koutu.matting.matter import Matter
 from koutu.server.settings import ServerSettings
 from koutu.types import ModelError, Rgb
@@ -101,7 +101,7 @@ def _served(chosen: str) -> list[Served]:
         path = Path(chosen)
         if not path.is_file():
             raise ModelError(f"expected a model file at {path}, found none; `koutu models` lists the packaged ones")
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        sha256 = sha256_of(path)
         found.append(Served(path.stem, path, sha256, "given with --model", "as its maker says"))
     elif chosen not in MODELS:
         raise ModelError(f"expected a model out of {', '.join(MODELS)} or an .onnx file, got {chosen!r}; name one")

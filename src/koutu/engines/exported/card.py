@@ -1,6 +1,5 @@
 """The card beside an exported file, NAME.json: all that somebody needs who runs the file without koutu."""
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from koutu.engines.described.keys import by, list_of, one_of, read_mapping, text, whole
+from koutu.files import sha256_of
 from koutu.types import ModelError
 
 VERSION = 1
@@ -156,12 +156,3 @@ def _check_files(card: ExportCard) -> None:
                 f"{file}: expected SHA-256 {expected[:12]}… as {card.path.name} says, got {found[:12]}…; "
                 "it is damaged or of another export"
             )
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from koutu.engines.ascend.aipp import Aipp
-from koutu.engines.exported.card import MARK, VERSION, sha256_of
+from koutu.engines.exported.card import MARK, VERSION
 from koutu.export.ascend.options import PackageOptions
 from koutu.export.ascend.ports import Ports
+from koutu.files import sha256_of
 
 if TYPE_CHECKING:
     from koutu.export.parity import ClipDifference

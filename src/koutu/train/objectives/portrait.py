@@ -10,11 +10,11 @@ from torch.nn import functional as F
 from koutu.losses.guided import shm_matting, shm_trimap
 from koutu.losses.laplacian import laplacian_rvm
 from koutu.losses.portrait import (
+    boundary_weight,
     coarse_entropy,
     modnet_detail,
     modnet_matte,
     modnet_semantic,
-    near_boundary,
     pixel_entropy,
     u2net,
 )
@@ -96,7 +96,7 @@ class MODNetObjective(OnOwnPast):
             parts["low"] = given["low"] * F.l1_loss(low, true)
             if given["pixels"]:
                 logits = torch.cat([o.logits for o in outs])
-                parts["pixels"] = given["pixels"] * pixel_entropy(logits, batch.pha)
+                parts["pixels"] = given["pixels"] * pixel_entropy(logits, batch.pha, boundary_weight(batch.pha))
         if given["laplacian"]:
             parts["laplacian"] = given["laplacian"] * laplacian_rvm(pha, batch.pha)
         if batch.frames > 1:
@@ -123,10 +123,10 @@ class SemanticObjective(OnOwnPast):
             state = [network.low(said[-1].detach(), src)] if self.temporal else []
         logits = torch.cat(said)
         true = F.interpolate(batch.pha, logits.shape[-2:], mode="bilinear", antialias=True).clamp(0, 1)
-        pha = torch.sigmoid(logits)
+        pha, weight = torch.sigmoid(logits), boundary_weight(true)
         return {
-            "pixels": given["pixels"] * pixel_entropy(logits, true),
-            "alpha": given["alpha"] * ((pha - true).abs() * (1 + 4 * near_boundary(true))).mean(),
+            "pixels": given["pixels"] * pixel_entropy(logits, true, weight),
+            "alpha": given["alpha"] * ((pha - true).abs() * weight).mean(),
             "laplacian": given["laplacian"] * laplacian_rvm(pha, true),
         }
 

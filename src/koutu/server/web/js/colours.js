@@ -1,7 +1,7 @@
 // An outline brought to where the colours on both sides of it say it is: the same method, step by step, as
 // koutu.matting.local_colour.
 
-import { mirrored } from "./guided.js";
+import { Box } from "./box.js";
 
 const [SHRUNK, LINE_SHRUNK] = [4, 2]; // how many times smaller the coefficients of either step are found
 const WINDOW = 2; // radius in which person and background are told apart, in pixels of the picture made so small
@@ -96,7 +96,7 @@ export class Colours {
       lines[4][i] = Math.min(1, Math.max(0, TRUST * explained));
     }
     for (const plane of lines) {
-      small.mean(plane, small.work, LINE_WINDOW);
+      small.box.mean(plane, small.work, LINE_WINDOW);
       plane.set(small.work);
     }
     small.at(rgb, (i, value, trust) => {
@@ -115,8 +115,7 @@ class Small {
     this.pha = plane();
     this.share = plane();
     this.work = plane();
-    this.across = new Float64Array(count); // running sums
-    this.column = new Float64Array(this.width);
+    this.box = new Box(this.width, this.height);
     this.seen = planes(3);
     this.products = planes(6);
     this.means = { seen: planes(3), products: planes(6), ofPerson: planes(3), pha: plane(), square: plane() };
@@ -155,7 +154,7 @@ class Small {
   /** Marks where the share of person in windows of this radius is neither `least` nor all but it; how many. */
   mark(radius, least) {
     const { pha, share, unsure } = this;
-    this.mean(pha, share, radius);
+    this.box.mean(pha, share, radius);
     let count = 0;
     for (let i = 0; i < pha.length; i++) count += unsure[i] = share[i] > least && share[i] < 1 - least ? 1 : 0;
     return count;
@@ -164,14 +163,14 @@ class Small {
   meansOf(radius) {
     const { pha, seen, products, means, work } = this;
     for (let c = 0; c < 3; c++) {
-      this.mean(seen[c], means.seen[c], radius);
+      this.box.mean(seen[c], means.seen[c], radius);
       for (let i = 0; i < pha.length; i++) work[i] = seen[c][i] * pha[i];
-      this.mean(work, means.ofPerson[c], radius);
+      this.box.mean(work, means.ofPerson[c], radius);
     }
-    for (let k = 0; k < 6; k++) this.mean(products[k], means.products[k], radius);
-    this.mean(pha, means.pha, radius);
+    for (let k = 0; k < 6; k++) this.box.mean(products[k], means.products[k], radius);
+    this.box.mean(pha, means.pha, radius);
     for (let i = 0; i < pha.length; i++) work[i] = pha[i] * pha[i];
-    this.mean(work, means.square, radius);
+    this.box.mean(work, means.square, radius);
   }
 
   /** `use(pixel, slope · colour + offset, trust)` for every pixel of the whole picture that is unsure here. */
@@ -205,36 +204,6 @@ class Small {
     const place = Math.min(Math.max((i + 0.5) / this.times - 0.5, 0), length - 1);
     const before = Math.floor(place);
     return [before, place - before];
-  }
-
-  /** Mean of the square window, mirrored at the border. */
-  mean(source, into, radius) {
-    const { width, height, across, column } = this;
-    for (let y = 0; y < height; y++) {
-      const row = y * width;
-      let sum = 0;
-      for (let x = -radius; x < radius; x++) sum += source[row + mirrored(x, width)];
-      for (let x = 0; x < width; x++) {
-        sum += source[row + mirrored(x + radius, width)];
-        across[row + x] = sum;
-        sum -= source[row + mirrored(x - radius, width)];
-      }
-    }
-    column.fill(0);
-    for (let y = -radius; y < radius; y++) {
-      const row = mirrored(y, height) * width;
-      for (let x = 0; x < width; x++) column[x] += across[row + x];
-    }
-    const share = 1 / (2 * radius + 1) ** 2;
-    for (let y = 0; y < height; y++) {
-      const enters = mirrored(y + radius, height) * width;
-      const leaves = mirrored(y - radius, height) * width;
-      for (let x = 0; x < width; x++) {
-        column[x] += across[enters + x];
-        into[y * width + x] = column[x] * share;
-        column[x] -= across[leaves + x];
-      }
-    }
   }
 }
 

@@ -1,6 +1,8 @@
 // The straight lines alpha ≈ slope · luma + offset around each pixel of the network's alpha, by which it is brought to
 // full size along the picture's own edges. Same method as koutu.matting.refine (after He and Sun, "Fast Guided Filter").
 
+import { Box } from "./box.js";
+
 const RADIUS = 2; // of the window, in the small alpha's pixels
 const SURE = 5 / 255; // an alpha this near to either end is left as it is
 const EPS = 1e-3; // contrast, as a variance of luma in [0, 1], below which a window is taken for plain
@@ -22,29 +24,27 @@ export class Lines {
     this.guide = plane();
     this.means = { guide: plane(), pha: plane(), product: plane(), square: plane() };
     this.work = plane();
-    this.across = plane();
-    this.padded = new Float32Array(Math.max(width, height) + 2 * RADIUS);
-    this.column = new Float32Array(width);
+    this.box = new Box(width, height);
   }
 
   /** Slope and offset, interleaved, of `pha` over the luma of `rgb`. */
   of(pha, rgb) {
-    const { guide, means, work } = this;
+    const { guide, means, work, box } = this;
     const count = guide.length;
     luma(rgb, guide);
-    this.mean(guide, means.guide);
-    this.mean(pha, means.pha);
+    box.mean(guide, means.guide, RADIUS);
+    box.mean(pha, means.pha, RADIUS);
     for (let i = 0; i < count; i++) work[i] = guide[i] * pha[i];
-    this.mean(work, means.product);
+    box.mean(work, means.product, RADIUS);
     for (let i = 0; i < count; i++) work[i] = guide[i] * guide[i];
-    this.mean(work, means.square);
+    box.mean(work, means.square, RADIUS);
     for (let i = 0; i < count; i++) {
       const g = means.guide[i];
       work[i] = (means.product[i] - g * means.pha[i]) / (means.square[i] - g * g + EPS);
     }
-    this.mean(work, means.product);
+    box.mean(work, means.product, RADIUS);
     for (let i = 0; i < count; i++) work[i] = pha[i] > SURE && pha[i] < 1 - SURE ? 1 : 0;
-    this.mean(work, means.square);
+    box.mean(work, means.square, RADIUS);
     const lines = new Float32Array(2 * count);
     for (let i = 0; i < count; i++) {
       if (means.square[i] < 1e-3) continue; // nothing unsure nearby: plain pixels are then cheap to draw
@@ -53,43 +53,4 @@ export class Lines {
     }
     return lines;
   }
-
-  /** Mean of the square window, mirrored at the border. */
-  mean(source, into) {
-    const { width, height, across, padded, column } = this;
-    const span = 2 * RADIUS + 1;
-    for (let y = 0; y < height; y++) {
-      const row = y * width;
-      for (let x = -RADIUS; x < width + RADIUS; x++) padded[x + RADIUS] = source[row + mirrored(x, width)];
-      let sum = 0;
-      for (let x = 0; x < span - 1; x++) sum += padded[x];
-      for (let x = 0; x < width; x++) {
-        sum += padded[x + span - 1];
-        across[row + x] = sum;
-        sum -= padded[x];
-      }
-    }
-    column.fill(0);
-    for (let y = -RADIUS; y < RADIUS; y++) {
-      const row = mirrored(y, height) * width;
-      for (let x = 0; x < width; x++) column[x] += across[row + x];
-    }
-    const share = 1 / (span * span);
-    for (let y = 0; y < height; y++) {
-      const enters = mirrored(y + RADIUS, height) * width;
-      const leaves = mirrored(y - RADIUS, height) * width;
-      const row = y * width;
-      for (let x = 0; x < width; x++) {
-        column[x] += across[enters + x];
-        into[row + x] = column[x] * share;
-        column[x] -= across[leaves + x];
-      }
-    }
-  }
-}
-
-/** The pixel that stands at `i` where a line of them is mirrored at both ends. */
-export function mirrored(i, length) {
-  if (i < 0) return Math.min(length - 1, -1 - i);
-  return i < length ? i : Math.max(0, 2 * length - 1 - i);
 }
