@@ -36,9 +36,9 @@ from koutu.zoo import load  # noqa: E402
 
 MEMBERS = {
     "name": str, "needs": tuple, "propagates": bool, "warms_up": bool, "refines": bool, "states": Mapping,
-    "stride": int, "gated": bool, "can_resize": bool, "makes_trimaps": bool,
+    "stride": int, "gated": bool, "can_resize": bool, "can_recall": bool, "makes_trimaps": bool,
 }  # fmt: skip
-METHODS = ("network_size", "initial_state", "__call__", "resized", "low", "trimap")
+METHODS = ("network_size", "initial_state", "__call__", "resized", "recalled", "low", "trimap")
 GATE = Gate((1.0, 0.0, 0.0, 0.0), 0.0, 1e6)  # takes every scene for simple
 PICTURE = (90, 160)
 
@@ -170,6 +170,11 @@ def test_frames_and_memory(backend):
         fgr, pha, state = backend(rgb, state, **({} if backend.propagates and t else hints))
         require_frame(fgr, pha, size)
         assert backend.low(state) in ((True, False) if backend.gated else (False,))
+    if backend.can_recall:
+        require_frame(*backend(rgb, backend.recalled(rgb, pha), **hints)[:2], size)
+    else:
+        with pytest.raises(ModelError, match="of frames and alphas"):
+            backend.recalled(rgb, pha)
     if not backend.can_resize:
         with pytest.raises(ModelError, match="can be resized"):
             backend.resized(state, size)
@@ -205,7 +210,7 @@ class Unlike(Backend):
     """Nothing about it is as the defaults say."""
 
     name, needs, propagates, warms_up, refines = "unlike", ("mask",), True, False, False
-    states, stride, gated, can_resize, makes_trimaps = {"a": "b"}, 3, True, True, True
+    states, stride, gated, can_resize, can_recall, makes_trimaps = {"a": "b"}, 3, True, True, True, True
 
     def network_size(self, size):
         return 5, 7
@@ -218,6 +223,9 @@ class Unlike(Backend):
 
     def resized(self, state, size):
         return ["resized", size]
+
+    def recalled(self, rgb, pha):
+        return ["recalled", rgb.shape]
 
     def low(self, state):
         return True
@@ -235,6 +243,7 @@ def test_a_wrapper_forwards_every_member():
             assert getattr(wrapper, member) == getattr(inner, member) != getattr(Backend, member, None), member
         assert wrapper.network_size(PICTURE) == (5, 7) and wrapper.initial_state((5, 7)) == ["begun", (5, 7)]
         assert wrapper(rgb, ["s"], mask=rgb)[2] == ["s", "mask"] and wrapper.resized([], (1, 2)) == ["resized", (1, 2)]
+        assert wrapper.recalled(rgb, rgb) == ["recalled", (5, 7, 3)]
         assert wrapper.low([]) and wrapper.trimap(rgb).shape == (5, 7)
         assert unwrapped(wrapper) is inner
     assert all(method in vars(WrappedBackend) for method in METHODS)

@@ -17,6 +17,7 @@ SMALL_NET = {"depths": (1, 1, 1, 1)}
 TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "tmodnet": ("tmodnet", {"detail_channels": [4, 8], "context": 16, "semantic_size": 64}),
     "tmodnet single": ("tmodnet", {"variant": "single", "detail_channels": [4, 8], "context": 16, "semantic_size": 64}),
+    "tmodnet semantic": ("tmodnet", {"variant": "semantic", "context": 16, "semantic_size": 64}),
     "modnet": ("modnet", {"width": 0.35, "last_channels": 64, "lr_channels": (16, 8), "hr_channels": 4}),
     "modnet temporal": (
         "modnet",
@@ -49,7 +50,7 @@ TINY |= {name: (name, {}) for name in MODELS if name not in {kind for kind, _ in
 CHANNELS = {"bgr": 3, "seg": 1, "trimap": 1, "mask": 1}
 every_network = pytest.mark.parametrize("name", TINY)
 with_memory = pytest.mark.parametrize(
-    "name", ["tmodnet", "modnet temporal", "rvm", "rvm reduced", "stm", "stm trimap", "dvm"]
+    "name", ["tmodnet", "tmodnet semantic", "modnet temporal", "rvm", "rvm reduced", "stm", "stm trimap", "dvm"]
 )
 
 

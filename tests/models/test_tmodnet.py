@@ -11,7 +11,7 @@ onnx = pytest.importorskip("onnx")
 from torch.nn import functional as F  # noqa: E402
 
 from koutu.losses.portrait import boundary_weight, pixel_entropy  # noqa: E402
-from koutu.models import load_own  # noqa: E402
+from koutu.models import build, load_own  # noqa: E402
 from koutu.models.mediapipe import from_onnx  # noqa: E402
 from koutu.models.tmodnet import Config, TMODNet  # noqa: E402
 from koutu.nn.mobilenetv1 import CHANNELS, MobileNetV1  # noqa: E402
@@ -168,6 +168,19 @@ def test_both_parts_make_the_whole(mirrored, temporal, decoder):
     pha = network.finish(src, *state, logits=logits, features=features)
     assert torch.allclose(network(src, *state)[1], pha, atol=1e-5)
     assert (network.low(logits, src) - pha).abs().max() > 0.01
+
+
+@torch.no_grad()
+def test_the_semantic_branch_alone_is_the_whole_with_nothing_left_to_do():
+    torch.manual_seed(1)
+    network = build("tmodnet", variant="semantic", semantic_size=64).eval()
+    torch.nn.init.normal_(network.semantic_branch.correction.weight, std=0.1)
+    src, prev = torch.rand(2, 3, *SIZE), torch.rand(2, 1, *SIZE)
+    logits, features = network.begin(src, prev)
+    assert network.begin_is_all and not {"detail_branch", "fusion_branch"} & dict(network.named_children()).keys()
+    assert torch.equal(network(src, prev)[1], network.low(logits, src))
+    assert torch.equal(network.finish(src, prev, logits=logits, features=features), network.low(logits, src))
+    assert not TMODNet(Config(mirrored=True, detail_channels=())).begin_is_all
 
 
 def test_what_is_sure_and_wrong_can_still_learn(begun):

@@ -27,6 +27,7 @@ class Backend(ABC):
     stride: int = 0  # what the sides it is shown are multiples of; 0: they are not the caller's to choose
     gated: bool = False  # it may leave a frame to the network's low-resolution branch, which `low` tells
     can_resize: bool = False  # it has `resized`; a memory that cannot be resized starts afresh
+    can_recall: bool = False  # it has `recalled`: all that it remembers are the last frame and its alpha
     makes_trimaps: bool = False  # it has `trimap`
 
     @abstractmethod
@@ -49,6 +50,10 @@ class Backend(ABC):
     def resized(self, state: State, size: tuple[int, int]) -> State:
         """The memory for network frames of another size (h, w). Raises ModelError without `can_resize`."""
         raise ModelError(f"expected a memory that can be resized, got that of {self.name}; begin with initial_state")
+
+    def recalled(self, rgb: Rgb, pha: NDArray[np.float32]) -> State:
+        """The memory after a frame (h, w, 3) whose alpha was `pha` (h, w). Raises ModelError without `can_recall`."""
+        raise ModelError(f"expected a memory of frames and alphas alone, got that of {self.name}; show it the frame")
 
     def low(self, state: State) -> bool:
         """Whether the network's low-resolution branch alone made the frame that `state` came with."""
@@ -76,6 +81,7 @@ class NetworkShape:
         self.pixels: int = card["pixels"]
         self.stride: int = card["stride"]
         self.states: Mapping[str, str] = card["states"]  # input name → output name
+        self.can_recall = set(self.states.values()) == {"pha"}
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """About `pixels` pixels at the aspect of (H, W), in whole strides, neither side beyond 4 : 1."""
@@ -88,6 +94,10 @@ class NetworkShape:
     def resized(self, state: dict[str, NDArray[np.float32]], size: tuple[int, int]) -> State:
         """The memory for network frames of another size (h, w)."""
         return {name: scaled_plane(memory[0, 0], size)[None, None] for name, memory in state.items()}
+
+    def recalled(self, rgb: Rgb, pha: NDArray[np.float32]) -> State:
+        """The memory after a frame whose alpha was `pha` (h, w)."""
+        return {name: pha[None, None] for name in self.states}
 
 
 def scaled_plane(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:

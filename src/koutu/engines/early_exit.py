@@ -19,6 +19,7 @@ from koutu.engines.backend import Backend
 from koutu.types import ModelError, Rgb
 
 SIGNS = ("doubt", "gathered", "boundary")  # what NAME-low.onnx says of a frame, see koutu.export.early_exit.parts
+HANDED = ("logits", "features")  # from NAME-low.onnx to NAME-rest.onnx; features for the detail branch, if there is one
 FLOOR = 0.5  # thousandths of alpha added to a gap before its logarithm: differences below are all alike
 DOWN = 0.85  # of the threshold: what a gap must stay below before the low-resolution branch is trusted
 QUIET = 10  # frames in a row that it must
@@ -107,6 +108,7 @@ class GatedBackend(Backend):
         self.gate = gate or gate_of(begin.card, begin.name)
         self.states, self.stride = begin.states, begin.stride
         self.warms_up = bool(self.states)
+        self.can_recall = set(self.states.values()) == {"pha"}
         self.name = f"{begin.name} · gate"
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -140,6 +142,10 @@ class GatedBackend(Backend):
         """The memory for network frames of another size (h, w)."""
         return replace(state, memory=self._begin.resized(state.memory, size))
 
+    def recalled(self, rgb: Rgb, pha: NDArray[np.float32]) -> GateState:
+        """The memory after a frame whose alpha was `pha` (h, w); whether the scene is simple is asked anew."""
+        return GateState({name: pha[None, None] for name in self.states})
+
     def low(self, state: GateState) -> bool:
         """Whether the low-resolution branch alone made the state's frame."""
         return state.low
@@ -150,7 +156,7 @@ class GatedBackend(Backend):
         """Alpha (h, w) of the low-resolution branch, its signs (K,), and what makes the whole network's when called."""
         feeds = {"rgb": rgb[None], **memory}
         begun = self._begin.run(feeds)
-        feeds |= {name: begun[name] for name in ("logits", "features")}
+        feeds |= {name: begun[name] for name in HANDED if name in begun}
         return begun["pha"][0, 0], begun["signs"], lambda: self._rest.run(feeds)["pha"][0, 0]
 
 

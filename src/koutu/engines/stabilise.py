@@ -57,6 +57,10 @@ class SteadyBackend(WrappedBackend):
             pha = steadied(pha, *self._flow.carry(state.pha, state.grey, grey))
         return fgr, pha, SteadyState(memory, pha, grey)
 
+    def recalled(self, rgb: Rgb, pha: NDArray[np.float32]) -> SteadyState:
+        """The memory after a frame whose alpha was `pha` (h, w)."""
+        return SteadyState(self.inner.recalled(rgb, pha), pha, grey_of(rgb))
+
     def low(self, state: SteadyState) -> bool:
         """As of the network."""
         return self.inner.low(state.memory)

@@ -30,6 +30,7 @@ class TorchBackend(Backend):
         self.needs: tuple[str, ...] = network.needs
         self.propagates, self.warms_up = network.propagates, not network.propagates
         self.makes_trimaps = network.makes_trimaps
+        self.can_recall = network.remembers_alpha and bool(self.initial_state((network.stride, network.stride)))
         self.name = f"{name} · torch {torch.__version__} · {device}"
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -39,6 +40,12 @@ class TorchBackend(Backend):
     def initial_state(self, size: tuple[int, int]) -> list[Any]:
         """Empty memory for network frames of (h, w)."""
         return self._network.initial_state(self._torch.zeros(1, 3, *size, device=self._device))
+
+    def recalled(self, rgb: Rgb, pha: NDArray[np.float32]) -> list[Any]:
+        """The memory after a frame whose alpha was `pha` (h, w)."""
+        if not self.can_recall:
+            return super().recalled(rgb, pha)
+        return [self._torch.from_numpy(pha)[None, None].to(self._device)]
 
     def __call__(
         self, rgb: Rgb, state: list[Any], **hints: NDArray[Any]

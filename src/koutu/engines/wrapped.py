@@ -17,6 +17,7 @@ class WrappedBackend(Backend):
         self.name, self.needs, self.states, self.stride = inner.name, inner.needs, inner.states, inner.stride
         self.propagates, self.warms_up, self.refines = inner.propagates, inner.warms_up, inner.refines
         self.gated, self.can_resize, self.makes_trimaps = inner.gated, inner.can_resize, inner.makes_trimaps
+        self.can_recall = inner.can_recall
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         return self.inner.network_size(size)
@@ -31,6 +32,9 @@ class WrappedBackend(Backend):
 
     def resized(self, state: State, size: tuple[int, int]) -> State:
         return self.inner.resized(state, size) if self.can_resize else super().resized(state, size)
+
+    def recalled(self, rgb: Rgb, pha: NDArray[np.float32]) -> State:
+        return self.inner.recalled(rgb, pha)
 
     def low(self, state: State) -> bool:
         return self.inner.low(state)

@@ -2,7 +2,8 @@
 
 A clip runs as it is for `BEFORE` frames; then the memory is replaced, or the place was empty until then and somebody is
 there. What follows is compared with what the same network makes of the same frames otherwise. Cuts are not looked for:
-starting afresh, as `Matter` does on them, would hide what is asked here.
+starting afresh, as `Matter` does on them, would hide what is asked here. Nor do they
+zoom, so that memories can be compared.
 """
 
 import copy
@@ -19,7 +20,7 @@ from koutu.data.sets.open import Broken, Example
 from koutu.engines.backend import Backend, State
 from koutu.evaluation.remembered import Watched, forced
 from koutu.matting.matter import Matter
-from koutu.types import Frame, InputError, Rgb
+from koutu.types import Frame, InputError
 
 BEFORE = 8  # frames
 AFTER = 16  # frames that are watched
@@ -59,7 +60,7 @@ class Trial:
 class Steady(Matter):
     """A Matter that takes no change for a cut."""
 
-    def _starts_shot(self, frame: Frame, rgb: Rgb) -> bool:
+    def _starts_shot(self, frame: Frame) -> bool:
         return self._last is None
 
 
@@ -117,7 +118,7 @@ class _Tried:
         return _trial(kind, errors, [self._errors(self._new(), [frame])[0] for frame in frames])
 
     def _new(self) -> Steady:
-        return Steady(cast(Backend, self.backend), looks=self.looks)
+        return Steady(cast(Backend, self.backend), looks=self.looks, zoom=False)
 
     def _after(self, frames: Sequence[Example]) -> Steady:
         matter = self._new()

@@ -1,6 +1,7 @@
 """A trained network as one self-describing ONNX file: uint8 pictures in, alpha and memory out, any size.
 
-Of tmodnet, also its two parts for the gate, as files beside it (`koutu.export.early_exit.parts`).
+Of a tmodnet that does more than its low-resolution branch alone, also two parts for the gate, as files beside it
+(`koutu.export.early_exit.parts`).
 
 python -m koutu.export.onnx CHECKPOINT.pt OUT.onnx --name koutu-small
 """
@@ -56,7 +57,7 @@ def main() -> None:
     network = load_network(args.checkpoint)
     difference = export_onnx(network, args.out, name=args.name, pixels=args.pixels)
     print(f"{args.out}: largest difference to torch over {FRAMES} frames {difference:.2g}")
-    if isinstance(network, TMODNet):
+    if isinstance(network, TMODNet) and not network.begin_is_all:
         for part in export_parts(network, args.out, name=args.name, pixels=args.pixels):
             print(f"{part}: for the gate, once it is calibrated with `koutu gate`")
 

@@ -16,12 +16,14 @@ from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
 from koutu.matting.refine import guided_upsample, quantise
 from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
+from koutu.matting.zoom import Box, Zoom, cropped, pasted, seen_from
 from koutu.media.given import Channels, Given, frame_of
-from koutu.types import Alpha, Frame, InputError, Rgb
+from koutu.types import Alpha, Frame, InputError, Picture, Rgb, Yuv, picture_size
 
 MAX_GAP = Fraction(1)  # seconds; after a longer gap, memory of the past misleads more than it helps
 CUT_DIFFERENCE = 28.0  # mean change of a thumbnail, of 255, that no motion in a shot was seen to reach
 CUT_SIZE = (18, 32)
+FEW = 144  # rows or columns of a frame that its thumbnail is made of
 
 
 class Matter:
@@ -33,11 +35,22 @@ class Matter:
     follow the edges of the full-size frame. `warms_up` and `refines` of the backend say whether it takes part in
     either; `looks` at a first frame, 1 or more, go before `warms_up`, but for networks that carry hints on, which look
     once. `hints` make what the network needs beside the frames; a network that carries its hints on gets them with the
-    first frame, and its memory then outlives cuts and gaps.
+    first frame, and its memory then outlives cuts and gaps. `zoom`: show the network only the part of the frame where
+    somebody is, whose memory is the last alpha alone (`koutu.matting.zoom`); a shot begins with the whole frame.
     """
 
-    def __init__(self, backend: Backend, *, refine: bool = True, hints: Hints | None = None, looks: int | None = None):
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        refine: bool = True,
+        hints: Hints | None = None,
+        looks: int | None = None,
+        zoom: bool = True,
+    ):
         self.backend, self.refine, self.hints = backend, refine, hints or Hints()
+        self.zooms = zoom and backend.can_recall and not backend.needs
+        self._zoom = Zoom()
         own = 2 if backend.warms_up else 1  # a network with a memory sees more when it looks twice
         self.looks = own if looks is None or backend.propagates else looks
         self.state: State = None
@@ -51,6 +64,7 @@ class Matter:
         """Forget the past: the next frame is matted on its own."""
         self.state, self._last, self._thumbnail = None, None, None
         self._answer = self._touch = None
+        self._zoom = Zoom()
 
     def __call__(self, frame: Frame | Given, *, channels: Channels = "rgb", **hints: NDArray[Any]) -> Matte:
         """Alpha of a frame, or of a picture as `koutu.matte` takes it, which follows the last one by 1/30 s.
@@ -60,22 +74,69 @@ class Matter:
         """
         if not isinstance(frame, Frame):
             frame = self._following(frame_of(frame, channels=channels))
-        size = self.backend.network_size(frame.size)
-        rgb = to_rgb(frame.picture, size)
-        fresh = self._starts_shot(frame, rgb)
+        fresh = self._starts_shot(frame)
+        if fresh:
+            self._zoom = Zoom()
+        part, rgb = self._seen(frame)
+        size = rgb.shape[0], rgb.shape[1]
         given = self._given(frame, size, hints, fresh)
         self._resize(size)
         if fresh or self.state is None:
-            self.state = self.backend.initial_state(size)
-            for _ in range(self.looks - 1 if self.state else 0):
-                _, _, self.state = self.backend(rgb, self.state, **given)
+            part, rgb = self._begun(frame, part, rgb, given)
+        elif self.zooms and self._thumbnail is not None and self._zoom.is_due(self._thumbnail, frame.size):
+            part, rgb = self._widened(frame, part, rgb)
         fgr, pha, self.state = self.backend(rgb, self.state, **given)
         self._last, plain = frame, pha
         pha = self._touched(pha, rgb, fresh)
-        alpha, found = _alphas(frame, self._full_size(pha, rgb, frame))
+        box = self._zoom.box
+        alpha, found = _alphas(frame, pasted(self._full_size(pha, rgb, part), box, frame.size))
         matte = Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), self.backend.low(self.state), found)
         self._answer = matte, plain, rgb
+        if self.zooms and self._touch is None and self._zoom.follow(plain, frame.size):
+            self._recall(plain, frame, box)
         return matte
+
+    def _seen(self, frame: Frame) -> tuple[Frame, Rgb]:
+        """The part of a frame that is looked at, and what the network is shown of it."""
+        part = cropped(frame, self._zoom.box)
+        return part, to_rgb(part.picture, self.backend.network_size(part.size))
+
+    def _begun(self, frame: Frame, part: Frame, rgb: Rgb, given: dict[str, NDArray[Any]]) -> tuple[Frame, Rgb]:
+        """A first frame seen as often as it is to be before it counts; the part that it is then seen in."""
+        if self._zoom.box is not None:  # a memory that could not be brought to another size
+            self._zoom = Zoom()
+            part, rgb = self._seen(frame)
+        self._size = rgb.shape[0], rgb.shape[1]
+        self.state, pha = self.backend.initial_state(self._size), None
+        for _ in range(self.looks - 1 if self.state else 0):
+            _, pha, self.state = self.backend(rgb, self.state, **given)
+        if pha is None or not self.zooms or not self._zoom.look(pha, frame.size):
+            return part, rgb
+        self._recall(pha, frame, None)
+        part, rgb = self._seen(frame)
+        for _ in range(self.looks - 1):
+            _, _, self.state = self.backend(rgb, self.state, **given)
+        return part, rgb
+
+    def _widened(self, frame: Frame, part: Frame, rgb: Rgb) -> tuple[Frame, Rgb]:
+        """A look at the whole frame beside the part, for those who came in: the part from now on, with its memory."""
+        assert self._thumbnail is not None and self._answer is not None
+        matte, size = self._answer[0], self.backend.network_size(frame.size)
+        small = cv2.resize(matte.mixed, size[::-1], interpolation=cv2.INTER_AREA)
+        last = np.asarray(small, np.float32) / np.float32(255)
+        seen = to_rgb(frame.picture, size)
+        _, found, _ = self.backend(seen, self.backend.recalled(seen, last))
+        if not self._zoom.widen(found, frame.size, self._thumbnail):
+            return part, rgb
+        self._recall(last, matte.frame, None)
+        return self._seen(frame)
+
+    def _recall(self, pha: NDArray[np.float32], frame: Frame, was: Box | None) -> None:
+        """Remember a frame, whose alpha in its part `was` is `pha`, as if it had been seen in the part of now."""
+        part = cropped(frame, self._zoom.box)
+        size = self.backend.network_size(part.size)
+        moved, rgb = seen_from(pha, frame, was, self._zoom.box, size)
+        self.state, self._size = self.backend.recalled(rgb, moved), size
 
     def correct(self, mask: NDArray[Any]) -> Matte:
         """The last matte, corrected by hand; the correction is carried along to the frames that follow.
@@ -89,6 +150,11 @@ class Matter:
                 "expected a correction of a frame that was matted, got one before the first; matte it first"
             )
         matte, plain, rgb = self._answer
+        if self._zoom.box is not None:  # corrections may lie anywhere
+            rgb = to_rgb(matte.frame.picture, self.backend.network_size(matte.frame.size))
+            box, self._zoom = self._zoom.box, Zoom()
+            plain = seen_from(plain, matte.frame, box, None, self.backend.network_size(matte.frame.size))[0]
+            self._recall(plain, matte.frame, None)
         if mask.shape != matte.alpha.shape or mask.dtype != np.uint8:
             raise InputError(
                 f"expected a correction {matte.alpha.shape} uint8 of 0, 128 and 255, got {mask.shape} {mask.dtype}; "
@@ -132,17 +198,16 @@ class Matter:
         pts = self._last.pts + 1 if self._last and self._last.time_base == base else 0
         return replace(frame, pts=pts, time_base=base)
 
-    def _starts_shot(self, frame: Frame, rgb: Rgb) -> bool:
-        grey = cv2.resize(rgb, CUT_SIZE[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
+    def _starts_shot(self, frame: Frame) -> bool:
         last, thumbnail = self._last, self._thumbnail
-        self._thumbnail = grey
+        self._thumbnail = small = _thumbnail_of(frame.picture)
         if last is None or thumbnail is None or (last.size, last.part) != (frame.size, frame.part):
             return True
         if self.backend.propagates:
             return False
         if not 0 < frame.seconds - last.seconds <= MAX_GAP:
             return True
-        return float(np.abs(grey - thumbnail).mean()) > CUT_DIFFERENCE
+        return float(np.abs(small - thumbnail).mean()) > CUT_DIFFERENCE
 
     def _full_size(self, pha: NDArray[np.float32], rgb: Rgb, frame: Frame) -> Alpha:
         if self.refine and self.backend.refines and pha.shape != frame.size:
@@ -156,6 +221,21 @@ class Matter:
 def _alphas(frame: Frame, found: Alpha) -> tuple[Alpha, Alpha | None]:
     """A matte's alpha, and what was found where the frame's own alpha makes it less."""
     return with_alpha_of(frame, found), None if frame.alpha is None else found
+
+
+def _thumbnail_of(picture: Picture) -> NDArray[np.float32]:
+    """(h, w, 3) of a picture's pixels, of which a few tell enough."""
+    step = max(1, min(picture_size(picture)) // FEW)
+    few = (
+        picture.with_planes(*(_every(plane, step) for plane in (picture.y, picture.u, picture.v)))
+        if isinstance(picture, Yuv)
+        else _every(picture, step)
+    )
+    return to_rgb(few, CUT_SIZE).astype(np.float32)
+
+
+def _every(plane: NDArray[Any], step: int) -> NDArray[Any]:
+    return plane if step == 1 else np.ascontiguousarray(plane[::step, ::step])
 
 
 def _resized(picture: NDArray[Any], size: tuple[int, int], *, exact: bool = False) -> NDArray[Any]:

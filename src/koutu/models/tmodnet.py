@@ -4,7 +4,8 @@ Branches and losses after Ke et al., "MODNet", AAAI 2022; the previous alpha is 
 semantic branch is a whole MobileNetV3 U-Net at a size of its own, whatever the image's, that gives an alpha good
 enough alone for simple scenes; `mirrored`, it also looks at the mirror image, and both answers count half. The detail
 branch works at 1/2 and 1/4 of the image's size; the fusion branch answers with a correction of the semantic alpha and
-begins at zero. So a training begins exactly where the semantic branch stands.
+begins at zero. So a training begins exactly where the semantic branch stands. Without the two, what the semantic
+branch says is enlarged, and the colours beside the outline place it (`koutu.matting.local_colour`).
 """
 
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Config:
     semantic_size: int = 256  # side of the square that the semantic branch sees, a multiple of 16
     mirrored: bool = False  # it also sees the mirror image: twice its cost, fewer mistakes
     decoder: tuple[int, ...] = ()  # channels at 1/16 … 1/2 that join a second encoder's, of bodies; empty: without
-    detail_channels: tuple[int, int] = (16, 32)  # at 1/2 and at 1/4
+    detail_channels: tuple[int, ...] = (16, 32)  # at 1/2 and at 1/4; empty: the semantic branch is all there is
     detail_blocks: int = 2  # residual blocks at 1/4
     separable: bool = False  # the detail and fusion branches filter each channel alone, then mix: a fifth of the cost
     pixels: int = 512 * 288  # of the images it is shown
@@ -55,6 +56,7 @@ VARIANTS = {
     "temporal": Config(),
     "mirrored": Config(mirrored=True),
     "joint": Config(decoder=(96, 64, 32, 24), detail_channels=(16, 48), detail_blocks=3, separable=True),
+    "semantic": Config(decoder=(96, 64, 32, 24), detail_channels=()),
     "single": Config(temporal=False),
 }
 
@@ -158,8 +160,19 @@ class TMODNet(Trimapless):
             if cfg.decoder
             else MobileNetV3UNet(inp, cfg.blocks, cfg.context)
         )
-        self.detail_branch = DetailBranch(inp, cfg.decoder[-1] if cfg.decoder else STEM, cfg)
-        self.fusion_branch = FusionBranch(cfg)
+        if cfg.detail_channels:
+            self.detail_branch = DetailBranch(inp, cfg.decoder[-1] if cfg.decoder else STEM, cfg)
+            self.fusion_branch = FusionBranch(cfg)
+
+    @property
+    def begin_is_all(self) -> bool:
+        """Whether `low` says all that the network can: nothing is left for `finish` to do."""
+        return not (self.cfg.detail_channels or self.cfg.mirrored)
+
+    @property
+    def hands_over(self) -> int:
+        """How much of what `begin` gives `finish` needs: the logits, and the features if there is a detail branch."""
+        return 2 if self.cfg.detail_channels else 1
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) of about `cfg.pixels` pixels, at the aspect of images of (H, W)."""
@@ -180,20 +193,25 @@ class TMODNet(Trimapless):
         return _alpha(resize(logits, like))
 
     def finish(self, src: Tensor, *state: Tensor, logits: Tensor, features: Tensor) -> Tensor:
-        """The costly part: what `begin` gave for the same inputs → what the whole network says, alpha (N, 1, H, W)."""
+        """The costly part: what `begin` gave for the same inputs → what the whole network says, alpha (N, 1, H, W).
+
+        Without a detail branch the features are not looked at.
+        """
         x = self._given(src, state)
         if self.cfg.mirrored:
             mirrored = self.semantic_branch(self._small(x).flip(-1))
-            logits, features = _both_ways(logits, mirrored[0]), _both_ways(features, mirrored[1])
-        return _alpha(self.fusion_branch(self.detail_branch(x, features, logits), logits).float())
+            logits = _both_ways(logits, mirrored[0])
+            if self.cfg.detail_channels:
+                features = _both_ways(features, mirrored[1])
+        return _alpha(self._fused(x, logits, features)[1])
 
     def training_outputs(self, src: Tensor, *state: Tensor) -> TemporalOutputs:
         """All heads on the same inputs as `forward`."""
         low, detail, logits = self._logits(src, state)
+        detail = torch.sigmoid(logits) if detail is None else self.detail_branch.detail(detail)
         low, pha = torch.sigmoid(low.float()), _stretched(logits)
         pha = pha + (pha.clamp(0, 1) - pha).detach()  # what is sure and wrong still learns
         semantic = F.adaptive_avg_pool2d(low, (src.shape[-2] // 16, src.shape[-1] // 16))
-        detail = self.detail_branch.detail(detail)
         return TemporalOutputs(semantic, detail, pha, [pha] if self.cfg.temporal else [], low, logits)
 
     def begin_from(self, path: Path) -> None:
@@ -211,14 +229,20 @@ class TMODNet(Trimapless):
             _fill(branch.faces, mediapipe.from_onnx(path), path)
 
     def _branches(self, src: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        *others, logits = self._logits(src, state)
-        return *others, _alpha(logits)
+        low, _, logits = self._logits(src, state)
+        return low, _alpha(logits)
 
-    def _logits(self, src: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    def _logits(self, src: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, Tensor | None, Tensor]:
         x = self._given(src, state)
         low, features = self._semantic(x)
+        return low, *self._fused(x, low, features)
+
+    def _fused(self, x: Tensor, low: Tensor, features: Tensor) -> tuple[Tensor | None, Tensor]:
+        """The detail branch's features (N, C, H/2, W/2), if it is there, and the logits of alpha (N, 1, H, W)."""
+        if not self.cfg.detail_channels:
+            return None, resize(low, x).float()
         detail = self.detail_branch(x, features, low)
-        return low, detail, self.fusion_branch(detail, low).float()
+        return detail, self.fusion_branch(detail, low).float()
 
     def _semantic(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (N, 1, S, S) and features (N, 16, S/2, S/2)."""

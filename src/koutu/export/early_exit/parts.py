@@ -1,8 +1,8 @@
 """A network in two files for the gate (`koutu.engines.early_exit`): what is cheap and alone, and what finishes it.
 
 NAME-low.onnx: rgb (1, H, W, 3) uint8 and the memory → pha (1, 1, H, W), the semantic branch's alpha alone; logits and
-features, what the other part goes on from; signs (K,), what tells how simple the scene is. NAME-rest.onnx: the same
-inputs, logits and features → pha (1, 1, H, W), to the bit what NAME.onnx gives.
+features (of networks with a detail branch), what the other part goes on from; signs (K,), what tells how simple the
+scene is. NAME-rest.onnx: the same inputs, logits and features → pha (1, 1, H, W), to the bit what NAME.onnx gives.
 
 Two files, not one with an If node: the decision lies between the parts and needs a stream's own past. In one file the
 graph would have to decide, or the caller a frame too late; and as two, each is an ordinary file of fixed shapes that
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from koutu.engines.early_exit import SIGNS, UNTRIED, GatedBackend, parts_of
+from koutu.engines.early_exit import HANDED, SIGNS, UNTRIED, GatedBackend, parts_of
 from koutu.engines.onnxruntime import OnnxBackend
 from koutu.export.deployed import as_source, of_any_size
 from koutu.export.parity import largest_on_noise
@@ -28,28 +28,29 @@ _LEAST = 1e-5  # added before the logarithm: nothing at all is a number too
 
 
 class Beginning(nn.Module):
-    """rgb (1, H, W, 3) uint8 and the memory → pha, logits, features, signs."""
+    """rgb (1, H, W, 3) uint8 and the memory → pha, logits, features where somebody wants them, signs."""
 
     def __init__(self, network: TMODNet):
         super().__init__()
         self.network = network
 
-    def forward(self, rgb: Tensor, *state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, rgb: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         src = as_source(rgb)
         logits, features = self.network.begin(src, *state)
-        return self.network.low(logits, src), logits, features, signs(logits)
+        handed = (logits, features)[: self.network.hands_over]
+        return self.network.low(logits, src), *handed, signs(logits)
 
 
 class Rest(nn.Module):
-    """The same inputs, then logits and features → pha."""
+    """The same inputs, then what the beginning hands over → pha."""
 
     def __init__(self, network: TMODNet):
         super().__init__()
         self.network = network
 
     def forward(self, rgb: Tensor, *given: Tensor) -> Tensor:
-        *state, logits, features = given
-        return self.network.finish(as_source(rgb), *state, logits=logits, features=features)
+        state, handed = given[: -self.network.hands_over], given[-self.network.hands_over :]
+        return self.network.finish(as_source(rgb), *state, logits=handed[0], features=handed[-1])
 
 
 def signs(logits: Tensor) -> Tensor:
@@ -74,13 +75,14 @@ def export_parts(network: TMODNet, path: Path, *, name: str, pixels: int) -> tup
     module = of_any_size(network)
     inputs = module.example()
     with torch.no_grad():
-        logits, features = network.begin(as_source(inputs["rgb"]), *list(inputs.values())[1:])
-    given, card = {**inputs, "logits": logits, "features": features}, module.card(name, pixels)
+        begun = network.begin(as_source(inputs["rgb"]), *list(inputs.values())[1:])
+    handed = dict(zip(HANDED, begun[: network.hands_over], strict=False))
+    given, card = {**inputs, **handed}, module.card(name, pixels)
     low, rest = parts_of(path)
     pieces = [low.with_suffix(".part"), rest.with_suffix(".part")]
     try:
-        begun = traced(Beginning(network), inputs, ("pha", "logits", "features", "signs"), module.axes)
-        write_described(pieces[0], begun, card | {"part": "low"})
+        beginning = traced(Beginning(network), inputs, ("pha", *handed, "signs"), module.axes)
+        write_described(pieces[0], beginning, card | {"part": "low"})
         write_described(pieces[1], traced(Rest(network), given, ("pha",), module.axes), card | {"part": "rest"})
         both = GatedBackend(*map(OnnxBackend, pieces), gate=UNTRIED)
         if not (difference := largest_on_noise(both, module)) <= TOLERANCE:
