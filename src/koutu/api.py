@@ -65,6 +65,7 @@ def convert(
     keep: Sequence[PersonAt] = (),
     only_person: int | None = None,
     premultiplied: bool = False,
+    zoom: bool = True,
     rate: Fraction | float | None = None,
     deinterlace: Deinterlace = "auto",
     sdr: bool = False,
@@ -82,12 +83,12 @@ def convert(
     which adds one frame of delay. hints: what networks other than the default need beside the pictures. observe: is
     given every matte in order, for example a `koutu.Reviewer`. corrections: masks as of `Matter.correct`, by the second
     from which on they are carried along. keep, only_person: of several people, those who stay, as of `koutu.Chosen`.
-    gate, steady: as of `koutu.load`.
+    gate, steady: as of `koutu.load`; zoom: as of `koutu.Matter`.
     Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}
     outputs = Outputs(**{name: Path(path) for name, path in paths.items() if path is not None})
-    look = Look(background, fit, loop, decontaminate, refine, smooth, premultiplied)
+    look = Look(background, fit, loop, decontaminate, refine, smooth, premultiplied, zoom)
     chosen = Chosen(keep, only_person)
     _require_background_stays(background, outputs)
     backend = _backend(model, engine, device, threads, gate=gate, steady=steady)

@@ -63,12 +63,12 @@ def of_call(function: Any, *names: str) -> dict[str, Any]:
 LOADED = of_call(zoo.load, "device", "threads", "steady")
 FROM = {
     "video": {
-        **of(Look(), "background", "fit", "smooth", "refine", "decontaminate"), "hold": not Look().loop,
+        **of(Look(), "background", "fit", "smooth", "refine", "decontaminate", "zoom"), "hold": not Look().loop,
         **of(EncodeOptions(), "codec", "preset", "crf", "depth", "audio"), **of_call(api.convert, "keep"), **LOADED,
     },
     "batch": {
         **of(BatchPlan(), "workers", "max_memory", "segment", "review", "retry_failed"),
-        **of(ItemOptions(), "background", "fit", "hold", "smooth", "refine", "decontaminate", "premultiplied", "alpha",
+        **of(ItemOptions(), "background", "fit", "hold", "smooth", "refine", "zoom", "decontaminate", "premultiplied", "alpha",
              "format", "image_format", "model", "weights", "option", "engine", "device", "threads", "gate", "steady",
              "mask", "plate_fixed", "clicks", "trimap_radius", "codec", "preset", "crf", "alpha_crf", "depth", "sdr",
              "audio"),
@@ -78,7 +78,7 @@ FROM = {
     "review": of_call(zoo.load, "device", "threads"),
     "trimap": of_call(zoo.load, "device"),
     "live": {
-        **of(Reading(), "audio", "loop"), **of(Quality(), "refine", "decontaminate"), "fit": Look().fit,
+        **of(Reading(), "audio", "loop"), **of(Quality(), "refine", "decontaminate", "zoom"), "fit": Look().fit,
         **of(Encoding(), "preset", "crf", "bitrate"), **of(LiveOptions(), "hold"),
         "patience": Reading().patience, **LOADED,
     },
@@ -116,7 +116,7 @@ def test_defaults_are_those_of_the_library(words):
 
 
 def test_the_function_looks_as_the_class():
-    names = ("background", "fit", "loop", "decontaminate", "refine", "smooth")
+    names = ("background", "fit", "loop", "decontaminate", "refine", "smooth", "zoom")
     assert of_call(api.convert, *names) == of(Look(), *names)
 
 

@@ -159,7 +159,7 @@ def test_parts_hold_people_with_room_and_are_worth_it():
         if box is None:
             continue
         rows, columns = box
-        assert rows.start % 2 == columns.start % 2 == 0 and 0 <= rows.start and rows.stop <= size[0]
+        assert rows.start % 2 == columns.start % 2 == 0 and rows.start >= 0 and rows.stop <= size[0]
         assert rows.start <= max(0, ys[0] - ROOM * (ys[1] - ys[0]) + 2) and columns.stop >= min(size[1], xs[1])
         assert (rows.stop - rows.start) * (columns.stop - columns.start) < WORTH * size[0] * size[1]
 

@@ -33,6 +33,7 @@ class ItemOptions:
     refine: bool = Look.refine
     decontaminate: bool = Look.decontaminate
     premultiplied: bool = Look.premultiplied
+    zoom: bool = Look.zoom
     alpha: bool = False  # also as a grey video or picture, NAME.alpha
     format: str = ""
     image_format: str = "png"
@@ -95,7 +96,14 @@ class ItemOptions:
         """How the result looks."""
         fit: Any = self.fit
         return Look(
-            self.background, fit, not self.hold, self.decontaminate, self.refine, self.smooth, self.premultiplied
+            self.background,
+            fit,
+            not self.hold,
+            self.decontaminate,
+            self.refine,
+            self.smooth,
+            self.premultiplied,
+            self.zoom,
         )
 
     def encode(self) -> EncodeOptions:

@@ -96,6 +96,7 @@ def batch(
     hold: options.Hold = not Look.loop,
     smooth: options.Smooth = Look.smooth,
     refine: options.Refine = Look.refine,
+    zoom: options.Zoom = Look.zoom,
     decontaminate: options.Decontaminate = Look.decontaminate,
     premultiplied: options.Premultiplied = Look.premultiplied,
     codec: options.VideoCodec = options.CODEC,
@@ -143,8 +144,8 @@ def batch(
         _leave(list(entries), report, hourly)
         return
     asked = ItemOptions(
-        background=background, fit=fit.value, hold=hold, smooth=smooth, refine=refine, decontaminate=decontaminate,
-        premultiplied=premultiplied, alpha=alpha, format=format, image_format=image_format.value, model=model,
+        background=background, fit=fit.value, hold=hold, smooth=smooth, refine=refine, zoom=zoom,
+        decontaminate=decontaminate, premultiplied=premultiplied, alpha=alpha, format=format, image_format=image_format.value, model=model,
         weights=weights, option=tuple(option), engine=engine, device=device, threads=threads, gate=gate, steady=steady,
         trimap=str(trimap or ""), mask=mask, plate=str(plate or ""), plate_fixed=plate_fixed, clicks=clicks,
         trimap_radius=trimap_radius, codec=codec.value, preset=preset, crf=crf, alpha_crf=alpha_crf, depth=depth,

@@ -74,6 +74,7 @@ def live(
         float, typer.Option(min=1.0, help="Pictures a second below which auto makes the network smaller.")
     ] = LiveOptions.hold,
     refine: options.Refine = Quality.refine,
+    zoom: options.Zoom = Quality.zoom,
     decontaminate: options.Decontaminate = Quality.decontaminate,
     audio: options.Audio = Reading.audio,
     microphone: Annotated[
@@ -122,7 +123,8 @@ def live(
         place, out, desk, hints=make_hints(None, mask, plate, "", -1, plate_fixed), tell=screen.tell,
         options=LiveOptions(
             Reading(audio, loop, patience), microphone_of(microphone) if microphone else None,
-            Encoding(preset, crf, bitrate), Quality(refine, decontaminate), Patience(patience), hold, seconds or None,
+            Encoding(preset, crf, bitrate), Quality(refine, decontaminate, zoom), Patience(patience), hold,
+            seconds or None,
         ),
     )  # fmt: skip
     report = screen.attend(run)

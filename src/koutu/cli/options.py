@@ -123,6 +123,7 @@ BackgroundFit = Annotated[
     typer.Option("--fit", help="The background fills the frame and is cropped, fits inside it, or is distorted to it."),
 ]
 Refine = Annotated[bool, typer.Option(help="Let alpha follow the edges of the full-size picture.")]
+Zoom = Annotated[bool, typer.Option(help="Show the network only the part of the picture where somebody is.")]
 Decontaminate = Annotated[bool, typer.Option(help="Take the old background's light off the edges.")]
 Hold = Annotated[
     bool, typer.Option("--hold", help="At its end, hold a background video's last frame instead of looping.")

@@ -76,6 +76,7 @@ def video(
     hold: options.Hold = not Look.loop,
     smooth: options.Smooth = Look.smooth,
     refine: options.Refine = Look.refine,
+    zoom: options.Zoom = Look.zoom,
     decontaminate: options.Decontaminate = Look.decontaminate,
     codec: options.VideoCodec = options.CODEC,
     preset: options.Preset = _ENCODE.preset,
@@ -113,7 +114,7 @@ def video(
     with watch(source.name) as progress:
         report = convert(
             source, output, background=background, alpha=alpha, foreground=foreground, side_by_side=side_by_side,
-            model=backend, hints=hints, fit=fit.value, loop=not hold, smooth=smooth, refine=refine,
+            model=backend, hints=hints, fit=fit.value, loop=not hold, smooth=smooth, refine=refine, zoom=zoom,
             decontaminate=decontaminate, encode=encode, progress=progress, observe=reviewer,
             keep=people, only_person=only_person or None,
             premultiplied=premultiplied, rate=fps or None, deinterlace=deinterlace.value, sdr=sdr,

@@ -33,6 +33,7 @@ class Quality:
 
     refine: bool = True
     decontaminate: bool = True
+    zoom: bool = True
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,12 @@ class Live:
             desk.backend.warm(desk.backend.share, self.source.size)  # so that the first frame is not an old one
             quality = self.options.quality
             self.matting = Matting(
-                desk, refine=quality.refine, hints=hints, sizer=Sizer(self.options.hold), tell=self.tell
+                desk,
+                refine=quality.refine,
+                hints=hints,
+                sizer=Sizer(self.options.hold),
+                zoom=quality.zoom,
+                tell=self.tell,
             )
             self.compositing = Compositing(desk, decontaminate=quality.decontaminate)
         except BaseException:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from threading import Thread
 from time import perf_counter
 
@@ -30,14 +31,15 @@ class Matting:
 
     def __init__(
         self, desk: Desk, *, refine: bool = True, hints: Hints | None = None, sizer: Sizer | None = None,
-        tell: Callable[[str], None] = print, timer: Callable[[], float] = perf_counter,
+        zoom: bool = True, tell: Callable[[str], None] = print, timer: Callable[[], float] = perf_counter,
     ):  # fmt: skip
         self.desk, self.sizer = desk, sizer or Sizer()
         self.rate: float | None = None
         self.busy_seconds, self.network = 0.0, (0, 0)
-        self._refine, self._hints, self._tell, self._timer = refine, hints, tell, timer
+        self._tell, self._timer = tell, timer
+        self._matter_of = partial(Matter, refine=refine, hints=hints, zoom=zoom)
         self._backend, self._resets = desk.backend, desk.resets
-        self._matter = Matter(self._backend, refine=refine, hints=hints)
+        self._matter = self._matter_of(self._backend)
         self._seen: deque[tuple[int, float]] = deque(maxlen=RATE_SHOTS)
         self._switching: Thread | None = None
 
@@ -68,7 +70,7 @@ class Matting:
     def _follow_desk(self) -> None:
         if self.desk.backend is not self._backend:
             self._backend = self.desk.backend
-            self._matter = Matter(self._backend, refine=self._refine, hints=self._hints)
+            self._matter = self._matter_of(self._backend)
         if self.desk.resets != self._resets:
             self._resets = self.desk.resets
             self._matter.reset()

@@ -148,7 +148,8 @@ def convert_video(
             for name, path in outputs.paths().items()
         }
         report.model, report.added_delay_frames = backend.name, int(look.smooth)
-        matter = Corrected(Matter(backend, refine=look.refine, hints=hints), corrections or {}, chosen or Chosen())
+        seeing = Matter(backend, refine=look.refine, hints=hints, zoom=look.zoom)
+        matter = Corrected(seeing, corrections or {}, chosen or Chosen())
         stages = _stages(reader, matter, composer, look.smooth, span)
         stack.callback(stop, stages)
         encode_seconds = 0.0

@@ -19,3 +19,4 @@ class Look:
     refine: bool = True
     smooth: bool = False  # one-frame-delay
     premultiplied: bool = False  # colours in files with alpha multiplied by it
+    zoom: bool = True  # the network is shown only the part where somebody is
