@@ -145,7 +145,8 @@ def batch(
         return
     asked = ItemOptions(
         background=background, fit=fit.value, hold=hold, smooth=smooth, refine=refine, zoom=zoom,
-        decontaminate=decontaminate, premultiplied=premultiplied, alpha=alpha, format=format, image_format=image_format.value, model=model,
+        decontaminate=decontaminate, premultiplied=premultiplied, alpha=alpha, format=format,
+        image_format=image_format.value, model=model,
         weights=weights, option=tuple(option), engine=engine, device=device, threads=threads, gate=gate, steady=steady,
         trimap=str(trimap or ""), mask=mask, plate=str(plate or ""), plate_fixed=plate_fixed, clicks=clicks,
         trimap_radius=trimap_radius, codec=codec.value, preset=preset, crf=crf, alpha_crf=alpha_crf, depth=depth,
