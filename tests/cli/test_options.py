@@ -90,7 +90,7 @@ FROM = {
              "viewers", "idle_seconds"),
     },
     "eval": {**of(SetRecipe(), "seed", "frames", "cause"),
-             **of(MeasureSettings(), "perceptual", "recovery", "looks", "trimap_radius"), **LOADED},
+             **of(MeasureSettings(), "perceptual", "recovery", "looks", "zoom", "trimap_radius"), **LOADED},
     "data compose": of(SetRecipe(), "seed", "frames", "cause"),
     "data matte": {**of(MattePlan(), "mirrored", "long_side", "method", network="networks", keep_pictures="pictures"),
                    **of(ClipPlan(), "every", "frames", "plate")},

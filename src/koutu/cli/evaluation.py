@@ -52,6 +52,7 @@ def evaluate(
         int,
         typer.Option(min=1, help="How often every network with a memory, whoever made it, is shown a first frame."),
     ] = MeasureSettings.looks,
+    zoom: options.Zoom = MeasureSettings.zoom,
     recovery: Annotated[
         bool,
         typer.Option(
@@ -103,7 +104,9 @@ def evaluate(
     how = {"device": device, "threads": threads, "gate": gate, "steady": steady}
     backends = {name: load_named(spec, **how) for name, spec in models.items()}
     guess = Matter(load()) if mask == "auto" else None
-    settings = MeasureSettings(perceptual=perceptual, trimap_radius=trimap_radius, recovery=recovery, looks=looks)
+    settings = MeasureSettings(
+        perceptual=perceptual, trimap_radius=trimap_radius, recovery=recovery, looks=looks, zoom=zoom
+    )
     recipe = SetRecipe(
         seed=seed,
         frames=max(frames, LENGTH) if recovery else frames,

@@ -9,7 +9,7 @@ class MeasureSettings:
 
     perceptual: Gradient and Connectivity; video: dtSSD, flicker; recovery: clips again with a wrong memory, and with
     somebody who comes in (`koutu.evaluation.recovery`). looks: how often every network with a memory is shown the frame
-    that it begins with, whoever made it (`koutu.matting.matter`).
+    that it begins with, whoever made it; zoom: as of `koutu.matting.matter.Matter`.
     """
 
     perceptual: bool = True
@@ -18,6 +18,7 @@ class MeasureSettings:
     trimap_radius: int = 25  # of trimaps made from the truth for networks that need one where the set has none
     recovery: bool = False
     looks: int = 2
+    zoom: bool = True
 
 
 @dataclass(frozen=True)

@@ -113,10 +113,7 @@ class Matter:
         if pha is None or not self.zooms or not self._zoom.look(pha, frame.size):
             return part, rgb
         self._recall(pha, frame, None)
-        part, rgb = self._seen(frame)
-        for _ in range(self.looks - 1):
-            _, _, self.state = self.backend(rgb, self.state, **given)
-        return part, rgb
+        return self._seen(frame)
 
     def _widened(self, frame: Frame, part: Frame, rgb: Rgb) -> tuple[Frame, Rgb]:
         """A look at the whole frame beside the part, for those who came in: the part from now on, with its memory."""

@@ -26,9 +26,9 @@ WORTH = 0.7  # of the frame: a part must be smaller than this
 LEAST = 192  # pixels: its shorter side is no shorter
 SHRINK = 0.6  # of the part: people who need less than this for PATIENCE frames get a smaller one
 PATIENCE = 15  # frames
-AGAIN = 12  # frames after which the whole frame is looked at again
-STIRRED = 10.0  # of 255: change of a thumbnail's cell outside the part that makes it be looked at sooner,
-SOONEST = 4  # but not within so many frames
+AGAIN = 15  # frames after which the whole frame is looked at again
+STIRRED = 16.0  # of 255: change of a thumbnail's cell outside the part that makes it be looked at sooner,
+SOONEST = 6  # but not within so many frames
 NEWCOMER = 2e-3  # of the frame: alpha found outside the part that makes it larger
 
 
