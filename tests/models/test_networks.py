@@ -17,6 +17,7 @@ SMALL_NET = {"depths": (1, 1, 1, 1)}
 TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "tmodnet": ("tmodnet", {"detail_channels": [4, 8], "context": 16, "semantic_size": 64}),
     "tmodnet single": ("tmodnet", {"variant": "single", "detail_channels": [4, 8], "context": 16, "semantic_size": 64}),
+    "tmodnet twin": ("tmodnet", {"variant": "twin", "detail_channels": [4, 8], "context": 16, "semantic_size": 64}),
     "tmodnet semantic": ("tmodnet", {"variant": "semantic", "context": 16, "semantic_size": 64}),
     "modnet": ("modnet", {"width": 0.35, "last_channels": 64, "lr_channels": (16, 8), "hr_channels": 4}),
     "modnet temporal": (

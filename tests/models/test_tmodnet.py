@@ -156,11 +156,14 @@ def test_mirrored_it_says_the_same_of_a_picture_and_its_mirror_image(published):
 
 @torch.no_grad()
 @pytest.mark.parametrize("decoder", [(), (16, 12, 8, 8)])
-@pytest.mark.parametrize("mirrored", [True, False])
+@pytest.mark.parametrize("views", ["mirrored", "second", "one"])
 @pytest.mark.parametrize("temporal", [True, False])
-def test_both_parts_make_the_whole(mirrored, temporal, decoder):
+def test_both_parts_make_the_whole(views, temporal, decoder):
     torch.manual_seed(1)
-    shape = Config(mirrored=mirrored, temporal=temporal, semantic_size=64, decoder=decoder, separable=bool(decoder))
+    shape = Config(
+        mirrored=views == "mirrored", second=(8, 8, 8, 8) if views == "second" else (),
+        temporal=temporal, semantic_size=64, decoder=decoder, separable=bool(decoder),
+    )  # fmt: skip
     network = TMODNet(shape).eval()
     torch.nn.init.normal_(network.fusion_branch.correction.weight, std=0.1)
     src, state = torch.rand(2, 3, *SIZE), [torch.rand(2, 1, *SIZE)] * temporal
@@ -181,6 +184,35 @@ def test_the_semantic_branch_alone_is_the_whole_with_nothing_left_to_do():
     assert torch.equal(network(src, prev)[1], network.low(logits, src))
     assert torch.equal(network.finish(src, prev, logits=logits, features=features), network.low(logits, src))
     assert not TMODNet(Config(mirrored=True, detail_channels=())).begin_is_all
+
+
+@torch.no_grad()
+def test_a_second_branch_sees_the_mirror_image_and_counts_half():
+    torch.manual_seed(1)
+    network = TMODNet(Config(second=(8, 8, 8, 8), semantic_size=64)).eval()
+    for branch, bias in ((network.semantic_branch, 500.0), (network.second_branch.faces, -500.0)):
+        branch.head.bias.fill_(bias)
+    src, prev = torch.rand(1, 3, *SIZE), torch.rand(1, 1, *SIZE)
+    assert torch.allclose(network(src, prev)[1], torch.tensor(0.5), atol=1e-3)  # neither overrules the other
+    seen = []
+    network.second_branch.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    network.semantic_branch.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    network(src, prev)
+    assert torch.equal(seen[0].flip(-1), seen[1])
+    with pytest.raises(ModelError, match="mirrored or second"):
+        Config(mirrored=True, second=(8, 8, 8, 8))
+
+
+def test_a_second_branch_begins_from_both_files(published, bodies):
+    network = TMODNet(Config(second=(96, 64, 32, 24)))
+    for path in (published[1], bodies[1]):
+        network.begin_from(path)
+    src = torch.rand(1, 3, 64, 96)
+    expected = from_onnx(published[1])["stem.weight"]
+    assert torch.equal(network.semantic_branch.stem.weight[:, :3], expected)
+    assert torch.equal(network.second_branch.faces.stem.weight[:, :3], expected)
+    small, own = torch.cat([src, src[:, :1]], dim=1), network.second_branch.bodies
+    assert torch.allclose(own.eval()(small)[-1], bodies[0](src)[-1], atol=1e-4)
 
 
 def test_what_is_sure_and_wrong_can_still_learn(begun):

@@ -2,7 +2,8 @@
 
 Branches and losses after Ke et al., "MODNet", AAAI 2022; the previous alpha is the fourth input channel. Ours: the
 semantic branch is a whole MobileNetV3 U-Net at a size of its own, whatever the image's, that gives an alpha good
-enough alone for simple scenes; `mirrored`, it also looks at the mirror image, and both answers count half. The detail
+enough alone for simple scenes. An image may be seen twice, as it is and mirrored, and both answers count half: by the
+same branch (`mirrored`), or by a `second` one, which learned from other images and makes other mistakes. The detail
 branch works at 1/2 and 1/4 of the image's size; the fusion branch answers with a correction of the semantic alpha and
 begins at zero. So a training begins exactly where the semantic branch stands. Without the two, what the semantic
 branch says is enlarged, and the colours beside the outline place it (`koutu.matting.local_colour`).
@@ -26,6 +27,7 @@ from koutu.sizes import near_area
 from koutu.types import ModelError
 
 CELL = 2  # side of the cells that alpha is written in
+_SUREST = 6.0  # of the logits of two branches before their mean: no branch overrules the other
 _SPARE = 0.02  # what a sigmoid must reach beyond 0 and 1: plain places then become exactly 0 or 1
 
 
@@ -38,6 +40,7 @@ class Config:
     context: int = 128  # channels of its deepest features
     semantic_size: int = 256  # side of the square that the semantic branch sees, a multiple of 16
     mirrored: bool = False  # it also sees the mirror image: twice its cost, fewer mistakes
+    second: tuple[int, ...] = ()  # as `decoder`, of a second semantic branch that sees the mirror image; empty: without
     decoder: tuple[int, ...] = ()  # channels at 1/16 … 1/2 that join a second encoder's, of bodies; empty: without
     detail_channels: tuple[int, ...] = (16, 32)  # at 1/2 and at 1/4; empty: the semantic branch is all there is
     detail_blocks: int = 2  # residual blocks at 1/4
@@ -50,12 +53,16 @@ class Config:
         object.__setattr__(self, "blocks", blocks)
         object.__setattr__(self, "detail_channels", tuple(self.detail_channels))
         object.__setattr__(self, "decoder", tuple(self.decoder))
+        object.__setattr__(self, "second", tuple(self.second))
+        if self.mirrored and self.second:
+            raise ModelError("expected mirrored or second, got both: the mirror image is seen once; leave one out")
 
 
 VARIANTS = {
     "temporal": Config(),
     "mirrored": Config(mirrored=True),
     "joint": Config(decoder=(96, 64, 32, 24), detail_channels=(16, 48), detail_blocks=3, separable=True),
+    "twin": Config(second=(96, 64, 32, 24)),
     "semantic": Config(decoder=(96, 64, 32, 24), detail_channels=()),
     "single": Config(temporal=False),
 }
@@ -160,6 +167,8 @@ class TMODNet(Trimapless):
             if cfg.decoder
             else MobileNetV3UNet(inp, cfg.blocks, cfg.context)
         )
+        if cfg.second:
+            self.second_branch = JointUNet(inp, cfg.blocks, cfg.context, cfg.second)
         if cfg.detail_channels:
             self.detail_branch = DetailBranch(inp, cfg.decoder[-1] if cfg.decoder else STEM, cfg)
             self.fusion_branch = FusionBranch(cfg)
@@ -167,7 +176,7 @@ class TMODNet(Trimapless):
     @property
     def begin_is_all(self) -> bool:
         """Whether `low` says all that the network can: nothing is left for `finish` to do."""
-        return not (self.cfg.detail_channels or self.cfg.mirrored)
+        return not (self.cfg.detail_channels or self.cfg.mirrored or self.cfg.second)
 
     @property
     def hands_over(self) -> int:
@@ -198,6 +207,8 @@ class TMODNet(Trimapless):
         Without a detail branch the features are not looked at.
         """
         x = self._given(src, state)
+        if self.cfg.second:
+            logits = self._with_second(logits, self._small(x))
         if self.cfg.mirrored:
             mirrored = self.semantic_branch(self._small(x).flip(-1))
             logits = _both_ways(logits, mirrored[0])
@@ -220,13 +231,14 @@ class TMODNet(Trimapless):
         From the former on, pha is that network's answer; the latter fills the second encoder. The previous alpha counts
         for nothing yet. Raises ModelError for another file or if `cfg.blocks` were changed.
         """
-        branch = self.semantic_branch
-        if not isinstance(branch, JointUNet):
-            _fill(branch, mediapipe.from_onnx(path), path)
-        elif bodypix.is_bodypix(path):
-            _fill(branch.bodies, bodypix.from_onnx(path), path)
-        else:
-            _fill(branch.faces, mediapipe.from_onnx(path), path)
+        branches = [self.semantic_branch, *([self.second_branch] if self.cfg.second else [])]
+        joint = [branch for branch in branches if isinstance(branch, JointUNet)]
+        if joint and bodypix.is_bodypix(path):
+            for branch in joint:
+                _fill(branch.bodies, bodypix.from_onnx(path), path)
+            return
+        for branch in branches:
+            _fill(branch.faces if isinstance(branch, JointUNet) else branch, mediapipe.from_onnx(path), path)
 
     def _branches(self, src: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         low, _, logits = self._logits(src, state)
@@ -247,10 +259,18 @@ class TMODNet(Trimapless):
     def _semantic(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (N, 1, S, S) and features (N, 16, S/2, S/2)."""
         small = self._small(x)
+        if self.cfg.second:
+            logits, features = self.semantic_branch(small)
+            return self._with_second(logits, small), features
         if not self.cfg.mirrored or (self.training and torch.rand(()) < 0.5):  # either must do without the other
             return self.semantic_branch(small)
         logits, features = self.semantic_branch(torch.cat([small, small.flip(-1)]))
         return _both_ways(*logits.chunk(2)), _both_ways(*features.chunk(2))
+
+    def _with_second(self, logits: Tensor, small: Tensor) -> Tensor:
+        """Logits (N, 1, S, S) and what the second branch says of the mirror image: their mean, neither all too sure."""
+        mirrored = self.second_branch(small.flip(-1))[0]
+        return _both_ways(logits.clamp(-_SUREST, _SUREST), mirrored.clamp(-_SUREST, _SUREST))
 
     def _small(self, x: Tensor) -> Tensor:
         side = self.cfg.semantic_size
