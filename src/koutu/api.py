@@ -107,13 +107,16 @@ def matte(
     device: str = "cpu",
     threads: int = 0,
     hints: Hints | None = None,
+    zoom: bool = True,
 ) -> Matte:
     """The matte of one picture: a path, the bytes of a file, an open file, a Pillow image, or an array or tensor.
 
     Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), or have their channels first; uint8, uint16 or floats from 0
-    to 1. channels: "rgb", or "bgr" as OpenCV has them. What the picture's own alpha hides stays hidden.
+    to 1. channels: "rgb", or "bgr" as OpenCV has them. What the picture's own alpha hides stays hidden. zoom: as of
+    `koutu.Matter`.
     """
-    return Matter(_backend(model, engine, device, threads), hints=hints)(frame_of(image, channels=channels))
+    matter = Matter(_backend(model, engine, device, threads), hints=hints, zoom=zoom)
+    return matter(frame_of(image, channels=channels))
 
 
 async def mattes(
@@ -129,6 +132,7 @@ async def mattes(
     hints: Hints | None = None,
     keep: Sequence[PersonAt] = (),
     only_person: int | None = None,
+    zoom: bool = True,
     rate: Fraction | float | None = None,
     deinterlace: Deinterlace = "auto",
     sdr: bool = False,
@@ -141,7 +145,7 @@ async def mattes(
     """
     from koutu.pipeline.asynchronous import mattes_of  # asyncio takes longer to import than all of koutu
 
-    matter = Matter(_backend(model, engine, device, threads, gate=gate, steady=steady), hints=hints)
+    matter = Matter(_backend(model, engine, device, threads, gate=gate, steady=steady), hints=hints, zoom=zoom)
     chosen = Chosen(keep, only_person)
 
     def see(frame: Frame | Given) -> Matte:
@@ -169,14 +173,15 @@ def convert_image(
     format: Format | None = None,
     multilevel: bool = False,
     premultiplied: bool = False,
+    zoom: bool = True,
 ) -> tuple[Rgb, Alpha]:
     """Cut the person out of one image and write it; returns the picture as written (H, W, 3) and its alpha (H, W).
 
-    source, channels: as of `koutu.matte`.
+    source, channels, zoom: as of `koutu.matte`.
     Transparent: colours freed of the old background, with alpha (PNG, WebP, TIFF). `alpha_only`: alpha as grey.
     `multilevel`: colours by pymatting's multi-level method, slower. `premultiplied`: colours multiplied by alpha.
     """
-    result = Matter(backend or load(), hints=hints)(frame_of(source, channels=channels))
+    result = Matter(backend or load(), hints=hints, zoom=zoom)(frame_of(source, channels=channels))
     rgb, alpha = to_rgb(result.frame.picture), result.alpha
     if alpha_only:
         picture, kept = alpha[..., None].repeat(3, axis=2), None

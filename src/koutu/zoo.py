@@ -55,16 +55,16 @@ _CLEAN = (
 MODELS: dict[str, ModelCard] = {
     "koutu": ModelCard(
         file="koutu.onnx",
-        sha256="1be6e4f088273eefc7c77d0d967eae6e2f11ce1b0d86ff45d878c3cd4fd97286",
+        sha256="25bee68691a49f6e651c2e9c131683cbe529303e769d07640042f9f2087f1155",
         network="tmodnet",
         checkpoint="koutu.pt",
         pixels=592 * 332,
-        summary="temporal MODNet that began as MediaPipe's selfie segmentation; portraits, video",
+        summary="temporal MODNet with two semantic branches, begun from MediaPipe's and BodyPix; portraits, video",
         licence="Apache-2.0",
-        data=_CLEAN,
+        data=f"{_CLEAN}; rendered people (CC0), hands, signing clips (MIT, CC-BY 4.0), portraits of public servants (CC0)",
         parts=(
-            "7ee0b5fbba85ba6bfdd7184ea2ed9a4d54cb82d2bbc6f7b2c0beff65c54636be",
-            "ddfe965298df99845e14281c28aa7f00db9f18c7fcb79623c9daff072ad7fc3a",
+            "38e18c51670d560c009fee128216fd090c5e5aa43ee9745e5e1d74007bb74124",
+            "6ddf9f2cfd705b74bd879b671bac2c7c82c9f1f09a9765fb0830cca0a6cc5ec1",
         ),
     ),
     "koutu-small": ModelCard(
@@ -91,18 +91,15 @@ MODELS: dict[str, ModelCard] = {
 }
 
 
-def _stored(name: str, precision: str, sha256: str, how: str) -> ModelCard:
-    """The same network in a smaller file; training goes on from the same checkpoint."""
-    return replace(
-        MODELS[name], file=f"{name}-{precision}.onnx", sha256=sha256, summary=f"{name} {how}", parts=(), float32=name
-    )
-
-
-_HALF, _EIGHT = "in half floats", "in eight bits where quality allows"
-MODELS |= {
-    "koutu-fp16": _stored("koutu", "fp16", "bfb41b18d55d053a53763f0843f373482ff01dd4f5e0d168f48e5228886bce2a", _HALF),
-    "koutu-int8": _stored("koutu", "int8", "4897f77c5738c9e62f067257a8c16f995c23f9ba44a7be03b565b8c8af77e45b", _EIGHT),
-}
+MODELS["koutu-fp16"] = replace(
+    MODELS["koutu"],
+    file="koutu-fp16.onnx",
+    sha256="0f5694232544b59cb463db6ab6b4bcb7bc09594d902bedda0c70d1a465901e98",
+    summary="koutu in half floats",
+    parts=(),
+    float32="koutu",
+    apart=True,
+)
 
 
 def load(
@@ -305,7 +302,7 @@ def _require_there(name: str, file: Path) -> None:
         return
     if MODELS[name].apart:
         raise ModelError(
-            f"expected the weights of {name} at {file}, which pip does not install: they are large and for research "
-            f"alone; put {file.name} there, out of src/koutu/weights of koutu's repository"
+            f"expected the weights of {name} at {file}, which pip does not install, for their size; put {file.name} "
+            "there, out of src/koutu/weights of koutu's repository"
         )
     raise ModelError(f"the weights of {name} are missing at {file}; reinstall koutu")

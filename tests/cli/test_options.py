@@ -73,7 +73,7 @@ FROM = {
              "steady", "mask", "plate_fixed", "clicks", "trimap_radius", "codec", "preset", "crf", "alpha_crf", "depth",
              "sdr", "audio"),
     },
-    "image": {**of_call(api.convert_image, "background", "fit", "alpha_only", "multilevel"),
+    "image": {**of_call(api.convert_image, "background", "fit", "alpha_only", "multilevel", "zoom"),
               **of_call(zoo.load, "device", "threads")},
     "review": of_call(zoo.load, "device", "threads"),
     "trimap": of_call(zoo.load, "device"),

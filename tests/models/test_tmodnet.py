@@ -199,8 +199,6 @@ def test_a_second_branch_sees_the_mirror_image_and_counts_half():
     network.semantic_branch.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     network(src, prev)
     assert torch.equal(seen[0].flip(-1), seen[1])
-    with pytest.raises(ModelError, match="mirrored or second"):
-        Config(mirrored=True, second=(8, 8, 8, 8))
 
 
 def test_a_second_branch_begins_from_both_files(published, bodies):

@@ -48,8 +48,8 @@ def require_same_alpha(ours: np.ndarray, theirs: np.ndarray, mean: float) -> Non
 
 
 def test_a_picture_in_the_browser(browser, server, portrait, tmp_path):
-    """Alpha and colours are those of `koutu image`; what is saved is what was seen, at the picture's size."""
-    cut, alpha = convert_image(portrait, tmp_path / "cut.png")
+    """Alpha and colours are those of `koutu image --no-zoom`; what is saved is what was seen, at the picture's size."""
+    cut, alpha = convert_image(portrait, tmp_path / "cut.png", zoom=False)
     with Page(browser, server.url, "?background=%23102030") as page:
         page.ready()
         assert page.page.evaluate("crossOriginIsolated")
@@ -108,7 +108,7 @@ def test_the_camera_in_the_browser(browser, server, tmp_path):
         again, fresh = page.picture("saveOriginal", tmp_path), page.picture("saveAlpha", tmp_path)
         assert np.array_equal(frame, again)
         assert page.errors == []
-    theirs = Matter(load("koutu-small", steady=False))(frame).alpha
+    theirs = Matter(load("koutu-small", steady=False), zoom=False)(frame).alpha
     require_same_alpha(fresh, theirs, MEAN_STILL)
     assert np.abs(alpha.astype(int) - theirs).mean() < MEAN_CAMERA  # it remembers other frames
 

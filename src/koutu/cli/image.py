@@ -62,6 +62,7 @@ def image(
     threads: options.Threads = 0,
     fit: options.BackgroundFit = options.FIT,
     premultiplied: options.Premultiplied = Look.premultiplied,
+    zoom: options.Zoom = Look.zoom,
 ) -> None:
     """Cut the person out of images. Into a folder, each is written as STEM.png, or as --format says.
 
@@ -86,6 +87,7 @@ def image(
             convert_image(
                 picture, target, background=behind, alpha_only=alpha_only, backend=backend, hints=hints,
                 format="PNG" if output == "-" else None, multilevel=multilevel, premultiplied=premultiplied,
+                zoom=zoom,
             )  # fmt: skip
 
         _each(pairs, output, cut)

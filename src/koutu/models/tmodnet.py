@@ -40,7 +40,7 @@ class Config:
     context: int = 128  # channels of its deepest features
     semantic_size: int = 256  # side of the square that the semantic branch sees, a multiple of 16
     mirrored: bool = False  # it also sees the mirror image: twice its cost, fewer mistakes
-    second: tuple[int, ...] = ()  # as `decoder`, of a second semantic branch that sees the mirror image; empty: without
+    second: tuple[int, ...] = ()  # as `decoder`, of a second semantic branch, which then sees the mirror image
     decoder: tuple[int, ...] = ()  # channels at 1/16 … 1/2 that join a second encoder's, of bodies; empty: without
     detail_channels: tuple[int, ...] = (16, 32)  # at 1/2 and at 1/4; empty: the semantic branch is all there is
     detail_blocks: int = 2  # residual blocks at 1/4
@@ -54,8 +54,6 @@ class Config:
         object.__setattr__(self, "detail_channels", tuple(self.detail_channels))
         object.__setattr__(self, "decoder", tuple(self.decoder))
         object.__setattr__(self, "second", tuple(self.second))
-        if self.mirrored and self.second:
-            raise ModelError("expected mirrored or second, got both: the mirror image is seen once; leave one out")
 
 
 VARIANTS = {
@@ -209,7 +207,7 @@ class TMODNet(Trimapless):
         x = self._given(src, state)
         if self.cfg.second:
             logits = self._with_second(logits, self._small(x))
-        if self.cfg.mirrored:
+        elif self.cfg.mirrored:
             mirrored = self.semantic_branch(self._small(x).flip(-1))
             logits = _both_ways(logits, mirrored[0])
             if self.cfg.detail_channels:
