@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO
 
-from koutu.batch.task import Lost, Made, Task, made_of
+from koutu.batch.task import Answer, Lost, Task, answer_of
 from koutu.batch.work import answered
 from koutu.machine import cores
 
@@ -26,8 +26,8 @@ class Pool(ABC):
     capacity: int
 
     @abstractmethod
-    def submit(self, task: Task) -> "Future[Made]":
-        """Begin a task; the future raises what `made_of` does, or Lost."""
+    def submit(self, task: Task) -> "Future[Answer]":
+        """Begin a task; the future raises what `answer_of` does, or Lost."""
 
     @abstractmethod
     def close(self) -> None:
@@ -42,10 +42,10 @@ class Alone(Pool):
 
     capacity = 1
 
-    def submit(self, task: Task) -> "Future[Made]":
-        done: Future[Made] = Future()
+    def submit(self, task: Task) -> "Future[Answer]":
+        done: Future[Answer] = Future()
         try:
-            done.set_result(made_of(answered(task)))
+            done.set_result(answer_of(answered(task)))
         except Exception as error:
             done.set_exception(error)
         return done
@@ -75,7 +75,7 @@ class Processes(Pool):
         with self._lock:
             return [process.number for process in self._all]
 
-    def submit(self, task: Task) -> "Future[Made]":
+    def submit(self, task: Task) -> "Future[Answer]":
         return self._threads.submit(self._run, task)
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ class Processes(Pool):
             by_memory = int(self._limit_mb / (ROOM * peak_mb)) if self._limit_mb else cores()
             self.capacity, self._measures = max(1, min(cores() // self._each, by_memory)), False
 
-    def _run(self, task: Task) -> Made:
+    def _run(self, task: Task) -> Answer:
         with self._lock:
             if self._closed:
                 raise Lost("the batch was ended", ours=True)
@@ -111,7 +111,7 @@ class Processes(Pool):
             raise
         with self._lock:
             self._idle.append(process)
-        return made_of(answer)
+        return answer_of(answer)
 
 
 class _Process:

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from koutu.batch.ledger import Entry, Ledger
@@ -11,7 +11,7 @@ from koutu.batch.places import absolute, is_remote, joined, removed, sizes
 from koutu.batch.plan import BatchPlan, asked_of, limit_mb
 from koutu.batch.pool import Pool
 from koutu.batch.sources import STATE, Item
-from koutu.batch.task import MADE, Lost, Made, Task
+from koutu.batch.task import MADE, Answer, Cut, Lost, Made, Task
 from koutu.progress import Steps
 from koutu.types import KoutuError
 
@@ -26,7 +26,7 @@ class _Job:
 
     item: Item
     asked: str
-    spans: list[tuple[str, str | None]] = field(default_factory=list)
+    spans: tuple[tuple[str, str | None], ...] = ()
     left: int = 0
     failed: bool = False
 
@@ -50,7 +50,7 @@ class Schedule:
         self.made: list[str] = []
         self.frames, self.worker_seconds, self.video_seconds = 0, 0.0, 0.0
         self.entries = ledger.entries()
-        self._running: dict[Future[Made], _Piece] = {}
+        self._running: dict[Future[Answer], _Piece] = {}
         there, hashes = sizes(target), dict[tuple[str, str], str]()
         jobs = [_Job(item, asked_of(item, plan.segment, hashes)) for item in items]
         due = [job for job in jobs if self._is_due(job, there)]
@@ -72,9 +72,9 @@ class Schedule:
                 self._ledger.write(())  # so that what waits in it is not kept longer than it says
                 steps(len(self.made), self._all, self._told(time.monotonic() - began))
 
-    def _take(self, piece: _Piece, future: "Future[Made]") -> None:
+    def _take(self, piece: _Piece, future: "Future[Answer]") -> None:
         try:
-            made = future.result()
+            answer = future.result()
         except Lost as lost:
             piece.kills, piece.crashes = piece.kills + lost.ours, piece.crashes + (not lost.ours)
             if piece.crashes < CRASHES and piece.kills < KILLS:
@@ -84,15 +84,16 @@ class Schedule:
         except KoutuError as error:
             self._fail(piece, str(error))
         else:
-            self._pool.measured(made.peak_mb)
-            if made.spans:
-                self._cut(piece.job, made.spans)
-            elif piece.number is not None:
+            if isinstance(answer, Cut):
+                self._cut(piece.job, answer.spans)
+                return
+            self._pool.measured(answer.peak_mb)
+            if piece.number is not None:
                 self._segment_done(piece.job)
             else:
-                self._done(piece, made)
+                self._done(piece, answer)
 
-    def _cut(self, job: _Job, spans: list[tuple[str, str | None]]) -> None:
+    def _cut(self, job: _Job, spans: tuple[tuple[str, str | None], ...]) -> None:
         """Have the segments made that no run before this one made, before other items."""
         job.spans = spans
         there = sizes(self._folder(job))
@@ -113,14 +114,9 @@ class Schedule:
         self.worker_seconds += made.seconds
         self.video_seconds += made.video_seconds
         names = {joined(self._target, name): name for name in job.item.names.values()}
-        self._keep(
-            Entry(
-                job.item.name, job.item.source, job.asked, "done", attempts=1 + piece.crashes + piece.kills,
-                files={names[place]: (size, digest) for place, (size, digest) in made.files.items()},
-                frames=made.frames, video_seconds=made.video_seconds, seconds=made.seconds, peak_mb=made.peak_mb,
-                lost=made.lost, notes=tuple(made.notes), findings=tuple(made.findings), still=made.still,
-            )
-        )  # fmt: skip
+        made = replace(made, files={names[place]: file for place, file in made.files.items()})
+        attempts = 1 + piece.crashes + piece.kills
+        self._keep(Entry(job.item.name, job.item.source, job.asked, "done", attempts=attempts, made=made))
         self.made.append(job.item.name)
         if job.spans:
             removed(self._folder(job))
@@ -145,7 +141,7 @@ class Schedule:
             return True
         if entry.state == "failed":
             return self._plan.retry_failed
-        return any(there.get(name) != size for name, (size, _) in entry.files.items())
+        return any(there.get(name) != size for name, (size, _) in entry.made.files.items())
 
     def _task(self, piece: _Piece) -> Task:
         job, number, item = piece.job, piece.number, piece.job.item

@@ -180,5 +180,5 @@ def _leave(entries: "list[Entry]", report: list[Path], hourly: float) -> None:
         print(f"and {len(failed) - TOLD} more")
     if failed or waiting:
         raise typer.Exit(UNFINISHED)
-    if any(entry.lost for entry in entries):
+    if any(entry.made.lost for entry in entries):
         raise typer.Exit(LOST_INPUT)
