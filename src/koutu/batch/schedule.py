@@ -2,9 +2,11 @@
 
 import time
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from queue import Empty, SimpleQueue
 
 from koutu.batch.ledger import Entry, Ledger
 from koutu.batch.places import absolute, is_remote, joined, removed, sizes
@@ -51,6 +53,7 @@ class Schedule:
         self.frames, self.worker_seconds, self.video_seconds = 0, 0.0, 0.0
         self.entries = ledger.entries()
         self._running: dict[Future[Answer], _Piece] = {}
+        self._ended: SimpleQueue[Future[Answer]] = SimpleQueue()
         there, hashes = sizes(target), dict[tuple[str, str], str]()
         jobs = [_Job(item, asked_of(item, plan.segment, hashes)) for item in items]
         due = [job for job in jobs if self._is_due(job, there)]
@@ -65,9 +68,13 @@ class Schedule:
                 while self._ready and len(self._running) < self._pool.capacity:
                     piece = self._ready.popleft()
                     if not piece.job.failed:
-                        self._running[self._pool.submit(self._task(piece))] = piece
-                ended, _ = wait(self._running, _LOOK_SECONDS, FIRST_COMPLETED)
-                for future in ended:
+                        future = self._pool.submit(self._task(piece))
+                        self._running[future] = piece
+                        future.add_done_callback(self._ended.put)
+                if not self._ready and not self._running:
+                    break
+                with suppress(Empty):
+                    future = self._ended.get(timeout=_LOOK_SECONDS)
                     self._take(self._running.pop(future), future)
                 self._ledger.write(())  # so that what waits in it is not kept longer than it says
                 steps(len(self.made), self._all, self._told(time.monotonic() - began))
@@ -152,7 +159,7 @@ class Schedule:
         return Task(
             absolute(item.source), outputs, item.options.absolute().told(), item.is_picture,
             scratch="" if is_remote(self._target) else scratch_of(self._target),
-            memory_mb=self._limit // max(1, self._pool.capacity), review=self._plan.review, segment=self._plan.segment,
+            memory_mb=self._pool.share_mb(self._limit), review=self._plan.review, segment=self._plan.segment,
             span=None if number is None else job.spans[number], folder=folder,
             segments=tuple(self._folder(job, n) for n in range(len(job.spans))) if number is None else (),
         )  # fmt: skip

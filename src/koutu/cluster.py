@@ -1,0 +1,129 @@
+"""A cluster of Ray that work is handed to: joined, and found to be alike, before anything is done there."""
+
+import importlib
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from koutu.extras import pip_line
+from koutu.machine import versions
+from koutu.types import InputError, ModelError
+
+AUTO = "auto"  # the address in RAY_ADDRESS, or else the cluster of this machine
+CLIENT_PORT = 10001
+_CLIENT = "ray://"
+_PATIENCE_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of the cluster, with what Ray may give out there. memory_mb: 0 where Ray counts none."""
+
+    id: str
+    name: str
+    cpus: float
+    gpus: float
+    memory_mb: float
+
+
+@contextmanager
+def joined(address: str) -> Iterator[Any]:
+    """The module ray, connected to the cluster until the end; raises ModelError or InputError.
+
+    address: auto, HOST:PORT of its head, or ray://HOST[:PORT] of Ray's server for clients.
+    """
+    ray = _ray()
+    if ray.is_initialized():
+        yield ray
+        return
+    _require_listener(address)
+    try:
+        ray.init(address=_whole(address), log_to_driver=False, logging_level="error")
+    except Exception as error:  # of many types: RuntimeError for another version, ConnectionError, AssertionError
+        raise InputError(
+            f"{address}: expected a cluster of Ray {ray.__version__} that is running, got {_line(error)}; "
+            "check the address, and that all machines have the same Ray and Python (ray start --head begins one)"
+        ) from error
+    try:
+        require_alike(ray, nodes(ray))
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def nodes(ray: Any) -> list[Node]:
+    """Those that are alive and compute."""
+    found = [(node, node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    return [
+        Node(node["NodeID"], node["NodeManagerHostname"], has["CPU"], has.get("GPU", 0), has.get("memory", 0) / 2**20)
+        for node, has in found if has.get("CPU")
+    ]  # fmt: skip
+
+
+def require_alike(ray: Any, machines: list[Node]) -> None:
+    """Raise InputError, which names the machine, unless each has this machine's koutu and what computes with it."""
+    if not machines:
+        raise InputError("expected a cluster with machines that compute, got one without CPUs; add one by ray start")
+
+    def look() -> dict[str, str]:  # travels as it stands, to machines that may have no koutu
+        try:
+            from koutu.machine import versions
+        except ImportError:
+            return {}
+        return versions()
+
+    from ray.util.scheduling_strategies import (  # pyright: ignore[reportMissingImports]
+        NodeAffinitySchedulingStrategy,
+    )
+
+    asked = ray.remote(num_cpus=0)(look)
+    asks = [asked.options(scheduling_strategy=NodeAffinitySchedulingStrategy(n.id, soft=False)) for n in machines]
+    for machine, found in zip(machines, ray.get([ask.remote() for ask in asks]), strict=True):
+        if told := difference(versions(), found):
+            raise InputError(f"{machine.name}: expected a machine of the same versions, {told}")
+
+
+def difference(here: dict[str, str], there: dict[str, str]) -> str:
+    """What is otherwise on another machine, as the end of a sentence; nothing if all is the same."""
+    if not there:
+        return "got one without koutu; install it there as here"
+    names = [name for name in {**here, **there} if here.get(name) != there.get(name)]
+    told = [f"{name} {there.get(name, 'none')} where this has {here.get(name, 'none')}" for name in names]
+    return f"got {', '.join(told)}; install the same everywhere, or results would differ" if told else ""
+
+
+def _ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # which it would send away
+    try:
+        return importlib.import_module("ray")
+    except ImportError as error:
+        raise ModelError(f"a cluster needs ray, which is not installed; {pip_line('ray')}") from error
+
+
+def _whole(address: str) -> str:
+    """With the port of clients, where none is given."""
+    host = address.removeprefix(_CLIENT)
+    return f"{address}:{CLIENT_PORT}" if address.startswith(_CLIENT) and ":" not in host else address
+
+
+def _require_listener(address: str) -> None:
+    """Raise InputError, at once, unless something answers there: Ray itself tries for half a minute."""
+    if address == AUTO:
+        return
+    host, _, port = _whole(address).removeprefix(_CLIENT).rpartition(":")
+    if not host or not port.isdecimal():
+        raise InputError(f"expected auto, HOST:PORT or {_CLIENT}HOST of a cluster, got {address!r}; write it so")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"{address}: expected a cluster of Ray that answers, got {_line(error)}; check the address and the network"
+        ) from error
+
+
+def _line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {' '.join(lines)[:300]}"
