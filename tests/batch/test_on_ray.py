@@ -88,16 +88,16 @@ def workers() -> list[tuple[int, int]]:
 class Disturbed(Cluster):
     """A machine dies with the third task, and another joins with the sixth."""
 
-    def __init__(self, ray: Any, machines: Any):
+    def __init__(self, ray: Any, cluster_of_two: Any):
         super().__init__(ray, 2)
-        self._machines_, self._tasks, self.lost = machines, 0, 0
+        self._cluster, self._tasks = cluster_of_two, 0
 
     def submit(self, task: Task) -> "Future[Answer]":
         self._tasks += 1
         if self._tasks == 3:
-            self._machines_.remove_node(self._machines_.list_all_nodes[-1], allow_graceful=False)
+            self._cluster.remove_node(next(iter(self._cluster.worker_nodes)), allow_graceful=False)
         if self._tasks == 6:
-            self._machines_.add_node(**node(4))
+            self._cluster.add_node(**node(4))
         return super().submit(task)
 
 
