@@ -3,14 +3,16 @@
 import importlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from koutu.extras import pip_line
 from koutu.machine import versions
 from koutu.types import InputError, ModelError
+
+T = TypeVar("T")
 
 AUTO = "auto"  # the address in RAY_ADDRESS, or else the cluster of this machine
 CLIENT_PORT = 10001
@@ -48,7 +50,7 @@ def joined(address: str) -> Iterator[Any]:
             "check the address, and that all machines have the same Ray and Python (ray start --head begins one)"
         ) from error
     try:
-        require_alike(ray, nodes(ray))
+        require_alike(ray)
         yield ray
     finally:
         ray.shutdown()
@@ -63,9 +65,20 @@ def nodes(ray: Any) -> list[Node]:
     ]  # fmt: skip
 
 
-def require_alike(ray: Any, machines: list[Node]) -> None:
+def on_each(ray: Any, function: Callable[[], T]) -> list[tuple[Node, T]]:
+    """What a function says on each machine that computes."""
+    from ray.util.scheduling_strategies import (  # pyright: ignore[reportMissingImports]
+        NodeAffinitySchedulingStrategy,
+    )
+
+    asked, machines = ray.remote(num_cpus=0)(function), nodes(ray)
+    asks = [asked.options(scheduling_strategy=NodeAffinitySchedulingStrategy(n.id, soft=False)) for n in machines]
+    return list(zip(machines, ray.get([ask.remote() for ask in asks]), strict=True))
+
+
+def require_alike(ray: Any) -> None:
     """Raise InputError, which names the machine, unless each has this machine's koutu and what computes with it."""
-    if not machines:
+    if not nodes(ray):
         raise InputError("expected a cluster with machines that compute, got one without CPUs; add one by ray start")
 
     def look() -> dict[str, str]:  # travels as it stands, to machines that may have no koutu
@@ -75,13 +88,7 @@ def require_alike(ray: Any, machines: list[Node]) -> None:
             return {}
         return versions()
 
-    from ray.util.scheduling_strategies import (  # pyright: ignore[reportMissingImports]
-        NodeAffinitySchedulingStrategy,
-    )
-
-    asked = ray.remote(num_cpus=0)(look)
-    asks = [asked.options(scheduling_strategy=NodeAffinitySchedulingStrategy(n.id, soft=False)) for n in machines]
-    for machine, found in zip(machines, ray.get([ask.remote() for ask in asks]), strict=True):
+    for machine, found in on_each(ray, look):
         if told := difference(versions(), found):
             raise InputError(f"{machine.name}: expected a machine of the same versions, {told}")
 

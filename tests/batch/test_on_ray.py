@@ -146,7 +146,7 @@ def test_a_worker_that_crashes_is_told_from_one_that_is_killed(ray, how, ours):
 def test_other_machines_are_refused(ray, monkeypatch):
     monkeypatch.setattr(cluster, "versions", lambda: {"koutu": "0.1", "python": "3.9"})
     with pytest.raises(InputError, match=r"expected a machine of the same versions, got koutu \S+ where this has 0.1"):
-        cluster.require_alike(ray, cluster.nodes(ray))
+        cluster.require_alike(ray)
 
 
 def test_addresses_are_refused_at_once(tmp_path):
