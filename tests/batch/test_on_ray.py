@@ -41,7 +41,6 @@ def machines() -> Iterator[Any]:
     """A cluster of two small machines, both this one."""
     from ray.cluster_utils import Cluster as Machines  # pyright: ignore[reportMissingImports]
 
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # of a machine that does much else
     found = Machines(initialize_head=True, head_node_args=node(2, include_dashboard=False))
     found.add_node(**node(3))
     yield found

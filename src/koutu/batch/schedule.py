@@ -5,6 +5,7 @@ from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain, repeat
 from pathlib import PurePosixPath
 from queue import Empty, SimpleQueue
 
@@ -58,7 +59,10 @@ class Schedule:
         jobs = [_Job(item, asked_of(item, plan.segment, hashes)) for item in items]
         due = [job for job in jobs if self._is_due(job, there)]
         self._ready, self._all = deque(_Piece(job) for job in due), len(due)
+        self._new: list[Entry] = []
+        self._spent: list[str] = []
         self._keep(*(Entry(job.item.name, job.item.source, job.asked) for job in due))
+        self._write()
 
     def work(self) -> None:
         """Until nothing is left to do."""
@@ -73,10 +77,11 @@ class Schedule:
                         future.add_done_callback(self._ended.put)
                 if not self._ready and not self._running:
                     break
-                with suppress(Empty):
-                    future = self._ended.get(timeout=_LOOK_SECONDS)
-                    self._take(self._running.pop(future), future)
-                self._ledger.write(())  # so that what waits in it is not kept longer than it says
+                with suppress(Empty):  # all that ended, for one write of the record takes as long as many
+                    for seconds in chain([_LOOK_SECONDS], repeat(0.0)):
+                        future = self._ended.get(timeout=seconds)
+                        self._take(self._running.pop(future), future)
+                self._write()
                 steps(len(self.made), self._all, self._told(time.monotonic() - began))
 
     def _take(self, piece: _Piece, future: "Future[Answer]") -> None:
@@ -126,7 +131,7 @@ class Schedule:
         self._keep(Entry(job.item.name, job.item.source, job.asked, "done", attempts=attempts, made=made))
         self.made.append(job.item.name)
         if job.spans:
-            removed(self._folder(job))
+            self._spent.append(self._folder(job))
 
     def _fail(self, piece: _Piece, reason: str, *, again: bool = False) -> None:
         """Set the item aside, or with `again` leave it for the next run."""
@@ -139,8 +144,15 @@ class Schedule:
         self.made.append(job.item.name)
 
     def _keep(self, *entries: Entry) -> None:
-        self._ledger.write(entries)
+        self._new += entries
         self.entries |= {entry.name: entry for entry in entries}
+
+    def _write(self) -> None:
+        """Record what is new, and then remove the segments that are not needed any more."""
+        self._ledger.write(self._new)  # also none, so that what waits in a log is not kept longer than it says
+        for folder in self._spent:
+            removed(folder)
+        self._new, self._spent = [], []
 
     def _is_due(self, job: _Job, there: dict[str, int]) -> bool:
         entry = self.entries.get(job.item.name)

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Ray runs every worker at a niceness 15 above its own, on Linux, unless RAY_worker_niceness says otherwise where a
+# machine is started: by design, so that Ray's own processes stay quick. Whatever else a machine does, at an ordinary
+# priority, has some thirty times a worker's share of each core.
+# Matting cares because a worker is all computation: on a machine that also encodes, serves or learns, the same batch
+# that has half of the cores as plain processes stands nearly still under Ray, with a free core in Ray's own count.
+set -euo pipefail
+[ "$(nice)" -le 4 ] || { echo "not tried: a niceness above 4 leaves no room"; exit 0; }
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+python3 -m venv "$folder/venv"
+"$folder/venv/bin/pip" install -q --disable-pip-version-check ray==2.60.0
+cat >"$folder/try.py" <<'PYTHON'
+import os
+
+import ray
+
+ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="error", _temp_dir=os.environ["PLACE"])
+here = os.getpriority(os.PRIO_PROCESS, 0)
+print("ray", ray.__version__)
+print("a worker's niceness above the driver's:", ray.get(ray.remote(os.getpriority).remote(os.PRIO_PROCESS, 0)) - here)
+PYTHON
+export RAY_USAGE_STATS_ENABLED=0 PLACE="$folder/ray"
+"$folder/venv/bin/python" "$folder/try.py" | tee "$folder/usual"
+RAY_worker_niceness=0 "$folder/venv/bin/python" "$folder/try.py" | tee "$folder/asked"
+diff "$folder/usual" - <<'EXPECTED'
+ray 2.60.0
+a worker's niceness above the driver's: 15
+EXPECTED
+diff "$folder/asked" - <<'EXPECTED'
+ray 2.60.0
+a worker's niceness above the driver's: 0
+EXPECTED
+echo "as described"
