@@ -116,16 +116,15 @@ def asked(task: str, versions: dict[str, str]) -> str:
     """Run by Ray on one of the machines: what koutu's worker there answers, or why it did not."""
     if told := _difference(tuple(versions.items())):
         return json.dumps({"versions": told, "machine": platform.node()})
-    process = None
+    for process in [process for process in _held if not process.is_running]:
+        process.end()
+        _held.remove(process)
     try:
-        process = _held.pop() if _held else Process()
-        answer = process.ask(task)
+        if not _held:
+            _held.append(Process())
+        return _held[0].ask(task)
     except Lost as lost:
-        if process is not None:
-            process.end()
         return json.dumps({"lost": str(lost), "ours": lost.ours})
-    _held.append(process)
-    return answer
 
 
 @lru_cache(maxsize=2)

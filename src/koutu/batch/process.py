@@ -32,6 +32,11 @@ class Process:
         """Its process's."""
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
     def ask(self, task: str) -> str:
         """Its answer to a task's line; raises Lost."""
         assert self._process.stdin and self._process.stdout
