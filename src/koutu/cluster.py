@@ -17,7 +17,9 @@ T = TypeVar("T")
 AUTO = "auto"  # the address in RAY_ADDRESS, or else the cluster of this machine
 CLIENT_PORT = 10001
 _CLIENT = "ray://"
-_PATIENCE_SECONDS = 10
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_PATIENCE_SECONDS = 10  # for a connection
+_LOOK_SECONDS = 300  # for a first process on each machine
 
 
 @dataclass(frozen=True)
@@ -38,27 +40,34 @@ def joined(address: str) -> Iterator[Any]:
     address: auto, HOST:PORT of its head, or ray://HOST[:PORT] of Ray's server for clients.
     """
     ray = _ray()
+    _require_listener(ray, address)
     if ray.is_initialized():
         yield ray
         return
-    _require_listener(address)
     try:
-        ray.init(address=_whole(address), log_to_driver=False, logging_level="error")
-    except Exception as error:  # of many types: RuntimeError for another version, ConnectionError, AssertionError
-        raise InputError(
-            f"{address}: expected a cluster of Ray {ray.__version__} that is running, got {_line(error)}; "
-            "check the address, and that all machines have the same Ray and Python (ray start --head begins one)"
-        ) from error
-    try:
-        require_alike(ray)
+        try:
+            ray.init(address=_whole(address), log_to_driver=False, logging_level="error")
+            require_alike(ray)
+        except InputError:
+            raise
+        except Exception as error:  # of many types: RuntimeError for another version, ConnectionError, RayError
+            raise InputError(
+                f"{address}: expected a cluster of Ray {ray.__version__} that is running, got {_line(error)}; "
+                "check the address, and that all machines have the same Ray and Python (ray start --head begins one)"
+            ) from error
         yield ray
     finally:
         ray.shutdown()
 
 
 def nodes(ray: Any) -> list[Node]:
-    """Those that are alive and compute."""
-    found = [(node, node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    """Those that are alive and compute; raises InputError where the cluster is lost."""
+    try:
+        found = [(node, node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    except Exception as error:
+        raise InputError(
+            f"expected a cluster that stays, got {_line(error)}; run the same again when it is back"
+        ) from error
     return [
         Node(node["NodeID"], node["NodeManagerHostname"], has["CPU"], has.get("GPU", 0), has.get("memory", 0) / 2**20)
         for node, has in found if has.get("CPU")
@@ -73,7 +82,7 @@ def on_each(ray: Any, function: Callable[[], T]) -> list[tuple[Node, T]]:
 
     asked, machines = ray.remote(num_cpus=0)(function), nodes(ray)
     asks = [asked.options(scheduling_strategy=NodeAffinitySchedulingStrategy(n.id, soft=False)) for n in machines]
-    return list(zip(machines, ray.get([ask.remote() for ask in asks]), strict=True))
+    return list(zip(machines, ray.get([ask.remote() for ask in asks], timeout=_LOOK_SECONDS), strict=True))
 
 
 def require_alike(ray: Any) -> None:
@@ -116,18 +125,21 @@ def _whole(address: str) -> str:
     return f"{address}:{CLIENT_PORT}" if address.startswith(_CLIENT) and ":" not in host else address
 
 
-def _require_listener(address: str) -> None:
-    """Raise InputError, at once, unless something answers there: Ray itself tries for half a minute."""
+def _require_listener(ray: Any, address: str) -> None:
+    """Raise InputError, at once, unless something answers there: Ray itself tries for minutes."""
     if address == AUTO:
         return
     host, _, port = _whole(address).removeprefix(_CLIENT).rpartition(":")
     if not host or not port.isdecimal():
         raise InputError(f"expected auto, HOST:PORT or {_CLIENT}HOST of a cluster, got {address!r}; write it so")
+    if host in _LOOPBACK and not address.startswith(_CLIENT):
+        host = ray.util.get_node_ip_address()  # as Ray does
     try:
         socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise InputError(
-            f"{address}: expected a cluster of Ray that answers, got {_line(error)}; check the address and the network"
+            f"{address}: expected a cluster of Ray that answers at {host}, got {_line(error)}; check the address and "
+            "the network"
         ) from error
 
 

@@ -30,7 +30,7 @@ class Cluster(Pool):
         self._need_mb, self._looked = 0.0, -_LOOK_SECONDS
         self._nodes: list[Node] = []
         self._refs: dict[Future[Answer], Any] = {}
-        self._wrong = ""
+        self._versions, self._wrong = machine.versions(), ""
         self._ask = ray.remote(max_retries=0)(asked)  # whoever schedules counts the tries
         if not any(node.cpus >= self._threads for node in self._machines()):
             raise InputError(
@@ -51,7 +51,7 @@ class Cluster(Pool):
         if gpus and not any(node.gpus for node in self._machines()):
             raise InputError("expected a machine with a GPU for --device cuda, the cluster has none; add one")
         ask = self._ask.options(num_cpus=self._threads, num_gpus=gpus, memory=memory or None)
-        ref = ask.remote(task.text(), machine.versions())
+        ref = ask.remote(task.text(), self._versions)
         done: Future[Answer] = Future()
         self._refs[done] = ref
         ref.future().add_done_callback(partial(self._answered, done))
@@ -63,11 +63,13 @@ class Cluster(Pool):
             self._need_mb = min(ROOM * peak_mb, most) if most else ROOM * peak_mb
 
     def share_mb(self, limit_mb: int) -> int:
-        shares = [self._memory(node) / max(1, self._on(node)) for node in self._machines() if self._memory(node)]
+        alone = not (self._workers or self._need_mb)
+        bounded = [node for node in self._machines() if self._memory(node)]
+        shares = [self._memory(node) / (1 if alone else max(1, self._on(node))) for node in bounded]
         return int(min(shares, default=0))
 
     def close(self) -> None:
-        for ref in self._refs.values():
+        for ref in list(self._refs.values()):
             self._ray.cancel(ref, force=True)  # its process ends, and so does koutu's own in it
         self._refs.clear()
 
