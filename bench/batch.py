@@ -1,6 +1,6 @@
 """Many small clips and pictures by `koutu batch`, undisturbed and with random kills: the same results, byte for byte?
 
-    python bench/batch.py [--items 200] [--kills 40] [--seed 0] [--from FOLDER] [--cluster] [--rounds 5]
+    python bench/batch.py [--items 200] [--kills 40] [--every 6] [--seed 0] [--from FOLDER] [--cluster] [--rounds 5]
 
 Clips of 4 to 12 frames and pictures are cut from the packaged sample, or the videos of a folder, one of them longer
 and made in segments, and one file is none. One command makes them undisturbed. Then SIGKILL meets a worker or the
@@ -105,8 +105,8 @@ def workers() -> list[int]:
 class Disturbances:
     """What is done to a batch: kills so far, by kind."""
 
-    def __init__(self, chance: random.Random, most: int, machines: Any):
-        self.chance, self.left, self.machines = chance, most, machines
+    def __init__(self, chance: random.Random, most: int, every: float, machines: Any):
+        self.chance, self.left, self.every, self.machines = chance, most, every, machines
         self.count = {"worker": 0, "command": 0, "machine": 0}
 
     def happen(self, driver: "subprocess.Popen[bytes]") -> None:
@@ -132,7 +132,7 @@ def disturbed(sources: Path, target: Path, more: list[str], disturbances: Distur
         driver = subprocess.Popen(command(sources, target, *more), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         while driver.poll() is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                driver.wait(disturbances.chance.expovariate(1 / 6) if disturbances.left > 0 else None)
+                driver.wait(disturbances.chance.expovariate(1 / disturbances.every) if disturbances.left > 0 else None)
             if driver.poll() is None:
                 disturbances.happen(driver)
         driver.wait()
@@ -181,7 +181,7 @@ def trial(sources: Path, folder: Path, args: argparse.Namespace) -> bool:
     expected = hashes(folder / "first")
     with cluster(args.cluster) as machines:
         more = ["--workers", "2", *(["--ray", machines.address] if machines else [])]
-        disturbances = Disturbances(random.Random(args.seed), args.kills, machines)
+        disturbances = Disturbances(random.Random(args.seed), args.kills, args.every, machines)
         began = time.monotonic()
         starts = disturbed(sources, folder / "second", more, disturbances)
     found = hashes(folder / "second")
@@ -211,6 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=200)
     parser.add_argument("--kills", type=int, default=40)
+    parser.add_argument("--every", type=float, default=6, help="seconds from one kill to the next, in the mean")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--from", dest="folder", type=Path)
     parser.add_argument("--cluster", action="store_true")
