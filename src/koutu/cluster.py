@@ -46,7 +46,8 @@ def joined(address: str) -> Iterator[Any]:
         return
     try:
         try:
-            ray.init(address=_whole(address), log_to_driver=False, logging_level="error")
+            with _environment("RAY_gcs_server_port_wait_time_s", "2"):  # tries, of 40 s each, where another answers
+                ray.init(address=_whole(address), log_to_driver=False, logging_level="error")
             require_alike(ray)
         except InputError:
             raise
@@ -117,6 +118,18 @@ def _ray() -> Any:
         return importlib.import_module("ray")
     except ImportError as error:
         raise ModelError(f"a cluster needs ray, which is not installed; {pip_line('ray')}") from error
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Set unless it is set."""
+    given = name in os.environ
+    os.environ.setdefault(name, value)
+    try:
+        yield
+    finally:
+        if not given:
+            del os.environ[name]
 
 
 def _whole(address: str) -> str:
