@@ -2,10 +2,12 @@
 
 import importlib
 import os
+import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from koutu.extras import pip_line
@@ -101,6 +103,38 @@ def require_alike(ray: Any) -> None:
     for machine, found in on_each(ray, look):
         if told := difference(versions(), found):
             raise InputError(f"{machine.name}: expected a machine of the same versions, {told}")
+
+
+def require_shared(ray: Any, folder: Path | None, files: Iterable[str] = ()) -> None:
+    """Raise InputError, which names a machine, unless all read and write in the folder as this one, and have files."""
+    token, names = secrets.token_hex(16), [os.path.abspath(file) for file in files]
+    mark = folder.resolve() / f".shared-{token}" if folder else None
+    if mark:
+        mark.write_text(token)
+
+    def look() -> str:  # travels as it stands
+        if mark:
+            try:
+                own = mark.with_name(f"{mark.name}-{secrets.token_hex(4)}")
+                own.touch()
+                own.unlink()
+                shared = mark.read_text() == token
+            except OSError:
+                shared = False
+            if not shared:
+                return str(mark.parent)
+        return next((name for name in names if not os.path.exists(name)), "")
+
+    try:
+        for machine, lacking in on_each(ray, look):
+            if lacking:
+                raise InputError(
+                    f"{lacking}: expected what all machines of the cluster have, got what {machine.name} has not, or "
+                    "may not write to; name a place that they share, or an address such as s3://bucket/cut"
+                )
+    finally:
+        if mark:
+            mark.unlink()
 
 
 def difference(here: dict[str, str], there: dict[str, str]) -> str:

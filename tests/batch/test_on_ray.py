@@ -130,7 +130,10 @@ def test_a_worker_that_crashes_is_told_from_one_that_is_killed(ray, how, ours):
     pool.close()
 
 
-def test_other_machines_are_refused(ray, monkeypatch):
+def test_machines_that_lack_something_are_refused(ray, monkeypatch, tmp_path):
+    with pytest.raises(InputError, match=r"/gone.jpg: expected what all machines of the cluster have"):
+        cluster.require_shared(ray, tmp_path, [str(tmp_path), "/gone.jpg"])
+    assert not list(tmp_path.iterdir())
     monkeypatch.setattr(cluster, "versions", lambda: {"koutu": "0.1", "python": "3.9"})
     with pytest.raises(InputError, match=r"expected a machine of the same versions, got koutu \S+ where this has 0.1"):
         cluster.require_alike(ray)

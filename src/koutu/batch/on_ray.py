@@ -1,21 +1,25 @@
 """Who does the tasks on many machines: Ray says where, and what works there is the same process as on one machine."""
 
 import json
-import platform
+import os
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
-from functools import lru_cache, partial
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from koutu import cluster, machine
+from koutu.batch.far import asked
+from koutu.batch.places import is_remote
 from koutu.batch.pool import ROOM, Pool
-from koutu.batch.process import Process
+from koutu.batch.sources import Item
 from koutu.batch.task import Answer, Lost, Task, answer_of
 from koutu.cluster import Node
+from koutu.files import folder
 from koutu.types import InputError
 
 _LOOK_SECONDS = 2.0  # between two looks at which machines there are
-_held: list[Process] = []  # in a process of Ray's: koutu's own, kept from task to task
 
 
 class Cluster(Pool):
@@ -36,6 +40,10 @@ class Cluster(Pool):
             raise InputError(
                 f"expected a machine with {self._threads} CPUs for --threads, the cluster has none; give fewer threads"
             )
+
+    def require_reach(self, items: list[Item], target: str) -> None:
+        place = None if is_remote(target) else folder(Path(target))
+        cluster.require_shared(self._ray, place, dict.fromkeys(_files(items)))
 
     @property
     def capacity(self) -> int:
@@ -114,21 +122,8 @@ class Cluster(Pool):
         return max((node.memory_mb / self._memory(node) for node in self._machines() if node.memory_mb), default=0.0)
 
 
-def asked(task: str, versions: dict[str, str]) -> str:
-    """Run by Ray on one of the machines: what koutu's worker there answers, or why it did not."""
-    if told := _difference(tuple(versions.items())):
-        return json.dumps({"versions": told, "machine": platform.node()})
-    for process in [process for process in _held if not process.is_running]:
-        process.end()
-        _held.remove(process)
-    try:
-        if not _held:
-            _held.append(Process())
-        return _held[0].ask(task)
-    except Lost as lost:
-        return json.dumps({"lost": str(lost), "ours": lost.ours})
-
-
-@lru_cache(maxsize=2)
-def _difference(versions: tuple[tuple[str, str], ...]) -> str:
-    return cluster.difference(dict(versions), machine.versions())
+def _files(items: list[Item]) -> Iterator[str]:
+    """What the items need of this machine's files."""
+    for item in items:
+        given = [item.source, *item.options.files.values(), item.options.model, item.options.weights]
+        yield from (path for path in given if path and not is_remote(path) and os.path.exists(path))

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from koutu.batch.process import Process
+from koutu.batch.sources import Item
 from koutu.batch.task import Answer, Lost, Task, answer_of
 from koutu.batch.work import answered
 from koutu.machine import cores
@@ -19,6 +20,9 @@ class Pool(ABC):
     @abstractmethod
     def capacity(self) -> int:
         """How many tasks it takes now; it may change while a batch runs."""
+
+    def require_reach(self, items: list[Item], target: str) -> None:  # noqa: B027 - most stand where the items are
+        """Raise InputError unless workers have what of these is no address; a target on this machine is made."""
 
     @abstractmethod
     def submit(self, task: Task) -> "Future[Answer]":

@@ -37,6 +37,7 @@ def run(items: list[Item], target: str, pool: Pool, plan: BatchPlan) -> Outcome:
     """Make what is missing or changed, and keep a record beside the results; raises a KoutuError before work starts."""
     began, target = time.monotonic(), absolute(target)
     with ExitStack() as stack:
+        pool.require_reach(items, target)
         stack.enter_context(held(target))
         ledger = open_ledger(target)
         stack.callback(ledger.close)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import secrets
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
@@ -93,34 +92,8 @@ def workers(settings: ServerSettings) -> Iterator[Workers]:
         )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with cluster.joined(settings.cluster) as ray:
-        _require_shared(ray, folder.resolve())
+        cluster.require_shared(ray, folder.resolve())
         yield Cluster(ray)
-
-
-def _require_shared(ray: Any, folder: Path) -> None:
-    """Raise InputError, which names a machine, unless all read and write what this one does there."""
-    token = secrets.token_hex(16)
-    mark = folder / f".shared-{token}"
-    mark.write_text(token)
-
-    def look() -> bool:  # travels as it stands
-        try:
-            own = mark.with_name(f"{mark.name}-{secrets.token_hex(4)}")
-            own.touch()
-            own.unlink()
-            return mark.read_text() == token
-        except OSError:
-            return False
-
-    try:
-        for machine, sees in cluster.on_each(ray, look):
-            if not sees:
-                raise InputError(
-                    f"{folder}: expected a folder that all machines of the cluster read and write, got one that "
-                    f"{machine.name} does not; name one on storage that they share"
-                )
-    finally:
-        mark.unlink()
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
