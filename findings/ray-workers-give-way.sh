@@ -5,7 +5,7 @@
 # Matting cares because a worker is all computation: on a machine that also encodes, serves or learns, the same batch
 # that has half of the cores as plain processes stands nearly still under Ray, with a free core in Ray's own count.
 set -euo pipefail
-[ "$(nice)" -le 4 ] || { echo "not tried: a niceness above 4 leaves no room"; exit 0; }
+[ "$(nice)" -lt 19 ] || { echo "not tried: nothing gives way more than this does"; exit 0; }
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
@@ -16,19 +16,22 @@ import os
 import ray
 
 ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="error", _temp_dir=os.environ["PLACE"])
-here = os.getpriority(os.PRIO_PROCESS, 0)
+here, there = os.getpriority(os.PRIO_PROCESS, 0), ray.get(ray.remote(os.getpriority).remote(os.PRIO_PROCESS, 0))
 print("ray", ray.__version__)
-print("a worker's niceness above the driver's:", ray.get(ray.remote(os.getpriority).remote(os.PRIO_PROCESS, 0)) - here)
+print("a worker has the driver's niceness:", there == here)
+print("a worker has 15 more, or the most there is:", there == min(19, here + 15))
 PYTHON
 export RAY_USAGE_STATS_ENABLED=0 PLACE="$folder/ray"
 "$folder/venv/bin/python" "$folder/try.py" | tee "$folder/usual"
 RAY_worker_niceness=0 "$folder/venv/bin/python" "$folder/try.py" | tee "$folder/asked"
 diff "$folder/usual" - <<'EXPECTED'
 ray 2.60.0
-a worker's niceness above the driver's: 15
+a worker has the driver's niceness: False
+a worker has 15 more, or the most there is: True
 EXPECTED
 diff "$folder/asked" - <<'EXPECTED'
 ray 2.60.0
-a worker's niceness above the driver's: 0
+a worker has the driver's niceness: True
+a worker has 15 more, or the most there is: False
 EXPECTED
 echo "as described"

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pyte
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     port = free_port()
-    with machines(1, ray_client_server_port=port):
+    with machines(1, ray_client_server_port=port, runtime_env_agent_port=free_port()):  # of whom the door asks
         yield f"ray://127.0.0.2:{port}"
 
 
