@@ -52,6 +52,12 @@ def sources(tmp_path_factory) -> str:
     return str(place)
 
 
+def test_another_ray_is_refused(two, monkeypatch):
+    monkeypatch.setattr("ray.__version__", "2.59.0")
+    with pytest.raises(InputError, match=r"a cluster of Ray 2.59.0 .* Version mismatch"), cluster.joined(two.address):
+        raise AssertionError
+
+
 def batch(sources: str, target: Path, pool: Pool) -> Outcome:
     return run(items_of([sources], str(target), FAST), str(target), pool, PLAN)
 
