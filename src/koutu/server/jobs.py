@@ -161,8 +161,8 @@ class Jobs:
             if not work.done():
                 job.error = f"expected the work to take at most {limit} s, it took longer; cut the video"
                 self._end(job, "failed")
-            elif not work.cancelled() and isinstance(error := work.exception(), OSError | ValueError):
-                job.error = f"the work could not be done ({type(error).__name__})"  # no process, or it talks nonsense
+            elif not work.cancelled() and (error := work.exception()):  # no process, or one that talks nonsense
+                job.error = f"the work could not be done ({type(error).__name__})"
                 self._end(job, "failed")
         finally:
             del self._running[job.id]
