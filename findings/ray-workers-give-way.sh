@@ -16,7 +16,13 @@ import os
 import ray
 
 ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="error", _temp_dir=os.environ["PLACE"])
-here, there = os.getpriority(os.PRIO_PROCESS, 0), ray.get(ray.remote(os.getpriority).remote(os.PRIO_PROCESS, 0))
+
+
+def niceness() -> int:
+    return os.getpriority(os.PRIO_PROCESS, 0)
+
+
+here, there = niceness(), ray.get(ray.remote(niceness).remote())
 print("ray", ray.__version__)
 print("a worker has the driver's niceness:", there == here)
 print("a worker has 15 more, or the most there is:", there == min(19, here + 15))
