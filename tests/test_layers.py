@@ -27,7 +27,7 @@ LADDER = (
     ("media", "zoo",                                                                             ),
     ("engines",                                                                                  ),
     ("foreground",                                                                               ),
-    ("composite", "classical", "third_party",                 "models", "metrics",               ),
+    ("composite", "classical", "cluster", "third_party",      "models", "metrics",               ),
     ("color", "trimap", "files", "machine",                   "nn", "losses",                    ),
     ("types", "defaults", "sizes", "extras",                                                                ),
 )  # fmt: skip

@@ -7,5 +7,5 @@ python -c 'import torch' 2>/dev/null || python -m pip install -q --disable-pip-v
 opencv4="${KOUTU_OPENCV4:-$(python -c 'import sys; print(sys.prefix)')/opencv4}"
 [ -d "$opencv4/cv2" ] || python -m pip install -q --disable-pip-version-check --no-deps --target "$opencv4" \
     'opencv-python-headless==4.14.0.94' &
-python -m pip install -q --disable-pip-version-check -e '.[train,export,openvino,data,eval,tflite,coreml,ncnn,exr,webrtc,dev,docs]'
+python -m pip install -q --disable-pip-version-check -e '.[train,export,openvino,data,eval,tflite,coreml,ncnn,exr,webrtc,batch,parquet,dev,docs]'
 wait $!

@@ -1,6 +1,7 @@
 """Files, folders, patterns and lists become items with a target each; what is wrong is refused, and its row named."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,12 +63,59 @@ def test_lists(place):
     assert told_options(items[0].options.told()) == items[0].options
 
 
-def test_parquet(place):
-    arrow = pytest.importorskip("pyarrow")
+@pytest.fixture
+def arrow(place) -> Any:
+    """Writes columns to list.parquet, and returns its bytes."""
+    pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet  # pyright: ignore[reportMissingImports]
 
-    parquet.write_table(arrow.table({"source": ["in/a.mp4"], "crf": [30]}), "list.parquet")
-    assert [item.options.crf for item in items_of(["list.parquet"], "out", ItemOptions())] == [30]
+    def write(**columns: Any) -> bytearray:
+        parquet.write_table(pyarrow.table(columns), "list.parquet")
+        return bytearray(Path("list.parquet").read_bytes())
+
+    return write
+
+
+def test_parquet(arrow):
+    """As tables of data frames are: numbers with gaps are fractions and NaN."""
+    arrow(
+        source=["in/a.mp4", "in/deep"], target=["x/talk.mov", None], background=["transparent", None],
+        crf=[30.0, float("nan")], gate=[False, None],
+    )  # fmt: skip
+    items = items_of(["list.parquet"], "out", ItemOptions(crf=20))
+    assert [(item.name, item.options.crf, item.options.gate) for item in items] == [
+        ("x/talk.mov", 30, False), ("b.mp4", 20, None), ("c.png", 20, None),
+    ]  # fmt: skip
+    arrow(source=["in/a.mp4"])
+    assert named(["list.parquet", "in/deep/c.jpg"]) == [FOLDER[0], ("in/deep/c.jpg", "c.png")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (
+            {"source": ["in/a.mp4", "in/deep/c.jpg"], "crf": [20.0, 20.5]},
+            r"row 2: expected crf to be .* '20.5'",
+        ),
+        ({"source": ["in/a.mp4", None]}, r"list.parquet, row 2: expected a source, got none"),
+        ({"source": ["in/gone.mp4"]}, r"list.parquet, row 1: in/gone.mp4: expected a file that can be read"),
+        ({"source": ["in/a.mp4"], "colour": ["red"]}, r"row 1: expected columns source.* got 'colour'"),
+        ({"name": ["in/a.mp4"]}, r"list.parquet: expected a column source, got name"),
+    ],
+)
+def test_a_wrong_row_of_parquet_is_named(arrow, columns, said):
+    arrow(**columns)
+    with pytest.raises(KoutuError, match=said):
+        named(["list.parquet"])
+
+
+def test_parquet_that_is_damaged(arrow):
+    data = arrow(source=[f"in/{number}.mp4" for number in range(50)])
+    within = data[:10] + bytes(40) + data[50:]
+    for wrong in (b"", b"PAR1", bytes(within), bytes(data[:-20])):
+        Path("list.parquet").write_bytes(wrong)
+        with pytest.raises(InputError, match=r"list.parquet: expected a Parquet file, got another"):
+            named(["list.parquet"])
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from koutu.batch.plan import BatchPlan
 from koutu.batch.pool import Alone, Processes
 from koutu.batch.run import Outcome, run
 from koutu.batch.sources import STATE, items_of
-from koutu.batch.task import Lost, Made, Task
+from koutu.batch.task import Answer, Lost, Made, Task
 from koutu.cli import app
 from koutu.types import InputError
 
@@ -48,12 +48,12 @@ class Counting(Alone):
         self.done: list[str] = []
         self._poison, self._ours = poison or {}, ours
 
-    def submit(self, task: Task) -> "Future[Made]":
+    def submit(self, task: Task) -> "Future[Answer]":
         name = Path(task.source).name
         self.done.append(name)
         if self._poison.get(name, 0) > 0:
             self._poison[name] -= 1
-            failed: Future[Made] = Future()
+            failed: Future[Answer] = Future()
             failed.set_exception(Lost("its worker was ended", ours=self._ours))
             return failed
         return super().submit(task)
@@ -66,7 +66,7 @@ def batch(sources: str, target: str, pool: Alone | None = None, **changes) -> Ou
 
 
 def hashes(outcome: Outcome) -> dict[str, str]:
-    return {name: digest for entry in outcome.entries for name, (_, digest) in entry.files.items()}
+    return {name: digest for entry in outcome.entries for name, (_, digest) in entry.made.files.items()}
 
 
 def states(outcome: Outcome) -> dict[str, str]:
@@ -124,7 +124,7 @@ class Killed(BaseException):
 class Dying(Counting):
     """The driver dies at its third task."""
 
-    def submit(self, task: Task) -> "Future[Made]":
+    def submit(self, task: Task) -> "Future[Answer]":
         if len(self.done) == 2:
             raise Killed
         return super().submit(task)
@@ -152,7 +152,7 @@ def test_one_batch_at_a_time(sources, tmp_path):
     target = str(tmp_path / "out")
 
     class Second(Counting):
-        def submit(self, task: Task) -> "Future[Made]":
+        def submit(self, task: Task) -> "Future[Answer]":
             batch(sources, target)
             raise AssertionError
 
@@ -174,7 +174,7 @@ def test_a_record_that_is_none(tmp_path, monkeypatch, target):
 
 
 def test_entries_are_read_as_they_were_written(tmp_path):
-    entry = Entry("a", "b", "c", "done", files={"a": (1, "x")}, notes=("n",), findings=({"when": "0:01"},))
+    entry = Entry("a", "b", "c", "done", made=Made({"a": (1, "x")}, notes=("n",), findings=({"when": "0:01"},)))
     for target in ("memory://entries", str(tmp_path)):
         (tmp_path / STATE).mkdir(exist_ok=True)
         ledger = open_ledger(target)
@@ -200,8 +200,8 @@ def test_processes_make_the_same(sources, undisturbed, tmp_path):
     ledger = open_ledger(str(target))
     entries = ledger.entries()
     ledger.close()
-    assert {name: digest for e in entries.values() for name, (_, digest) in e.files.items()} == undisturbed
-    assert entries["a.mp4"].still and entries["c.png"].still
+    assert {name: digest for e in entries.values() for name, (_, digest) in e.made.files.items()} == undisturbed
+    assert entries["a.mp4"].made.still and entries["c.png"].made.still
     page, table = reports[0].read_text(), list(csv.DictReader(io.StringIO(reports[1].read_text())))
     assert "3 of 4 items are done" in page and page.count("data:image/jpeg") == 3 and "expected a video file" in page
     assert [(row["name"], row["state"]) for row in table] == [(e.name, e.state) for e in entries.values()]

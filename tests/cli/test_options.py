@@ -15,6 +15,7 @@ from koutu.batch.plan import BatchPlan
 from koutu.bench.plan import BenchPlan
 from koutu.cli import app
 from koutu.cli.options import parse_size
+from koutu.cli.serve import parse_workers
 from koutu.data.mattes.clip_plan import ClipPlan
 from koutu.data.mattes.plan import MattePlan
 from koutu.data.packs.plan import AuditPlan, PackPlan
@@ -154,6 +155,14 @@ def test_only_the_typed_command_is_imported():
     )
     found = set(out.stdout.split())
     assert "koutu.cli.video" in found and not found & {"koutu.cli.export", "koutu.cli.live", "koutu.review", "asyncio"}
+
+
+def test_workers_are_a_number_or_a_cluster():
+    assert [parse_workers(text) for text in ("3", "auto", "ray://head", "head:6379")] == [
+        3, "auto", "ray://head", "head:6379",
+    ]  # fmt: skip
+    with pytest.raises(typer.BadParameter, match="expected a number, auto, HOST:PORT or ray://HOST, got 'many'"):
+        parse_workers("many")
 
 
 def test_a_size_is_width_by_height():

@@ -7,10 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from koutu.batch.places import is_remote, joined, read, sizes, write
 from koutu.batch.sources import STATE
+from koutu.batch.task import Made, made_of
 from koutu.types import InputError, OutputError
 
 State: TypeAlias = Literal["waiting", "done", "failed"]
@@ -21,10 +22,7 @@ FLUSH_SECONDS = 2.0  # of results at most that a killed run of a bucket makes ag
 
 @dataclass(frozen=True)
 class Entry:
-    """One item, or a segment of one (NAME#3). asked: hash of all that the result follows from.
-
-    files: name below the target → bytes and SHA-256. seconds: of one worker. still: a JPEG as base64.
-    """
+    """One item. asked: hash of all that the result follows from; made: files by their names below the target."""
 
     name: str
     source: str
@@ -32,15 +30,7 @@ class Entry:
     state: State = "waiting"
     reason: str = ""  # of a failure
     attempts: int = 0
-    files: dict[str, tuple[int, str]] = field(default_factory=dict)
-    frames: int = 0
-    video_seconds: float = 0.0
-    seconds: float = 0.0
-    peak_mb: float = 0.0
-    lost: str = ""
-    notes: tuple[str, ...] = ()
-    findings: tuple[dict[str, Any], ...] = ()  # the worst moments of the review
-    still: str = ""
+    made: Made = field(default_factory=Made)
 
     def text(self) -> str:
         """As a line of JSON."""
@@ -50,9 +40,10 @@ class Entry:
 def entry_of(text: str) -> Entry:
     """The entry of a line; raises ValueError or TypeError."""
     said = json.loads(text)
-    files = {name: (int(size), str(digest)) for name, (size, digest) in said.pop("files", {}).items()}
-    notes, findings = (tuple(said.pop(name, ())) for name in ("notes", "findings"))
-    return Entry(**said, files=files, notes=notes, findings=findings)
+    try:
+        return Entry(**{**said, "made": made_of(said["made"])})
+    except (KeyError, AttributeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 class Ledger(ABC):

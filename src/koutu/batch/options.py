@@ -166,13 +166,13 @@ def options_of(row: Mapping[str, Any], base: ItemOptions) -> ItemOptions:
             raise InputError(
                 f"expected columns source, target and options of koutu batch, got {name!r}; for example background"
             )
-        if value is not None and str(value).strip() != "":
+        if value is not None and value == value and str(value).strip() != "":  # NaN stands for nothing in Parquet
             changed[column] = _value(column, value, getattr(ItemOptions, column))
     return replace(base, **changed)
 
 
 def _value(name: str, value: Any, default: Any) -> Any:
-    text = str(value).strip()
+    text = str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
     if name == "option":
         return tuple(text.split())
     if isinstance(default, bool) or default is None:

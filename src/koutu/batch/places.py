@@ -112,6 +112,7 @@ def removed(folder: str) -> None:
             shutil.rmtree(folder, ignore_errors=True)
             return
         filesystem, path = _filesystem(folder)
+        filesystem.invalidate_cache()  # what others wrote meanwhile
         if filesystem.exists(path):
             filesystem.rm(path, recursive=True)
 
@@ -162,6 +163,8 @@ def _remote(address: str) -> Iterator[Found]:
             files, top = {path: filesystem.info(path)}, path.rpartition("/")[0]
     for file, info in sorted(files.items()):
         name = file[len(top) :].lstrip("/")
+        if not name or name.endswith("/"):  # empty objects that stand for folders
+            continue
         if info.get("type") == "directory" or (len(files) > 1 and any(p.startswith(".") for p in name.split("/"))):
             continue
         mark = next((str(info[key]) for key in _MARKS if info.get(key) is not None), "")

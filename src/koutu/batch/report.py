@@ -21,11 +21,12 @@ def table(entries: Iterable[Entry]) -> str:
     rows = csv.writer(out)
     rows.writerow(_COLUMNS)
     for entry in entries:
-        worst = "; ".join(f"{found['when']} {found['cause']}" for found in entry.findings)
+        made = entry.made
+        worst = "; ".join(f"{found['when']} {found['cause']}" for found in made.findings)
         rows.writerow([
-            entry.name, entry.source, entry.state, entry.reason, entry.attempts, entry.frames,
-            round(entry.video_seconds, 3), round(entry.seconds, 3), round(entry.peak_mb), worst, entry.lost,
-            "; ".join(entry.notes), " ".join(digest for _, digest in entry.files.values()),
+            entry.name, entry.source, entry.state, entry.reason, entry.attempts, made.frames,
+            round(made.video_seconds, 3), round(made.seconds, 3), round(made.peak_mb), worst, made.lost,
+            "; ".join(made.notes), " ".join(digest for _, digest in made.files.values()),
         ])  # fmt: skip
     return out.getvalue()
 
@@ -54,10 +55,10 @@ def html(entries: Iterable[Entry], hourly: float = 0.0) -> str:
 
 def costs(entries: Iterable[Entry], hourly: float = 0.0) -> list[str]:
     """What a minute of video took, in sentences; nothing without videos."""
-    videos = [entry for entry in entries if entry.state == "done" and entry.video_seconds]
+    videos = [entry for entry in entries if entry.state == "done" and entry.made.video_seconds]
     if not videos:
         return []
-    video, work = sum(entry.video_seconds for entry in videos), sum(entry.seconds for entry in videos)
+    video, work = sum(entry.made.video_seconds for entry in videos), sum(entry.made.seconds for entry in videos)
     minute = 60 * work / video
     lines = [f"a minute of video took {minute:.0f} seconds of one worker, {video / 60:.1f} minutes in all"]
     if hourly:
@@ -66,16 +67,17 @@ def costs(entries: Iterable[Entry], hourly: float = 0.0) -> list[str]:
 
 
 def _gravity(entry: Entry) -> float:
-    return max((float(found["severity"]) for found in entry.findings), default=0.0)
+    return max((float(found["severity"]) for found in entry.made.findings), default=0.0)
 
 
 def _article(entry: Entry) -> str:
-    source = f"data:image/jpeg;base64,{entry.still}"
-    picture = f'<img src="{source}" alt="a frame of {escape(entry.name)}">' if entry.still else ""
-    said = [f"{found['when']} {found['cause']}: {found['sees']}" for found in entry.findings]
-    said += [*entry.notes, *([f"lost: {entry.lost}"] if entry.lost else [])]
+    made = entry.made
+    source = f"data:image/jpeg;base64,{made.still}"
+    picture = f'<img src="{source}" alt="a frame of {escape(entry.name)}">' if made.still else ""
+    said = [f"{found['when']} {found['cause']}: {found['sees']}" for found in made.findings]
+    said += [*made.notes, *([f"lost: {made.lost}"] if made.lost else [])]
     items = "".join(f"<li>{escape(line)}</li>" for line in said)
     return (
         f"<article><h3>{escape(entry.name)}</h3>{picture}<ul>{items}</ul>"
-        f'<p class="quiet">{entry.frames} frames, {entry.seconds:.1f} s of a worker</p></article>'
+        f'<p class="quiet">{made.frames} frames, {made.seconds:.1f} s of a worker</p></article>'
     )

@@ -29,7 +29,7 @@ class Outcome:
         """What this run did, in lines."""
         rate = self.frames / self.seconds if self.seconds else 0.0
         lines = [f"{self.made} items in {self.seconds:.1f} s: {self.frames} frames, {rate:.1f} frames per second"]
-        peak = max((entry.peak_mb for entry in self.entries), default=0.0)
+        peak = max((entry.made.peak_mb for entry in self.entries), default=0.0)
         return [*lines, *([f"memory of a worker: {peak:.0f} MB at most"] if peak else [])]
 
 
@@ -37,6 +37,7 @@ def run(items: list[Item], target: str, pool: Pool, plan: BatchPlan) -> Outcome:
     """Make what is missing or changed, and keep a record beside the results; raises a KoutuError before work starts."""
     began, target = time.monotonic(), absolute(target)
     with ExitStack() as stack:
+        pool.require_reach(items, target)
         stack.enter_context(held(target))
         ledger = open_ledger(target)
         stack.callback(ledger.close)

@@ -2,16 +2,19 @@
 
 import time
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import chain, repeat
 from pathlib import PurePosixPath
+from queue import Empty, SimpleQueue
 
 from koutu.batch.ledger import Entry, Ledger
 from koutu.batch.places import absolute, is_remote, joined, removed, sizes
 from koutu.batch.plan import BatchPlan, asked_of, limit_mb
 from koutu.batch.pool import Pool
 from koutu.batch.sources import STATE, Item
-from koutu.batch.task import MADE, Lost, Made, Task
+from koutu.batch.task import MADE, Answer, Cut, Lost, Made, Task
 from koutu.progress import Steps
 from koutu.types import KoutuError
 
@@ -26,7 +29,7 @@ class _Job:
 
     item: Item
     asked: str
-    spans: list[tuple[str, str | None]] = field(default_factory=list)
+    spans: tuple[tuple[str, str | None], ...] = ()
     left: int = 0
     failed: bool = False
 
@@ -50,12 +53,16 @@ class Schedule:
         self.made: list[str] = []
         self.frames, self.worker_seconds, self.video_seconds = 0, 0.0, 0.0
         self.entries = ledger.entries()
-        self._running: dict[Future[Made], _Piece] = {}
+        self._running: dict[Future[Answer], _Piece] = {}
+        self._ended: SimpleQueue[Future[Answer]] = SimpleQueue()
         there, hashes = sizes(target), dict[tuple[str, str], str]()
         jobs = [_Job(item, asked_of(item, plan.segment, hashes)) for item in items]
         due = [job for job in jobs if self._is_due(job, there)]
         self._ready, self._all = deque(_Piece(job) for job in due), len(due)
+        self._new: list[Entry] = []
+        self._spent: list[str] = []
         self._keep(*(Entry(job.item.name, job.item.source, job.asked) for job in due))
+        self._write()
 
     def work(self) -> None:
         """Until nothing is left to do."""
@@ -65,16 +72,21 @@ class Schedule:
                 while self._ready and len(self._running) < self._pool.capacity:
                     piece = self._ready.popleft()
                     if not piece.job.failed:
-                        self._running[self._pool.submit(self._task(piece))] = piece
-                ended, _ = wait(self._running, _LOOK_SECONDS, FIRST_COMPLETED)
-                for future in ended:
-                    self._take(self._running.pop(future), future)
-                self._ledger.write(())  # so that what waits in it is not kept longer than it says
+                        future = self._pool.submit(self._task(piece))
+                        self._running[future] = piece
+                        future.add_done_callback(self._ended.put)
+                if not self._ready and not self._running:
+                    break
+                with suppress(Empty):  # all that ended, for one write of the record takes as long as many
+                    for seconds in chain([_LOOK_SECONDS], repeat(0.0)):
+                        future = self._ended.get(timeout=seconds)
+                        self._take(self._running.pop(future), future)
+                self._write()
                 steps(len(self.made), self._all, self._told(time.monotonic() - began))
 
-    def _take(self, piece: _Piece, future: "Future[Made]") -> None:
+    def _take(self, piece: _Piece, future: "Future[Answer]") -> None:
         try:
-            made = future.result()
+            answer = future.result()
         except Lost as lost:
             piece.kills, piece.crashes = piece.kills + lost.ours, piece.crashes + (not lost.ours)
             if piece.crashes < CRASHES and piece.kills < KILLS:
@@ -84,15 +96,16 @@ class Schedule:
         except KoutuError as error:
             self._fail(piece, str(error))
         else:
-            self._pool.measured(made.peak_mb)
-            if made.spans:
-                self._cut(piece.job, made.spans)
-            elif piece.number is not None:
+            if isinstance(answer, Cut):
+                self._cut(piece.job, answer.spans)
+                return
+            self._pool.measured(answer.peak_mb)
+            if piece.number is not None:
                 self._segment_done(piece.job)
             else:
-                self._done(piece, made)
+                self._done(piece, answer)
 
-    def _cut(self, job: _Job, spans: list[tuple[str, str | None]]) -> None:
+    def _cut(self, job: _Job, spans: tuple[tuple[str, str | None], ...]) -> None:
         """Have the segments made that no run before this one made, before other items."""
         job.spans = spans
         there = sizes(self._folder(job))
@@ -113,17 +126,12 @@ class Schedule:
         self.worker_seconds += made.seconds
         self.video_seconds += made.video_seconds
         names = {joined(self._target, name): name for name in job.item.names.values()}
-        self._keep(
-            Entry(
-                job.item.name, job.item.source, job.asked, "done", attempts=1 + piece.crashes + piece.kills,
-                files={names[place]: (size, digest) for place, (size, digest) in made.files.items()},
-                frames=made.frames, video_seconds=made.video_seconds, seconds=made.seconds, peak_mb=made.peak_mb,
-                lost=made.lost, notes=tuple(made.notes), findings=tuple(made.findings), still=made.still,
-            )
-        )  # fmt: skip
+        made = replace(made, files={names[place]: file for place, file in made.files.items()})
+        attempts = 1 + piece.crashes + piece.kills
+        self._keep(Entry(job.item.name, job.item.source, job.asked, "done", attempts=attempts, made=made))
         self.made.append(job.item.name)
         if job.spans:
-            removed(self._folder(job))
+            self._spent.append(self._folder(job))
 
     def _fail(self, piece: _Piece, reason: str, *, again: bool = False) -> None:
         """Set the item aside, or with `again` leave it for the next run."""
@@ -136,8 +144,15 @@ class Schedule:
         self.made.append(job.item.name)
 
     def _keep(self, *entries: Entry) -> None:
-        self._ledger.write(entries)
+        self._new += entries
         self.entries |= {entry.name: entry for entry in entries}
+
+    def _write(self) -> None:
+        """Record what is new, and then remove the segments that are not needed any more."""
+        self._ledger.write(self._new)  # also none, so that what waits in a log is not kept longer than it says
+        for folder in self._spent:
+            removed(folder)
+        self._new, self._spent = [], []
 
     def _is_due(self, job: _Job, there: dict[str, int]) -> bool:
         entry = self.entries.get(job.item.name)
@@ -145,7 +160,7 @@ class Schedule:
             return True
         if entry.state == "failed":
             return self._plan.retry_failed
-        return any(there.get(name) != size for name, (size, _) in entry.files.items())
+        return any(there.get(name) != size for name, (size, _) in entry.made.files.items())
 
     def _task(self, piece: _Piece) -> Task:
         job, number, item = piece.job, piece.number, piece.job.item
@@ -156,7 +171,7 @@ class Schedule:
         return Task(
             absolute(item.source), outputs, item.options.absolute().told(), item.is_picture,
             scratch="" if is_remote(self._target) else scratch_of(self._target),
-            memory_mb=self._limit // max(1, self._pool.capacity), review=self._plan.review, segment=self._plan.segment,
+            memory_mb=self._pool.share_mb(self._limit), review=self._plan.review, segment=self._plan.segment,
             span=None if number is None else job.spans[number], folder=folder,
             segments=tuple(self._folder(job, n) for n in range(len(job.spans))) if number is None else (),
         )  # fmt: skip

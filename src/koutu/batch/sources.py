@@ -122,15 +122,16 @@ def _listed(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _parquet(path: str, data: bytes) -> list[dict[str, Any]]:
     try:
-        from pyarrow import lib, parquet  # pyright: ignore[reportMissingImports]
+        from pyarrow import ArrowException, parquet  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ModelError(f"{path}: Parquet needs pyarrow, which is not installed; {pip_line('parquet')}") from error
     try:
-        rows: list[dict[str, Any]] = parquet.read_table(io.BytesIO(data)).to_pylist()
-    except lib.ArrowException as error:
+        table = parquet.read_table(io.BytesIO(data))
+    except (ArrowException, OSError) as error:  # the latter for damage within
         raise InputError(f"{path}: expected a Parquet file, got another ({error}); write it anew") from error
-    if rows and "source" not in rows[0]:
-        raise InputError(f"{path}: expected a column source, got {', '.join(rows[0])}; name it so")
+    if "source" not in table.column_names:
+        raise InputError(f"{path}: expected a column source, got {', '.join(table.column_names)}; name it so")
+    rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 
 

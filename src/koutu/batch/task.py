@@ -1,8 +1,9 @@
 """What a worker is told to make and what it answers, both as JSON, a line each."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from koutu.types import InputError, ModelError, OutputError
 
@@ -39,9 +40,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Made:
-    """What came of a task. files: address → bytes and SHA-256; fields as of `Entry`.
+    """What was made. files: name → bytes and SHA-256; seconds: of one worker.
 
-    spans: nothing was made, the video is long enough to be cut into these.
+    findings: the worst moments of the review; still: a JPEG as base64.
     """
 
     files: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -50,15 +51,30 @@ class Made:
     seconds: float = 0.0
     peak_mb: float = 0.0
     lost: str = ""
-    notes: list[str] = field(default_factory=list)
-    findings: list[dict[str, Any]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+    findings: tuple[dict[str, Any], ...] = ()
     still: str = ""
-    spans: list[tuple[str, str | None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Nothing was made: the video is long enough to be cut into these, from and until in seconds."""
+
+    spans: tuple[tuple[str, str | None], ...]
+
+
+Answer: TypeAlias = Made | Cut
 
 
 def task_of(text: str) -> Task:
     """The task of a line."""
     return Task(**json.loads(text))
+
+
+def made_of(said: Mapping[str, Any]) -> Made:
+    """What was made, as JSON holds it; raises ValueError or TypeError."""
+    files = {name: (int(size), str(digest)) for name, (size, digest) in said["files"].items()}
+    return Made(**{**said, "files": files, "notes": tuple(said["notes"]), "findings": tuple(said["findings"])})
 
 
 def joined_made(segments: list[Made]) -> Made:
@@ -69,8 +85,8 @@ def joined_made(segments: list[Made]) -> Made:
         frames=sum(each.frames for each in segments), video_seconds=max(each.video_seconds for each in segments),
         seconds=sum(each.seconds for each in segments), peak_mb=max(each.peak_mb for each in segments),
         lost="; ".join(each.lost for each in segments if each.lost),
-        notes=list(dict.fromkeys(note for each in segments for note in each.notes)),
-        findings=worst, still=gravest.still,
+        notes=tuple(dict.fromkeys(note for each in segments for note in each.notes)),
+        findings=tuple(worst), still=gravest.still,
     )  # fmt: skip
 
 
@@ -82,9 +98,11 @@ class Lost(Exception):
         self.ours = ours
 
 
-def made_of(answer: str) -> Made:
-    """What was made; raises the KoutuError that was answered instead."""
-    said = json.loads(answer)
+def answer_of(text: str) -> Answer:
+    """What came of a task; raises the KoutuError that was answered instead."""
+    said = json.loads(text)
     if "error" in said:
         raise KINDS[said["kind"]](said["error"])
-    return Made(**said["made"])
+    if "spans" in said:
+        return Cut(tuple((start, end) for start, end in said["spans"]))
+    return made_of(said["made"])

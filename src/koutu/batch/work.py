@@ -20,7 +20,7 @@ from koutu.batch.options import ItemOptions, told_options
 from koutu.batch.places import delivered, fetched, joined, read, write
 from koutu.batch.segments import spans_of
 from koutu.batch.stills import Watch, still_of
-from koutu.batch.task import KINDS, MADE, Made, Task, joined_made
+from koutu.batch.task import KINDS, MADE, Answer, Cut, Made, Task, joined_made, made_of
 from koutu.engines.backend import Backend
 from koutu.files import is_alive, sha256_of
 from koutu.machine import peak_mb, resident_mb
@@ -38,7 +38,7 @@ TEMPORARY = "koutu-batch-"
 _EVERY = 10  # frames between two looks at the memory
 
 
-def do(task: Task) -> Made:
+def do(task: Task) -> Answer:
     """Make all outputs of the task, each whole or not at all; raises a KoutuError."""
     began = time.monotonic()
     options = told_options(task.options)
@@ -46,7 +46,7 @@ def do(task: Task) -> Made:
     with scratch(task.scratch) as folder:
         source = fetched(task.source, _made(folder / "in"))
         if task.segment and not task.span and not task.segments and (spans := _spans(source, options, task)):
-            return Made(spans=spans)
+            return Cut(spans)
         outputs = {name: _made(folder / "out") / Path(place).name for name, place in task.outputs.items()}
         make = _picture if task.picture else _join if task.segments else _video
         found = make(source, outputs, options, task)
@@ -63,7 +63,8 @@ def do(task: Task) -> Made:
 def answered(task: Task) -> str:
     """What `do` makes of the task, or why not, as a line of JSON."""
     try:
-        return json.dumps({"made": asdict(do(task))})
+        answer = do(task)
+        return json.dumps({"made": asdict(answer)} if isinstance(answer, Made) else asdict(answer))
     except KoutuError as error:
         kind = next((name for name, kind in KINDS.items() if isinstance(error, kind)), "InputError")
         return json.dumps({"error": str(error), "kind": kind})
@@ -98,27 +99,29 @@ def _video(source: Path, outputs: dict[str, Path], options: ItemOptions, task: T
         )  # fmt: skip
     findings, still = watch.found(report.lost)
     return Made(
-        frames=report.frames, video_seconds=end[0], lost=report.lost, notes=report.notes, findings=findings, still=still
-    )
+        frames=report.frames, video_seconds=end[0], lost=report.lost, notes=tuple(report.notes),
+        findings=tuple(findings), still=still,
+    )  # fmt: skip
 
 
-def _spans(source: Path, options: ItemOptions, task: Task) -> list[tuple[str, str | None]]:
+def _spans(source: Path, options: ItemOptions, task: Task) -> tuple[tuple[str, str | None], ...]:
     """The segments to cut it into, none if it is to be made in one go."""
     if task.picture or options.one_by_one or backend_of(options).propagates:
-        return []
-    return [(str(span.start), None if span.end is None else str(span.end)) for span in spans_of(source, task.segment)]
+        return ()
+    spans = spans_of(source, task.segment)
+    return tuple((str(span.start), None if span.end is None else str(span.end)) for span in spans)
 
 
 def _join(source: Path, outputs: dict[str, Path], options: ItemOptions, task: Task) -> Made:
     """The segments' pictures one after the other, and the source's sound."""
-    found = joined_made([Made(**json.loads(read(joined(place, MADE)))) for place in task.segments])
+    found = joined_made([made_of(json.loads(read(joined(place, MADE)))) for place in task.segments])
     notes = list(found.notes)
     with open_video(source, deinterlace=options.deinterlace, sdr=options.sdr) as reader:
         for path in outputs.values():
             places = [(joined(place, path.name), path.parent / str(n)) for n, place in enumerate(task.segments)]
             segments = [fetched(address, _made(folder)) for address, folder in places]
             notes += [note for note in join_segments(segments, path, reader, options.encode()) if note not in notes]
-    return replace(found, notes=notes)
+    return replace(found, notes=tuple(notes))
 
 
 def span_of(said: tuple[str, str | None]) -> Span:

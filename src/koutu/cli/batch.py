@@ -60,6 +60,13 @@ def batch(
         bool,
         typer.Option("--here", help="Work in this process alone, which a crash ends; for memory:// and debuggers."),
     ] = False,
+    ray: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Work on a cluster of Ray: HOST:PORT of its head, ray://HOST, or auto for this machine's own.",
+        ),
+    ] = "",
     review: Annotated[bool, typer.Option(help="Look for each video's worst moments, which the record keeps.")] = True,
     report: Annotated[
         list[Path],
@@ -116,13 +123,13 @@ def batch(
     \b
     koutu batch talks/ portraits/ -o cut/ --background transparent
     koutu batch 'talks/*.mp4' list.csv -o cut/ --background beach.jpg
-    koutu batch s3://bucket/talks/ -o s3://bucket/cut/
+    koutu batch s3://bucket/talks/ -o s3://bucket/cut/ --ray ray://head
     koutu batch -o cut/ --status
     """
     from koutu.batch.ledger import has_record, open_ledger
     from koutu.batch.options import ItemOptions
-    from koutu.batch.plan import BatchPlan, limit_mb
-    from koutu.batch.pool import Alone, Processes
+    from koutu.batch.plan import BatchPlan
+    from koutu.batch.pools import pool_for
     from koutu.batch.run import run
     from koutu.batch.sources import items_of
     from koutu.review import require_writable
@@ -156,8 +163,8 @@ def batch(
         raise InputError("expected addresses that other processes know, got memory://; give --here, or another address")
     items = items_of(sources or [], target, asked)
     plan = BatchPlan(workers, max_memory, segment, review, retry_failed)
-    pool = Alone() if here else Processes(workers, threads=threads, limit_mb=limit_mb(plan))
-    outcome = run(items, target, pool, plan)
+    with pool_for(plan, threads=threads, here=here, ray=ray) as pool:
+        outcome = run(items, target, pool, plan)
     for line in outcome.summary():
         print(line, file=sys.stderr)
     _leave(list(outcome.entries), report, hourly)
@@ -182,5 +189,5 @@ def _leave(entries: "list[Entry]", report: list[Path], hourly: float) -> None:
         print(f"and {len(failed) - TOLD} more")
     if failed or waiting:
         raise typer.Exit(UNFINISHED)
-    if any(entry.lost for entry in entries):
+    if any(entry.made.lost for entry in entries):
         raise typer.Exit(LOST_INPUT)

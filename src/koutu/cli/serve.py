@@ -2,12 +2,21 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from koutu.cli import options
 from koutu.server.settings import Limits, ServerSettings
+
+
+def parse_workers(text: str) -> int | str:
+    """A number, or the address of a cluster."""
+    if text.isdecimal():
+        return int(text)
+    if ":" not in text and text != "auto":
+        raise typer.BadParameter(f"expected a number, auto, HOST:PORT or ray://HOST, got {text!r}; write one of them")
+    return text
 
 
 def serve(
@@ -37,7 +46,13 @@ def serve(
         typer.Option(readable=False, help="Folder that keeps finished videos over a restart; none does if not given."),
     ] = ServerSettings.jobs_folder,
     workers: Annotated[
-        int, typer.Option(min=0, help="Pictures and live frames worked on at one time; 0 is one for each core.")
+        Any,
+        typer.Option(
+            metavar="NUMBER|ADDRESS",
+            parser=parse_workers,
+            help="Pictures and live frames worked on at one time; 0 is one for each core. Or the address of a cluster "
+            "of Ray, HOST:PORT or ray://HOST, whose machines work on videos.",
+        ),
     ] = ServerSettings.workers,
     threads: Annotated[
         int, typer.Option(min=0, help="Threads of the engine for each of them; 0 leaves their number to it.")
@@ -87,7 +102,8 @@ def serve(
     settings = ServerSettings(
         host=host, port=port, model=model, engine=engine or None, device=device, token=token,
         allow_hosts=tuple(allow_host), allow_origins=tuple(allow_origin), jobs_folder=jobs_folder,
-        workers=workers, threads=threads, limits=limits, cert=cert, key=key,
+        workers=0 if isinstance(workers, str) else workers, cluster=workers if isinstance(workers, str) else "",
+        threads=threads, limits=limits, cert=cert, key=key,
         trust_proxy=trust_proxy, ice_servers=tuple(ice_server), insecure=insecure,
     )  # fmt: skip
     os.umask(0o077)  # what the server writes is nobody else's

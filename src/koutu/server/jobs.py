@@ -11,6 +11,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -18,14 +19,13 @@ from typing import Any, Literal, TypeAlias
 from koutu.files import whole_file
 from koutu.server.errors import not_found
 from koutu.server.service import Service
-from koutu.server.work import Order, python
+from koutu.server.work import Order
+from koutu.server.workers import Here, Workers, workers
 from koutu.types import InputError, OutputError
 
 State: TypeAlias = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
-AT_ONE_TIME = 1  # a video keeps several cores busy
 SWEEP_SECONDS = 15
-GRACE_SECONDS = 5
 TEMPORARY = "koutu-videos-"  # names of folders that nobody named begin so
 LOCK = ".lock"
 SETTLED_SECONDS = 60  # a folder this young may be about to be locked
@@ -67,7 +67,9 @@ class Jobs:
     def __init__(self, service: Service):
         self.service, self.held = service, dict[str, Job]()
         self._waiting: asyncio.Queue[tuple[Job, Order]] = asyncio.Queue()
-        self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._running: dict[str, asyncio.Future[None]] = {}
+        self._held = ExitStack()
+        self._workers: Workers = Here()
         self._tasks: list[asyncio.Task[None]] = []
         self._root = Path()
         self._lock: Any = None
@@ -78,10 +80,11 @@ class Jobs:
         kept = self.service.settings.jobs_folder
         self._root = _private(kept) if kept else _temporary()
         self._lock = _locked(self._root)
+        self._workers = self._held.enter_context(workers(self.service.settings))
         for folder in self._root.iterdir():
             if _ID.fullmatch(folder.name) and folder.is_dir():
                 self._take_up(folder)
-        work = [self._work() for _ in range(AT_ONE_TIME)]
+        work = [self._work() for _ in range(self._workers.at_one_time)]
         self._tasks = [asyncio.create_task(one) for one in (*work, self._sweep())]
 
     async def close(self) -> None:
@@ -91,6 +94,7 @@ class Jobs:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for job in [job for job in self.held.values() if job.state not in ENDED]:
             self._forget(job)
+        self._held.close()
         if self._lock is not None:
             self._lock.close()
         if self.service.settings.jobs_folder is None:
@@ -126,8 +130,8 @@ class Jobs:
             self._forget(job)
             return
         self._end(job, "cancelled")
-        if process := self._running.get(job.id):
-            await _ended(process)
+        if work := self._running.get(job.id):
+            await _ended(work)
 
     def before(self, job: Job) -> int:
         """How many others come first."""
@@ -146,36 +150,34 @@ class Jobs:
             job, order = await self._waiting.get()
             if job.state == "waiting":
                 job.state, job.started = "running", time.time()
-                limit = 60 * self.service.limits.job_minutes
-                try:
-                    await asyncio.wait_for(self._run(job, order), limit)
-                except (asyncio.TimeoutError, TimeoutError):
-                    job.error = f"expected the work to take at most {limit} s, it took longer; cut the video"
-                    self._end(job, "failed")
-                except (OSError, ValueError) as error:  # no process, or one that talks nonsense
-                    job.error = f"the work could not be done ({type(error).__name__})"
-                    self._end(job, "failed")
+                await self._watch(job, asyncio.ensure_future(self._run(job, order)))
 
-    async def _run(self, job: Job, order: Order) -> None:
-        """The process of one video, from start to end."""
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            *python(), stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, cwd=job.folder,
-            start_new_session=True,
-        )  # fmt: skip
-        self._running[job.id] = process
+    async def _watch(self, job: Job, work: "asyncio.Future[None]") -> None:
+        """Until the work ends, is cancelled, or takes too long."""
+        limit = 60 * self.service.limits.job_minutes
+        self._running[job.id] = work
         try:
-            assert process.stdin and process.stdout
-            process.stdin.write(order.text().encode())
-            said: dict[str, Any] = {}
-            async for line in process.stdout:
-                said = json.loads(line)
-                job.frames, job.total = said.get("frames", job.frames), said.get("total", job.total)
-            await process.wait()
-            self._note(job, said)
+            await asyncio.wait({work}, timeout=limit)
+            if not work.done():
+                job.error = f"expected the work to take at most {limit} s, it took longer; cut the video"
+                self._end(job, "failed")
+            elif not work.cancelled() and (error := work.exception()):  # no process, or one that talks nonsense
+                job.error = f"the work could not be done ({type(error).__name__})"
+                self._end(job, "failed")
         finally:
             del self._running[job.id]
-            await _ended(process)
+            await _ended(work)
+
+    async def _run(self, job: Job, order: Order) -> None:
+        """The work on one video, from start to end."""
+        work = self._workers.work(order, job.folder)
+        said: dict[str, Any] = {}
+        try:
+            async for said in work:
+                job.frames, job.total = said.get("frames", job.frames), said.get("total", job.total)
+            self._note(job, said)
+        finally:
+            await work.aclose()
 
     def _note(self, job: Job, said: dict[str, Any]) -> None:
         if job.state != "running":
@@ -225,15 +227,10 @@ class Jobs:
         return [({"state": state}, states.count(state)) for state in ("waiting", "running", *ENDED)]
 
 
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    """Ask it to end, and soon make it."""
-    for stop in (process.terminate, process.kill):
-        if process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            stop()
-        with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
-            await asyncio.wait_for(process.wait(), GRACE_SECONDS)
+async def _ended(work: "asyncio.Future[None]") -> None:
+    """Cancel it, and wait until what it holds is let go."""
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
 
 
 def _private(folder: Path) -> Path:

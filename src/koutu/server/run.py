@@ -10,6 +10,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from koutu.server.app import make_app
 from koutu.server.settings import ServerSettings, is_loopback
+from koutu.server.workers import workers
 from koutu.types import InputError
 
 FRAME_BYTES = 4 * 2**20  # of a live frame
@@ -25,7 +26,8 @@ def run(settings: ServerSettings) -> None:
     server = uvicorn.Server(config)
     config.app.state.service.is_leaving = lambda: server.should_exit  # type: ignore[union-attr]
     try:
-        server.run()
+        with workers(settings):  # a cluster that cannot be used is told before anything is listened on
+            server.run()
     except KeyboardInterrupt:  # the ordinary end, as is SIGTERM; by now everything is put away
         return
     except SystemExit as e:

@@ -38,7 +38,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """How `koutu serve` was called. workers: images and live frames worked on at one time; 0: one a core."""
+    """How `koutu serve` was called. workers: images and live frames worked on at one time; 0: one a core.
+
+    cluster: of Ray, whose machines work on videos; "" for this machine.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -50,6 +53,7 @@ class ServerSettings:
     allow_origins: tuple[str, ...] = ()  # further sites whose pages may call it, "https://example.org"
     jobs_folder: Path | None = None  # where finished videos outlive a restart; None: a temporary folder
     workers: int = 0
+    cluster: str = ""
     threads: int = 1  # of each; one image a core is more images than each on all cores
     cert: Path | None = None
     key: Path | None = None

@@ -7,6 +7,7 @@ work. Tells how far it is on standard output, a JSON object a line.
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -135,6 +136,32 @@ def _limit_file(megabytes: int) -> None:
 def _leave_with_client() -> None:
     sys.stdin.read()
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Worker:
+    """The same begun on another machine, and asked there how far it is; it ends with whoever holds this."""
+
+    def __init__(self, order: str, folder: str):
+        self._process = subprocess.Popen(
+            python(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder,
+            start_new_session=True,
+        )  # fmt: skip
+        assert self._process.stdin
+        self._process.stdin.write(order)
+        self._process.stdin.flush()
+        self._line = ""
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def said(self) -> tuple[str, bool]:
+        """Its last line, and whether it has ended."""
+        over = not self._listener.is_alive()
+        return self._line, over
+
+    def _listen(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self._line = line
 
 
 def python() -> list[str]:
