@@ -61,7 +61,7 @@ MODELS: dict[str, ModelCard] = {
         pixels=592 * 332,
         summary="temporal MODNet with two semantic branches, begun from MediaPipe's and BodyPix; portraits, video",
         licence="Apache-2.0",
-        data=f"{_CLEAN}; rendered people (CC0), hands, signing clips (MIT, CC-BY 4.0), portraits of public servants (CC0)",
+        data=f"{_CLEAN}; rendered people, portraits of public servants (CC0), hands (MIT), signing clips (CC-BY 4.0)",
         parts=(
             "8c26d17c5d101b62e9bfd62a484d94ecf82d12f0a0afb0e35d2c2443e779171f",
             "6ddf9f2cfd705b74bd879b671bac2c7c82c9f1f09a9765fb0830cca0a6cc5ec1",

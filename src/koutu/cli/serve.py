@@ -10,8 +10,9 @@ from koutu.cli import options
 from koutu.server.settings import Limits, ServerSettings
 
 
-def parse_workers(text: str) -> int | str:
-    """A number, or the address of a cluster."""
+def parse_workers(given: str | int) -> int | str:
+    """A number, or the address of a cluster; the default comes through here as well."""
+    text = str(given)
     if text.isdecimal():
         return int(text)
     if ":" not in text and text != "auto":
