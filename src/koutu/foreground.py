@@ -62,29 +62,30 @@ def _own_colours(picture: Picture, alpha: Alpha) -> list[tuple[Alpha, Rim, NDArr
     rim = rim_of(alpha)
     if not len(rim.at):
         return []
-    box = _reach(rim, alpha.shape)
+    planes, half = _planes(picture), halve(alpha)
+    shared = planes[1].shape != alpha.shape  # 4:2:0
+    half_rim = rim_of(half) if shared else rim
+    box = _reach([rim.box(), half_rim.box(2 if shared else 1)], alpha.shape)
     half_box = _halved(box[0]), _halved(box[1])
-    half, rims, planes = halve(alpha), [(alpha, rim, box)] * 3, _planes(picture)
-    if planes[1].shape != alpha.shape:  # 4:2:0
-        small = cv2.merge([halve(planes[0][box]), planes[1][half_box], planes[2][half_box]])
-        rims[1:] = [(half, rim_of(half), half_box)] * 2
-    else:
-        small = cv2.merge([halve(plane[box]) for plane in planes])
+    rims = [(alpha, rim, box), *[(half, half_rim, half_box) if shared else (alpha, rim, box)] * 2]
+    small = [halve(planes[0][box]), *(plane[half_box] if shared else halve(plane[box]) for plane in planes[1:])]
     halvings = max(0, int(np.log2(min(alpha.shape) / 300)))  # beyond the first: 1/4 at 720 and 1080 rows
-    grids = _local_colours(small, half[half_box], halvings, [(rim, part) for _, rim, part in rims[:2]])
+    grids = _local_colours(cv2.merge(small), half[half_box], halvings, [(rim, part) for _, rim, part in rims[:2]])
     return [
         (weight, rim, _clean(plane, rim, part, grid))
         for plane, (weight, rim, part), grid in zip(planes, rims, grids, strict=True)
     ]
 
 
-def _reach(rim: Rim, size: tuple[int, ...]) -> Box:
-    """The part of the picture around the rim, with as much beside it as the wide window sees."""
+def _reach(boxes: list[Box], size: tuple[int, ...]) -> Box:
+    """The part of the picture around its rims, with as much beside them as the wide window sees."""
     reach = min(size) // 8  # from multiples of 32, so that the coarse grids stand still while the person moves
-    ends = (int(rim.rows[0]), int(rim.rows[-1])), (int(rim.columns.min()), int(rim.columns.max()))
     rows, columns = (
-        slice(max(0, first - reach) & -32, min(length, (last + reach + 2) & -2))
-        for (first, last), length in zip(ends, size, strict=True)
+        slice(
+            max(0, min(part.start for part in parts) - reach) & -32,
+            min(length, (max(part.stop for part in parts) + reach + 1) & -2),
+        )
+        for parts, length in zip(zip(*boxes, strict=True), size, strict=True)
     )
     return rows, columns
 
@@ -161,7 +162,7 @@ def _clean(plane: NDArray, rim: Rim, box: Box, grid: NDArray) -> NDArray:
     for run in rim.runs():
         front, back = sampled(grid, *run.inside(box, grid.shape))[:2].astype(np.float32)
         weight = run.alpha * np.float32(1 / 255)
-        mixed = plane.reshape(-1).take(run.at)
-        colour = front + weight * (mixed - back - weight * (front - back))
+        seen = plane.reshape(-1).take(run.at)
+        colour = front + weight * (seen - back - weight * (front - back))
         own.append(np.clip(np.rint(colour), 0, top).astype(plane.dtype))
     return np.concatenate(own)

@@ -26,6 +26,14 @@ class Rim:
     columns: NDArray[np.uint16]
     alpha: Alpha
 
+    def box(self, times: int = 1) -> Box:
+        """The smallest part of a plane so many times larger that holds it."""
+        rows, columns = (
+            slice(times * int(index.min(initial=65535)), times * (int(index.max(initial=0)) + 1))
+            for index in (self.rows, self.columns)
+        )
+        return rows, columns
+
     def runs(self) -> "Iterator[Rim]":
         """The same in pieces."""
         for i in range(0, len(self.at), RUN):
