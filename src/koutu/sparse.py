@@ -58,17 +58,23 @@ def rim_of(alpha: Alpha) -> Rim:
         if len(part):
             parts.append(part + top * width)
     at = np.concatenate(parts)
+    rows, columns = places(at, alpha.shape)
+    return Rim(at, rows.astype(np.uint16), columns.astype(np.uint16), alpha.reshape(-1).take(at))
+
+
+def places(at: At, size: tuple[int, ...]) -> tuple[At, At]:
+    """Rows and columns of flat indices, in order, into a plane of `size` (h, w)."""
+    height, width = size
     first = np.searchsorted(at, np.arange(height + 1) * width)
     rows = np.repeat(np.arange(height), np.diff(first))
-    columns = (at - rows * width).astype(np.uint16)
-    return Rim(at, rows.astype(np.uint16), columns, alpha.reshape(-1).take(at))
+    return rows, at - rows * width
 
 
 def sampled(grid: NDArray, x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray:
     """Bilinear values (C, N) of a grid (h, w) or (h, w, C) of at most four channels at N places, in its own pixels."""
-    parts = []
+    parts = [np.zeros((1 if grid.ndim == 2 else grid.shape[2], 0), grid.dtype)]
     for i in range(0, len(x), RUN):
         run = slice(i, i + RUN)
         part = cv2.remap(grid, x[None, run], y[None, run], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         parts.append(np.ascontiguousarray(part.reshape(part.shape[1], -1).T))
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+    return parts[1] if len(parts) == 2 else np.concatenate(parts, axis=1)

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.sparse import Box, sampled
 from koutu.types import Rgb
 
 SHRUNK, LINE_SHRUNK = 4, 2  # how many times smaller the picture is that the coefficients of either step are found on
@@ -34,10 +35,7 @@ HAZE = 0.02  # alpha within this of 0 or 1 is what the lines leave of a side tha
 _UNSURE = 0.02  # of a window: less of either is noise
 _LEAST = 0.01  # that the network's alpha is from 0 and 1 when its odds are taken
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-_RUN = 32000  # pixels looked up at a time: cv2 takes no more than 32767 in a row
-
 Floats: TypeAlias = NDArray[Any]  # all of them float32
-Box: TypeAlias = tuple[slice, slice]
 
 
 def follow_colours(pha: NDArray[np.float32], rgb: Rgb) -> NDArray[np.float32]:
@@ -85,7 +83,7 @@ class _Windows:
         down, right = np.divmod(np.arange(times * times), times)
         self.pixels = (first[:, None] + (down * rgb.shape[1] + right)).reshape(-1)
         self._places = [
-            (cell.astype(np.float32)[:, None] + np.float32((part + 0.5) / times - 0.5)).reshape(1, -1)
+            (cell.astype(np.float32)[:, None] + np.float32((part + 0.5) / times - 0.5)).reshape(-1)
             for cell, part in ((x, right), (y, down))
         ]
         self._colours = np.ascontiguousarray(rgb.reshape(-1, 3).take(self.pixels, 0).T)
@@ -103,12 +101,7 @@ class _Windows:
 
     def whole(self, planes: Floats) -> Floats:
         """Smaller planes (h, w, C), C up to 4, at the whole picture's unsure pixels: (C, M)."""
-        x, y = self._places
-        runs = [slice(i, i + _RUN) for i in range(0, x.shape[1], _RUN)]
-        parts = [
-            cv2.remap(planes, x[:, run], y[:, run], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for run in runs
-        ]
-        return np.concatenate([np.ascontiguousarray(part.reshape(part.shape[1], -1).T) for part in parts], 1)
+        return sampled(planes, *self._places)
 
     def lines(self, planes: Floats) -> Floats:
         """Slope · colour + offset (M,) of smaller planes (h, w, 4), the slopes of colours in 0 … 255."""
