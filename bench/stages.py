@@ -11,6 +11,7 @@ medians of the rounds' own ratios.
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -121,10 +122,11 @@ def measured(trees: dict[str, Path], size: str, args: argparse.Namespace, folder
 
     width, height = map(int, size.split("x"))
     found: dict[str, Any] = {}
-    checkouts = {}
+    checkouts, made = {}, folder / f"{size}.mp4"
+    make_clip(made, (height, width), args.frames)
     for name, tree in trees.items():
         clip = folder / f"{size}-{name}.mp4"
-        make_clip(clip, (height, width), args.frames)
+        shutil.copy(made, clip)
         checkouts[name] = Checkout(tree, clip, args.frames)
     for i in range(args.rounds + 1):  # the first is to warm up
         for name in list(checkouts)[:: 1 if i % 2 else -1]:

@@ -173,7 +173,11 @@ _Window: TypeAlias = tuple[int, int, int, int]  # top, left, height, width; top 
 
 def blend(front: NDArray, alpha: Alpha, back: NDArray) -> NDArray:
     """One plane (H, W) or (H, W, C) put over another, `replace` without its checks; untouched where alpha is 0."""
-    return mixed(front, alpha, back, rim_of(alpha))
+    rim = rim_of(alpha)
+    if rim is not None:
+        return mixed(front, alpha, back, rim)
+    weight, rest = (weight_like(x, back) for x in (alpha, cv2.bitwise_not(alpha)))
+    return np.asarray(cv2.add(cv2.multiply(front, weight, scale=1 / 255), cv2.multiply(back, rest, scale=1 / 255)))
 
 
 def mixed(front: NDArray, alpha: Alpha, back: NDArray, rim: Rim, own: NDArray | None = None) -> NDArray:

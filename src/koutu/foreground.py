@@ -7,13 +7,14 @@ power of their alpha, so that mixed pixels hardly colour the means; the result i
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import halve
-from koutu.composite import mixed, replace, require_alike, require_alpha
+from koutu.composite import blend, mixed, replace, require_alike, require_alpha, weight_like
 from koutu.sparse import STRIP, At, Box, Rim, rim_of, sampled
 from koutu.types import Alpha, Picture, Yuv
 
@@ -30,23 +31,35 @@ def decontaminate(picture: Picture, alpha: Alpha) -> Picture:
     of 2×2 pixels.
     """
     require_alpha(picture, alpha)
-    found = _own_colours(picture, alpha)
+    found = _found(picture, alpha)
     if not found:
         return picture
-    planes = [plane.copy() for plane in _planes(picture)]
-    for plane, (_, rim, own) in zip(planes, found, strict=True):
-        plane.reshape(-1)[rim.at] = own
-    return _like(picture, planes)
+    return _like(picture, [_cleaned(plane, part) for plane, part in zip(_planes(picture), found, strict=True)])
 
 
 def put_over(picture: Picture, alpha: Alpha, background: Picture) -> Picture:
     """`koutu.composite.replace` of the decontaminated picture, to the bit, which is never made."""
     require_alike(picture, alpha, background)
-    found = _own_colours(picture, alpha)
+    found = _found(picture, alpha)
     if not found:
         return replace(picture, alpha, background)
-    planes = zip(_planes(picture), _planes(background), found, strict=True)
-    return _like(picture, [mixed(front, weight, back, rim, own) for front, back, (weight, rim, own) in planes])
+    planes = [
+        blend(_cleaned(front, part), part.alpha, back)
+        if part.rim is None
+        else mixed(front, part.alpha, back, part.rim, _own_colours(front, part, part.rim))
+        for front, back, part in zip(_planes(picture), _planes(background), found, strict=True)
+    ]
+    return _like(picture, planes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A plane's alpha, the rim of it, None if that is most of it, and F̂ and B̂ of the part `box` on a grid."""
+
+    alpha: Alpha
+    rim: Rim | None
+    box: Box
+    grid: NDArray
 
 
 def _planes(picture: Picture) -> list[NDArray]:
@@ -57,24 +70,27 @@ def _like(picture: Picture, planes: list[NDArray]) -> Picture:
     return picture.with_planes(*planes) if isinstance(picture, Yuv) else np.asarray(cv2.merge(planes))
 
 
-def _own_colours(picture: Picture, alpha: Alpha) -> list[tuple[Alpha, Rim, NDArray]]:
-    """For each of three planes its alpha, the rim of it and F there; nothing if the matte has no rim."""
-    rim = rim_of(alpha)
-    if not len(rim.at):
+def _found(picture: Picture, alpha: Alpha) -> list[_Part]:
+    """What is known of each of three planes; nothing if the matte has no rim."""
+    rim, planes, half = rim_of(alpha), _planes(picture), halve(alpha)
+    if rim is not None and not len(rim.at):
         return []
-    planes, half = _planes(picture), halve(alpha)
     shared = planes[1].shape != alpha.shape  # 4:2:0
     half_rim = rim_of(half) if shared else rim
-    box = _reach([rim.box(), half_rim.box(2 if shared else 1)], alpha.shape)
+    box = _reach([_bounds(alpha, rim, 1), *([_bounds(half, half_rim, 2)] if shared else [])], alpha.shape)
     half_box = _halved(box[0]), _halved(box[1])
-    rims = [(alpha, rim, box), *[(half, half_rim, half_box) if shared else (alpha, rim, box)] * 2]
     small = [halve(planes[0][box]), *(plane[half_box] if shared else halve(plane[box]) for plane in planes[1:])]
     halvings = max(0, int(np.log2(min(alpha.shape) / 300)))  # beyond the first: 1/4 at 720 and 1080 rows
-    grids = _local_colours(cv2.merge(small), half[half_box], halvings, [(rim, part) for _, rim, part in rims[:2]])
-    return [
-        (weight, rim, _clean(plane, rim, part, grid))
-        for plane, (weight, rim, part), grid in zip(planes, rims, grids, strict=True)
-    ]
+    grids = _local_colours(
+        cv2.merge(small), half[half_box], halvings, [(rim, box), (half_rim, half_box if shared else box)]
+    )
+    chroma = (half, half_rim, half_box) if shared else (alpha, rim, box)
+    return [_Part(alpha, rim, box, grids[0]), *(_Part(*chroma, grid) for grid in grids[1:])]
+
+
+def _bounds(alpha: Alpha, rim: Rim | None, times: int) -> Box:
+    """Of the rim, on a plane so many times larger."""
+    return (slice(0, times * alpha.shape[0]), slice(0, times * alpha.shape[1])) if rim is None else rim.box(times)
 
 
 def _reach(boxes: list[Box], size: tuple[int, ...]) -> Box:
@@ -94,7 +110,7 @@ def _halved(part: slice) -> slice:
     return slice(part.start // 2, (part.stop + 1) // 2)
 
 
-def _local_colours(picture: NDArray, alpha: Alpha, halvings: int, rims: list[tuple[Rim, Box]]) -> list[NDArray]:
+def _local_colours(picture: NDArray, alpha: Alpha, halvings: int, rims: list[tuple[Rim | None, Box]]) -> list[NDArray]:
     """A grid (h, w, 4) for each channel of a picture (·, ·, 3), halved so often: F̂ and B̂, found where rims are; 0, 0.
 
     rims: of its planes, each with the part of them that the picture shows.
@@ -105,9 +121,10 @@ def _local_colours(picture: NDArray, alpha: Alpha, halvings: int, rims: list[tup
     height, width = (-(-side >> halvings) for side in alpha.shape)
     touched = np.zeros((height, width), np.uint8)
     for rim, box in rims:
-        for run in rim.runs():
+        for run in rim.runs() if rim is not None else ():
             x, y = run.inside(box, touched.shape)
-            touched[y.astype(np.intp), x.astype(np.intp)] = 1
+            touched.reshape(-1)[y.astype(np.int32) * width + x.astype(np.int32)] = 1
+        touched |= rim is None
     cells = np.flatnonzero(cv2.dilate(touched, np.ones((3, 3), np.uint8)).view(np.bool_))
     grids = [np.zeros((height * width, 4), picture.dtype) for _ in range(3)]
     for side, table in enumerate((_FOREGROUND, _BACKGROUND)):
@@ -156,11 +173,33 @@ def _mean(plane: NDArray, span: int) -> NDArray[np.float32]:
     return np.asarray(cv2.boxFilter(plane, cv2.CV_32F, (span, span), borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _clean(plane: NDArray, rim: Rim, box: Box, grid: NDArray) -> NDArray:
-    """F in a plane's rim (N,); the grid has F̂ and B̂ of that part of the plane."""
+def _cleaned(plane: NDArray, part: _Part) -> NDArray:
+    """The plane with F in its rim."""
+    clean = plane.copy()
+    if part.rim is not None:
+        clean.reshape(-1)[part.rim.at] = _own_colours(plane, part, part.rim)
+        return clean
+    seen, alpha = clean[part.box], part.alpha[part.box]
+    front, back = (
+        cv2.resize(np.ascontiguousarray(part.grid[..., i]), alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        for i in range(2)
+    )
+    weight, rest = weight_like(alpha, plane), weight_like(cv2.bitwise_not(alpha), plane)
+    expected = cv2.add(cv2.multiply(front, weight, scale=1 / 255), cv2.multiply(back, rest, scale=1 / 255))
+    brighter = cv2.multiply(cv2.subtract(seen, expected), weight, scale=1 / 255)  # unsigned: a side stops at 0 …
+    darker = cv2.multiply(cv2.subtract(expected, seen), weight, scale=1 / 255)
+    colour = cv2.subtract(cv2.add(front, brighter), darker)  # … so one of the two is always nothing
+    if plane.dtype == np.uint16:
+        colour = np.minimum(colour, 1023)
+    cv2.copyTo(colour, cv2.inRange(alpha, 1, 254), dst=seen)
+    return clean
+
+
+def _own_colours(plane: NDArray, part: _Part, rim: Rim) -> NDArray:
+    """F in a plane's rim (N,)."""
     top, own = 255 if plane.dtype == np.uint8 else 1023, [np.zeros(0, plane.dtype)]
     for run in rim.runs():
-        front, back = sampled(grid, *run.inside(box, grid.shape))[:2].astype(np.float32)
+        front, back = sampled(part.grid, *run.inside(part.box, part.grid.shape))[:2].astype(np.float32)
         weight = run.alpha * np.float32(1 / 255)
         seen = plane.reshape(-1).take(run.at)
         colour = front + weight * (seen - back - weight * (front - back))

@@ -13,6 +13,8 @@ from koutu.types import Alpha
 STRIP = 64  # rows worked on at a time: temporaries stay in the cache, and cost no fresh pages of memory
 RUN = 32000  # pixels worked on at a time, likewise; cv2 takes no more than 32767 in a row
 
+MANY = 1 / 16  # share of a plane's pixels, from which on it is quicker to work on all
+
 At: TypeAlias = NDArray[np.intp]
 Box: TypeAlias = tuple[slice, slice]
 
@@ -49,14 +51,15 @@ class Rim:
         return x, y
 
 
-def rim_of(alpha: Alpha) -> Rim:
-    """The rim of a matte (h, w)."""
-    height, width = alpha.shape
-    parts = [np.zeros(0, np.intp)]
-    for top in range(0, height, STRIP):
+def rim_of(alpha: Alpha) -> Rim | None:
+    """The rim of a matte (h, w); None if it is more than `MANY` of it."""
+    width, parts, count = alpha.shape[1], [np.zeros(0, np.intp)], 0
+    for top in range(0, alpha.shape[0], STRIP):
         part = np.flatnonzero(alpha[top : top + STRIP] - np.uint8(1) < 254)  # 0 becomes 255
-        if len(part):
-            parts.append(part + top * width)
+        count += len(part)
+        if count > max(RUN, MANY * alpha.size):
+            return None
+        parts.append(part + top * width)
     at = np.concatenate(parts)
     rows, columns = places(at, alpha.shape)
     return Rim(at, rows.astype(np.uint16), columns.astype(np.uint16), alpha.reshape(-1).take(at))

@@ -23,6 +23,7 @@ SHARE = 0.85  # of the carried alpha, at most
 DISPUTED = 0.25  # of alpha: where the two differ by more, the new one counts alone
 TOLERANCE = 24.0  # grey levels, by which a frame that the flow explains may differ
 CELL = 2  # pixels to a side of what the flow is found on
+MANY = 0.2  # share of unsure pixels, from which on it is quicker to steady all
 SURE = 1 / 255  # of alpha: where both are within this of the same end, there is nothing to steady
 _BLUR = 5  # cells over which that difference is averaged
 
@@ -78,13 +79,17 @@ class Flow:
 
         last, grey: `grey_of` that frame and of this one.
         """
-        flow, trust, _ = self._found(last, grey)
-        size = planes.shape[1], planes.shape[0]
-        flow = cv2.resize(flow, size, interpolation=cv2.INTER_LINEAR)
-        flow *= np.array([size[0] / grey.shape[1], size[1] / grey.shape[0]], np.float32)
-        carried = cv2.remap(planes, *_moved(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        trust = cv2.resize(trust, size, interpolation=cv2.INTER_LINEAR)
-        return np.asarray(carried, np.float32), np.asarray(trust, np.float32)
+        return self._carried(planes, *self._found(last, grey)[:2])
+
+    def _carried(
+        self, planes: NDArray[np.float32], flow: NDArray[np.float32], trust: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        size, height, width = (planes.shape[1], planes.shape[0]), *trust.shape
+        whole = cv2.resize(flow, size, interpolation=cv2.INTER_LINEAR)
+        whole = np.asarray(whole * np.array([size[0] / width, size[1] / height], np.float32), np.float32)
+        carried = cv2.remap(planes, *_moved(whole), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        trusted = cv2.resize(trust, size, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(carried, np.float32), np.asarray(trusted, np.float32)
 
     def steady(
         self, pha: NDArray[np.float32], before: NDArray[np.float32], last: NDArray[Any], grey: NDArray[Any]
@@ -97,6 +102,8 @@ class Flow:
         unsure = cv2.bitwise_or(*(cv2.inRange(x, SURE, 1 - SURE) for x in (came, now)))
         unsure = cv2.dilate(unsure, np.ones((3, 3), np.uint8))
         at = np.flatnonzero(cv2.resize(unsure, pha.shape[::-1], interpolation=cv2.INTER_NEAREST) != 0)
+        if len(at) > MANY * pha.size:
+            return steadied(pha, *self._carried(before, flow, trust))
         rows, columns = (i.astype(np.float32) for i in places(at, pha.shape))
         fx, fy = np.float32(pha.shape[1] / small[0]), np.float32(pha.shape[0] / small[1])
         grid = cv2.merge([*cv2.split(flow), trust, trust])  # four channels are looked up faster than three
