@@ -65,6 +65,7 @@ def worker(clip: Path, frames: int) -> None:
 
     import cv2
 
+    from koutu.machine import peak_mb
     from koutu.media.writer import EncodeOptions
     from koutu.pipeline.convert import Outputs, convert_video
     from koutu.pipeline.look import Look
@@ -87,7 +88,8 @@ def worker(clip: Path, frames: int) -> None:
         )
         assert report.frames == frames
         clock.seconds["whole"] = time.process_time() - began
-        print(json.dumps({name: 1000 * clock.seconds[name] / frames for name in STAGES}), flush=True)
+        found = {name: 1000 * clock.seconds[name] / frames for name in STAGES}
+        print(json.dumps(found | {"peak_mb": peak_mb()}), flush=True)
 
 
 class Checkout:
@@ -109,12 +111,10 @@ class Checkout:
         if kept:
             self.rounds.append(found)
 
-    def close(self) -> float:
-        """Peak resident megabytes."""
+    def close(self) -> None:
         assert self._process.stdin
         self._process.stdin.close()
-        _, _, usage = os.wait4(self._process.pid, 0)
-        return usage.ru_maxrss / 1024
+        self._process.wait()
 
 
 def measured(trees: dict[str, Path], size: str, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -133,7 +133,8 @@ def measured(trees: dict[str, Path], size: str, args: argparse.Namespace, folder
             checkouts[name].round(kept=i > 0)
     for name, checkout in checkouts.items():
         found[name] = {s: statistics.median(r[s] for r in checkout.rounds) for s in STAGES}
-        found[name]["peak_mb"] = checkout.close()
+        found[name]["peak_mb"] = checkout.rounds[-1]["peak_mb"]
+        checkout.close()
     if len(trees) > 1:
         now, before = (checkouts[name].rounds for name in ("now", "before"))
         found["ratio"] = {
