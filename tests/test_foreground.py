@@ -7,7 +7,7 @@ from support.pixels import noise, random_rgb
 
 from koutu.color import rgb_to_yuv, yuv_to_rgb
 from koutu.composite import replace
-from koutu.foreground import decontaminate
+from koutu.foreground import decontaminate, put_over
 from koutu.types import Alpha, ColorSpace, Picture, Rgb, Yuv, Yuv420
 
 GREEN = (0, 190, 60)
@@ -121,6 +121,25 @@ def test_any_size(size):
     alpha = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
     for picture in (noise(size), random_rgb(size), noise(size, depth=10)):
         assert type(decontaminate(picture, alpha)) is type(picture)
+
+
+@pytest.mark.parametrize("kind", ["rgb", "yuv", "yuv10"])
+def test_put_over_is_replace_of_the_clean_picture(kind):
+    make = {"rgb": random_rgb, "yuv": noise, "yuv10": lambda size, seed: noise(size, depth=10, seed=seed)}[kind]
+    size = (181, 203)
+    front, back = make(size, seed=1), make(size, seed=2)
+    hard = np.zeros(size, np.uint8)  # chroma has a rim where luma has none, far from the one that luma has
+    hard[:, 101:] = 255
+    hard[60, 3] = 77
+    soft = np.random.default_rng(3).integers(0, 256, size).astype(np.uint8)  # so much that all is worked on
+    for alpha in (hairy(size, 40)[1], hard, 255 * (hard // 255), soft):
+        expected, found = replace(decontaminate(front, alpha), alpha, back), put_over(front, alpha, back)
+        for a, b in zip(planes_of(expected), planes_of(found), strict=True):
+            assert np.array_equal(a, b)
+
+
+def planes_of(picture: Picture) -> tuple[np.ndarray, ...]:
+    return (picture.y, picture.u, picture.v) if isinstance(picture, Yuv) else (picture,)
 
 
 def test_alpha_of_another_size_is_refused():

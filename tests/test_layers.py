@@ -28,7 +28,7 @@ LADDER = (
     ("engines",                                                                                  ),
     ("foreground",                                                                               ),
     ("composite", "classical", "cluster", "third_party",      "models", "metrics",               ),
-    ("color", "trimap", "files", "machine",                   "nn", "losses",                    ),
+    ("color", "trimap", "files", "machine", "sparse",         "nn", "losses",                    ),
     ("types", "defaults", "sizes", "extras",                                                                ),
 )  # fmt: skip
 HEIGHT = {room: len(LADDER) - rung for rung, rooms in enumerate(LADDER) for room in rooms}

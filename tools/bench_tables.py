@@ -109,6 +109,24 @@ def stages(root: Path) -> str:
     return table(["", "frames/s", *(f"{name}, ms" for name in names), "CPU, ms a frame", "of RVM's"], rows)
 
 
+def shares(root: Path) -> str:
+    """CPU milliseconds a frame of every stage, and how many times those of a checkout before."""
+    run = read(root, "stages")
+    head = [
+        "CPU, ms a frame",
+        *(f"{size.replace('x', '×')} {of}" for size in run["sizes"] for of in ("before", "now", "ratio")),
+    ]
+    names = [name for name in next(iter(run["sizes"].values()))["now"] if name != "peak_mb"]
+    rows = [
+        [name, *(f"{found[of][name]:.2f}" for found in run["sizes"].values() for of in ("before", "now", "ratio"))]
+        for name in names
+    ]
+    peaks = [[f"{found[of]['peak_mb']:.0f}" for of in ("before", "now")] for found in run["sizes"].values()]
+    rows.append(["peak, MB", *(cell for (a, b) in peaks for cell in (a, b, f"{int(b) / int(a):.2f}"))])
+    intro = f"Medians of {run['rounds']} alternating rounds of {run['frames']} frames; {where(run)}."
+    return f"{filled(intro)}\n{table(head, rows)}"
+
+
 def memory(root: Path) -> str:
     """One line: the peak at each length."""
     run = read(root, "memory")
@@ -216,6 +234,6 @@ def edge(root: Path) -> str:
 
 
 BLOCKS: dict[str, Callable[[Path], str]] = {
-    "speed": speed, "stages": stages, "memory": memory, "matting": matting, "cost": cost, "metrics": metrics,
-    "loader": loader, "edge": edge,
+    "speed": speed, "stages": stages, "shares": shares, "memory": memory, "matting": matting, "cost": cost,
+    "metrics": metrics, "loader": loader, "edge": edge,
 }  # fmt: skip

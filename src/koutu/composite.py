@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import chroma_weight, halve, rgb_to_yuv, rgb_to_yuv_matrix, shrink
+from koutu.sparse import RUN, STRIP, Rim, rim_of
 from koutu.types import Alpha, AnyYuv, ColorSpace, Frame, Picture, Yuv, Yuv420, Yuv444, picture_size
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
@@ -20,12 +21,7 @@ HIDDEN = 2  # of 255: what so faint an alpha leaves of a picture is a codec's no
 
 def replace(foreground: Picture, alpha: Alpha, background: Picture) -> Picture:
     """αF + (1 − α)B, within one level, exact where alpha is 0 or 255. Both pictures of one kind, size, space, depth."""
-    require_alpha(foreground, alpha)
-    if _layout(foreground) != _layout(background):
-        raise ValueError(
-            f"expected a background laid out as the foreground, {_layout(foreground)}, got {_layout(background)}; "
-            "fit and convert it first (koutu.composite.fit, koutu.color)"
-        )
+    require_alike(foreground, alpha, background)
     if isinstance(foreground, Yuv) and isinstance(background, Yuv):
         half = chroma_weight(foreground, alpha)
         y = blend(foreground.y, alpha, background.y)
@@ -153,6 +149,16 @@ def fit(picture: Picture, size: tuple[int, int], how: Fit = "cover", aspect: Fra
     return picture.with_planes(y, u, v)
 
 
+def require_alike(foreground: Picture, alpha: Alpha, background: Picture) -> None:
+    """Raise ValueError unless alpha is the foreground's and both pictures are laid out alike."""
+    require_alpha(foreground, alpha)
+    if _layout(foreground) != _layout(background):
+        raise ValueError(
+            f"expected a background laid out as the foreground, {_layout(foreground)}, got {_layout(background)}; "
+            "fit and convert it first (koutu.composite.fit, koutu.color)"
+        )
+
+
 def require_alpha(picture: Picture, alpha: Alpha) -> None:
     """Raise ValueError unless alpha is (H, W) uint8 of the picture's size."""
     if alpha.dtype != np.uint8 or alpha.shape != picture_size(picture):
@@ -167,15 +173,29 @@ _Window: TypeAlias = tuple[int, int, int, int]  # top, left, height, width; top 
 
 def blend(front: NDArray, alpha: Alpha, back: NDArray) -> NDArray:
     """One plane (H, W) or (H, W, C) put over another, `replace` without its checks; untouched where alpha is 0."""
-    mixed = back.copy()
-    left, top, width, height = cv2.boundingRect(alpha)
-    box = slice(top, top + height), slice(left, left + width)
-    if width:
-        weight = weight_like(alpha[box], back)
-        shown = cv2.multiply(front[box], weight, scale=1 / 255)
-        kept = cv2.multiply(back[box], weight_like(cv2.bitwise_not(alpha[box]), back), scale=1 / 255)
-        mixed[box] = cv2.add(shown, kept, dst=shown)
-    return mixed
+    rim = rim_of(alpha)
+    if rim is not None:
+        return mixed(front, alpha, back, rim)
+    weight, rest = (weight_like(x, back) for x in (alpha, cv2.bitwise_not(alpha)))
+    return np.asarray(cv2.add(cv2.multiply(front, weight, scale=1 / 255), cv2.multiply(back, rest, scale=1 / 255)))
+
+
+def mixed(front: NDArray, alpha: Alpha, back: NDArray, rim: Rim, own: NDArray | None = None) -> NDArray:
+    """As `blend`, with the rim of alpha, and what is in front there if it is not `front`."""
+    whole = np.empty_like(back)
+    for top in range(0, len(back), STRIP):
+        strip = slice(top, top + STRIP)
+        whole[strip] = back[strip]
+        cv2.copyTo(front[strip], cv2.inRange(alpha[strip], 255, 255), dst=whole[strip])
+    shape = (-1, *back.shape[2:])
+    front, back, pixels = front.reshape(shape), back.reshape(shape), whole.reshape(shape)
+    for start, run in zip(range(0, len(rim.at), RUN), rim.runs(), strict=True):
+        weight, rest = (weight_like(x[None], back[None]) for x in (run.alpha, cv2.bitwise_not(run.alpha).reshape(-1)))
+        seen = (front.take(run.at, 0) if own is None else own[start : start + RUN])[None]
+        shown = cv2.multiply(seen, weight, scale=1 / 255)
+        kept = cv2.multiply(back.take(run.at, 0)[None], rest, scale=1 / 255)
+        pixels[run.at] = cv2.add(shown, kept)[0]
+    return whole
 
 
 def weight_like(weight: NDArray, plane: NDArray) -> NDArray:

@@ -9,7 +9,7 @@ import pytest
 from koutu.engines.backend import Backend
 from koutu.engines.early_exit import GateState
 from koutu.engines.onnxruntime import OnnxBackend
-from koutu.engines.stabilise import SteadyBackend, held_steady, steadied
+from koutu.engines.stabilise import Flow, SteadyBackend, grey_of, held_steady, steadied
 from koutu.matting.matter import Matter
 from koutu.types import ModelError
 
@@ -153,3 +153,17 @@ def test_the_gate_goes_on_counting():
 
     matter = Matter(SteadyBackend(Half()))
     assert all(matter(grain(picture(), seed)).low for seed in range(3))
+
+
+@pytest.mark.parametrize(("blur", "most"), [(1.5, 1 / 255), (40, 1e-6)])
+def test_steadied_where_alpha_is_unsure_is_steadied_all_over(blur, most):
+    size, rng = (120, 160), np.random.default_rng(2)
+    ground = cv2.GaussianBlur(rng.integers(0, 256, (*size, 3)).astype(np.uint8), (0, 0), 2)
+    frames, alphas = [], []
+    for x in (70, 73):
+        disc = cv2.circle(np.zeros(size, np.uint8), (x, 60), 30, 255, -1)
+        frames.append(grey_of(np.where(disc[..., None] > 0, np.roll(ground, x, axis=1), ground)))
+        alphas.append(np.asarray(cv2.GaussianBlur(disc / np.float32(255), (0, 0), blur), np.float32))
+    found = Flow().steady(alphas[1], alphas[0], *frames)
+    expected = steadied(alphas[1], *Flow().carry(alphas[0], *frames))
+    assert np.abs(expected - alphas[1]).max() > 0.01 and np.abs(found - expected).max() <= most

@@ -261,7 +261,7 @@ def test_an_error_in_any_stage_leaves_nothing(stage, clip, tmp_path, monkeypatch
         def __call__(self, rgb, state, **hints):
             return fail() if state == 4 else super().__call__(rgb, state)
 
-    where = {"composite": "koutu.pipeline.convert.replace", "encode": "koutu.media.encode.VideoSink.put"}
+    where = {"composite": "koutu.pipeline.convert.put_over", "encode": "koutu.media.encode.VideoSink.put"}
     if stage in where:
         monkeypatch.setattr(where[stage], fail)
     with pytest.raises(Boom):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from koutu.color import rgb_to_planes
 from koutu.composite import matte_picture, multiplied, replace, side_by_side, without_background
 from koutu.engines.backend import Backend
-from koutu.foreground import decontaminate
+from koutu.foreground import decontaminate, put_over
 from koutu.matting.chosen import SOON, Chosen
 from koutu.matting.hints import Hints
 from koutu.matting.matte import Matte
@@ -198,20 +198,31 @@ class Composer:
         if self.observe:
             self.observe(matte)
         pictures: dict[str, Yuv] = {}
-        fgr = _yuv(own_colours(matte)) if self.look.decontaminate else picture
+        fgr: Yuv | None = None
         if "alpha" in self.outputs:
             pictures["alpha"] = matte_picture(alpha, picture.space, picture.depth)
         if "foreground" in self.outputs or self.transparent:
+            fgr = self._foreground(matte)
             pictures["foreground"] = _yuv(without_background(fgr, alpha))
         if self.transparent:
             pictures["composite"] = pictures["foreground"]
             if self.look.premultiplied and not ("composite" in self.outputs and is_exr(self.outputs["composite"])):
                 pictures["composite"] = _yuv(multiplied(pictures["foreground"], alpha))
         elif "composite" in self.outputs or "side_by_side" in self.outputs:
-            pictures["composite"] = _yuv(replace(fgr, alpha, _yuv(self.background(matte.frame, alpha))))
+            pictures["composite"] = self._over(matte, fgr, _yuv(self.background(matte.frame, alpha)))
         if "side_by_side" in self.outputs:
             pictures["side_by_side"] = side_by_side(picture, pictures["composite"])
         return _Result(matte.frame, alpha, pictures)
+
+    def _foreground(self, matte: Matte) -> Yuv:
+        return _yuv(own_colours(matte) if self.look.decontaminate else matte.frame.picture)
+
+    def _over(self, matte: Matte, fgr: Yuv | None, behind: Yuv) -> Yuv:
+        """The person, whose colours `fgr` are made only where nothing less does, over what goes behind."""
+        alone = matte.foreground is None and matte.found is None
+        if fgr is None and self.look.decontaminate and alone:
+            return _yuv(put_over(matte.frame.picture, matte.alpha, behind))
+        return _yuv(replace(fgr or self._foreground(matte), matte.alpha, behind))
 
 
 def own_colours(matte: Matte) -> Picture:
