@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import to_rgb
-from koutu.data.mattes.pull_push import extended
-from koutu.data.sets.tree import VIDEOS
 from koutu.matting.plate import homography
-from koutu.media.image import read_image
+from koutu.matting.pull_push import extended
+from koutu.media.image import is_image, read_image
 from koutu.media.reader import open_video
 from koutu.types import InputError, Rgb
 
@@ -132,7 +131,7 @@ def fitted_plate(plate: Plate, rgb: Rgb, mask: Floats) -> Plate:
 
 
 def _photograph(path: Path) -> Rgb:
-    if path.suffix.lower() not in VIDEOS:
+    if is_image(path):
         return read_image(path)
     with open_video(path) as reader:
         frame = next(reader)
