@@ -58,13 +58,30 @@ class Plate:
         """(H, W, 3) uint8."""
         return np.rint(np.clip(self.colours, 0, 1) * 255).astype(np.uint8)
 
+    def resized(self, size: tuple[int, int]) -> "Plate":
+        """The same at another size (h, w)."""
+        if self.seen.shape == size:
+            return self
+        smaller = size[0] < self.seen.shape[0]
+        planes = [
+            np.asarray(cv2.resize(x, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR))
+            for x in (self.colours, self.noise, self.seen.astype(np.float32))
+        ]
+        return Plate(planes[0], planes[1], planes[2] > 0.99)
+
+
+def whole_plate(rgb: Rgb) -> Plate:
+    """A picture (H, W, 3) uint8 of which all is known, with the least noise."""
+    size = rgb.shape[:2]
+    return Plate(rgb.astype(np.float32) / 255, np.full(size, QUIETEST, np.float32), np.ones(size, bool))
+
 
 def found_plate(frames: Sequence[Rgb], masks: Sequence[Floats], name: str = "the clip") -> Plate:
     """The background behind frames (H, W, 3) uint8 of one shot, whose masks (H, W) in [0, 1] say where people are.
 
     Raises InputError where the camera moves by more than a shake, or too little of the background is seen.
     """
-    free = [_free(mask) for mask in masks]
+    free = [free_of(mask) for mask in masks]
     first = int(np.argmax([where.mean() for where in free]))
     held = [_brought(frames[first], rgb, where, name) for rgb, where in zip(frames, free, strict=True)]
     shown = np.stack([rgb for rgb, _ in held])
@@ -94,12 +111,12 @@ def given_plate(path: Path, frames: Sequence[Rgb], masks: Sequence[Floats], name
         )
     how = cv2.INTER_AREA if rgb.shape[0] > size[0] else cv2.INTER_LINEAR
     colours = np.asarray(cv2.resize(rgb, size[::-1], interpolation=how)).astype(np.float32) / 255
-    plain = Plate(colours, np.full(size, QUIETEST, np.float32), np.ones(size, bool))
+    plain = replace(whole_plate(frames[0]), colours=colours)
     off, free = [], []
     for frame, mask in zip(frames, masks, strict=True):
         fitted = fitted_plate(plain, frame, mask)
         off.append(np.abs(frame.astype(np.float32) / 255 - fitted.colours).mean(axis=2))
-        free.append(_free(mask))
+        free.append(free_of(mask))
     alike = float(np.median([(o[f] < _NEAR).mean() if f.any() else 0.0 for o, f in zip(off, free, strict=True)]))
     if alike < _ALIKE:
         raise InputError(
@@ -113,7 +130,7 @@ def given_plate(path: Path, frames: Sequence[Rgb], masks: Sequence[Floats], name
 
 def fitted_plate(plate: Plate, rgb: Rgb, mask: Floats) -> Plate:
     """The plate as the camera saw it with this frame: moved along and exposed alike, by what the mask leaves free."""
-    free = _free(mask)
+    free = free_of(mask)
     moved = _movement(plate.rgb, rgb, free)
     if moved is not None:
         size = rgb.shape[1], rgb.shape[0]
@@ -127,7 +144,7 @@ def fitted_plate(plate: Plate, rgb: Rgb, mask: Floats) -> Plate:
     sure = free & plate.seen
     if sure.sum() < _FEW:
         return plate
-    return replace(plate, colours=_toned(plate.colours, plate.colours[sure], rgb[sure] / np.float32(255)))
+    return replace(plate, colours=toned(plate.colours, plate.colours[sure], rgb[sure] / np.float32(255)))
 
 
 def _photograph(path: Path) -> Rgb:
@@ -138,7 +155,7 @@ def _photograph(path: Path) -> Rgb:
         return to_rgb(frame.picture, frame.size)
 
 
-def _free(mask: Floats) -> NDArray[np.bool_]:
+def free_of(mask: Floats) -> NDArray[np.bool_]:
     """Where surely nobody is."""
     reach = 2 * max(2, round(_MARGIN * max(mask.shape))) + 1
     return cv2.dilate((mask > _PERHAPS).astype(np.uint8), np.ones((reach, reach), np.uint8)) == 0
@@ -210,16 +227,16 @@ def _exposed(rgb: Rgb, reference: Rgb, free: NDArray[np.bool_]) -> Rgb:
     """A frame (H, W, 3) uint8 as bright and as tinted as the reference, where nobody is."""
     if free.sum() < _FEW:
         return rgb
-    toned = _toned(rgb / np.float32(255), rgb[free] / np.float32(255), reference[free] / np.float32(255))
-    return np.rint(255 * toned).astype(np.uint8)
+    exposed = toned(rgb / np.float32(255), rgb[free] / np.float32(255), reference[free] / np.float32(255))
+    return np.rint(255 * exposed).astype(np.uint8)
 
 
-def _toned(colours: Floats, before: Floats, now: Floats) -> Floats:
+def toned(colours: Floats, before: Floats, now: Floats) -> Floats:
     """Colours (H, W, 3) changed as those of the same places (N, 3) have changed from before to now."""
     step = max(1, len(before) // _SAMPLES)
     curves = [_curve(before[::step, c], now[::step, c]) for c in range(3)]
-    toned = [np.interp(colours[..., c], *curve) for c, curve in enumerate(curves)]
-    return np.clip(np.stack(toned, axis=-1), 0, 1).astype(np.float32)
+    changed = [np.interp(colours[..., c], *curve) for c, curve in enumerate(curves)]
+    return np.clip(np.stack(changed, axis=-1), 0, 1).astype(np.float32)
 
 
 def _curve(before: Floats, now: Floats) -> tuple[Floats, Floats]:

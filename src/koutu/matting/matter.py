@@ -14,6 +14,7 @@ from koutu.engines.backend import Backend, State
 from koutu.matting.hints import Hints
 from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
+from koutu.matting.plated import Plated
 from koutu.matting.refine import guided_upsample, quantise
 from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
 from koutu.media.given import Channels, Given, frame_of
@@ -40,6 +41,14 @@ class Matter:
         self.backend, self.refine, self.hints = backend, refine, hints or Hints()
         own = 2 if backend.warms_up else 1  # a network with a memory sees more when it looks twice
         self.looks = own if looks is None or backend.propagates else looks
+        if self.hints.seeks_plate:
+            raise InputError(
+                'expected a plate for frames that come one by one, got "auto", which is sought in a video as a whole; '
+                "give a photograph of the background"
+            )
+        self.plated: Plated | None = None  # networks that need a hint know of it themselves
+        if self.hints.has_plate and not backend.needs:
+            self.plated = Plated(self.hints.plate, moves=self.hints.plate_moves, still=self.hints.fixed)
         self.state: State = None
         self._size = 0, 0
         self._last: Frame | None = None
@@ -51,6 +60,10 @@ class Matter:
         """Forget the past: the next frame is matted on its own."""
         self.state, self._last, self._thumbnail = None, None, None
         self._answer = self._touch = None
+
+    def notes(self) -> list[str]:
+        """What a user must know of the frames so far, in sentences."""
+        return self.plated.notes() if self.plated else []
 
     def __call__(self, frame: Frame | Given, *, channels: Channels = "rgb", **hints: NDArray[Any]) -> Matte:
         """Alpha of a frame, or of a picture as `koutu.matte` takes it, which follows the last one by 1/30 s.
@@ -70,6 +83,7 @@ class Matter:
             for _ in range(self.looks - 1 if self.state else 0):
                 _, _, self.state = self.backend(rgb, self.state, **given)
         fgr, pha, self.state = self.backend(rgb, self.state, **given)
+        pha = self.plated(pha, rgb, frame, fresh) if self.plated else pha
         self._last, plain = frame, pha
         pha = self._touched(pha, rgb, fresh)
         alpha, found = _alphas(frame, self._full_size(pha, rgb, frame))

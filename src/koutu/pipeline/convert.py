@@ -30,6 +30,7 @@ from koutu.media.reader import VideoReader, open_video
 from koutu.media.writer import EncodeOptions, Writer, keeps_chroma, open_writer
 from koutu.pipeline.look import Look
 from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
+from koutu.pipeline.sought import sought
 from koutu.types import Alpha, Frame, OutputError, Picture, Planes, Yuv
 
 WARM = Fraction(2)  # seconds before a segment, after which no memory was seen to differ
@@ -147,6 +148,8 @@ def convert_video(
             name: stack.enter_context(_open_writer(name, path, reader, composer, encode))
             for name, path in outputs.paths().items()
         }
+        if hints is not None and hints.seeks_plate:
+            report.notes += sought(source, hints, backend, rate=rate, deinterlace=deinterlace, sdr=sdr)
         report.model, report.added_delay_frames = backend.name, int(look.smooth)
         matter = Corrected(Matter(backend, refine=look.refine, hints=hints), corrections or {}, chosen or Chosen())
         stages = _stages(reader, matter, composer, look.smooth, span)
@@ -164,7 +167,7 @@ def convert_video(
         matter.chosen.require_met()
         for writer in writers.values():
             writer.finish()
-        report.notes += [*reader.notes, *matter.chosen.notes()]
+        report.notes += [*reader.notes, *matter.matter.notes(), *matter.chosen.notes()]
         for writer in writers.values():  # only now that all are complete: either every output appears or none
             writer.close()
             report.notes += [note for note in writer.notes if note not in report.notes]
