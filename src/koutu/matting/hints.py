@@ -1,5 +1,6 @@
 """What a user gives beside the frames, a trimap, a mask, an empty scene or clicks, as each network wants it."""
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -50,6 +51,7 @@ class Hints:
             raise ModelError('a hint "auto" needs a network that guesses it, got none; pass guess=Matter(load())')
         self._mask = None if self._auto_mask else _opened(mask)
         self._trimap = None if self._auto_trimap else _opened(trimap)
+        self.said = _said(plate)  # what changes with the plate
         self.seeks_plate = isinstance(plate, str | os.PathLike) and os.fspath(plate) == AUTO
         self._known = plate if isinstance(plate, Plate) else None
         self._plate = None if self.seeks_plate or isinstance(plate, Plate) else _opened(plate, raw=False)
@@ -151,6 +153,14 @@ _WHAT = {
     "mask": "a mask",
     "seg": "a mask of the person",
 }
+
+
+def _said(plate: Given | Plate) -> str:
+    if isinstance(plate, str | os.PathLike):
+        return f"{plate} {os.stat(plate).st_mtime_ns if os.path.isfile(plate) else 0}"
+    if plate is None:
+        return ""
+    return hashlib.sha256((plate.rgb if isinstance(plate, Plate) else plate).tobytes()).hexdigest()
 
 
 def _opened(given: Given, *, raw: bool = True) -> Background | None:

@@ -16,13 +16,10 @@ from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
 from koutu.matting.plated import Plated
 from koutu.matting.refine import guided_upsample, quantise
+from koutu.matting.shots import Shots
 from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
 from koutu.media.given import Channels, Given, frame_of
 from koutu.types import Alpha, Frame, InputError, Rgb
-
-MAX_GAP = Fraction(1)  # seconds; after a longer gap, memory of the past misleads more than it helps
-CUT_DIFFERENCE = 28.0  # mean change of a thumbnail, of 255, that no motion in a shot was seen to reach
-CUT_SIZE = (18, 32)
 
 
 class Matter:
@@ -41,24 +38,18 @@ class Matter:
         self.backend, self.refine, self.hints = backend, refine, hints or Hints()
         own = 2 if backend.warms_up else 1  # a network with a memory sees more when it looks twice
         self.looks = own if looks is None or backend.propagates else looks
-        if self.hints.seeks_plate:
-            raise InputError(
-                'expected a plate for frames that come one by one, got "auto", which is sought in a video as a whole; '
-                "give a photograph of the background"
-            )
-        self.plated: Plated | None = None  # networks that need a hint know of it themselves
-        if self.hints.has_plate and not backend.needs:
-            self.plated = Plated(self.hints.plate, moves=self.hints.plate_moves, still=self.hints.fixed)
+        self.plated = plated_of(self.hints, backend)
         self.state: State = None
         self._size = 0, 0
         self._last: Frame | None = None
-        self._thumbnail: NDArray | None = None
+        self._shots = Shots(through_cuts=backend.propagates)
         self._answer: tuple[Matte, NDArray[np.float32], Rgb] | None = None  # the last, as the network gave it, of what
         self._touch: Touch | None = None
 
     def reset(self) -> None:
         """Forget the past: the next frame is matted on its own."""
-        self.state, self._last, self._thumbnail = None, None, None
+        self.state = self._last = None
+        self._shots.forget()
         self._answer = self._touch = None
 
     def notes(self) -> list[str]:
@@ -86,7 +77,10 @@ class Matter:
         pha = self.plated(pha, rgb, frame, fresh) if self.plated else pha
         self._last, plain = frame, pha
         pha = self._touched(pha, rgb, fresh)
-        alpha, found = _alphas(frame, self._full_size(pha, rgb, frame))
+        follows = self.refine and self.backend.refines
+        # a hint tells the outline better than the colours beside it
+        whole = full_size(pha, rgb, frame, colours=not self.backend.needs) if follows else plain_size(pha, frame)
+        alpha, found = alphas_of(frame, whole)
         matte = Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), self.backend.low(self.state), found)
         self._answer = matte, plain, rgb
         return matte
@@ -111,7 +105,7 @@ class Matter:
         self._touch = touch_of(mask, plain, rgb, self._touch)
         kept = mask > KEEP
         wanted = np.where(kept, 255, np.where(mask < ERASE, 0, matte.mixed)).astype(np.uint8)
-        alpha, found = _alphas(matte.frame, wanted)
+        alpha, found = alphas_of(matte.frame, wanted)
         foreground = None if kept.any() else matte.foreground  # the network knows no colours of what it left out
         matte = replace(matte, alpha=alpha, found=found, foreground=foreground)
         self._answer = matte, plain, rgb
@@ -147,27 +141,41 @@ class Matter:
         return replace(frame, pts=pts, time_base=base)
 
     def _starts_shot(self, frame: Frame, rgb: Rgb) -> bool:
-        grey = cv2.resize(rgb, CUT_SIZE[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
-        last, thumbnail = self._last, self._thumbnail
-        self._thumbnail = grey
-        if last is None or thumbnail is None or (last.size, last.part) != (frame.size, frame.part):
-            return True
-        if self.backend.propagates:
-            return False
-        if not 0 < frame.seconds - last.seconds <= MAX_GAP:
-            return True
-        return float(np.abs(grey - thumbnail).mean()) > CUT_DIFFERENCE
-
-    def _full_size(self, pha: NDArray[np.float32], rgb: Rgb, frame: Frame) -> Alpha:
-        if self.refine and self.backend.refines and pha.shape != frame.size:
-            if not self.backend.needs:  # a hint tells the outline better than the colours beside it
-                pha = follow_colours(pha, rgb)
-            if pha.shape[0] < frame.size[0]:
-                return guided_upsample(pha, frame.picture)
-        return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
+        return self._shots(frame, rgb)
 
 
-def _alphas(frame: Frame, found: Alpha) -> tuple[Alpha, Alpha | None]:
+def plated_of(hints: Hints | None, backend: Backend) -> Plated | None:
+    """The step of a stream's plate, if there is one, for a network that does not need it or other hints itself."""
+    if hints is not None and hints.seeks_plate:
+        raise InputError(
+            'expected a photograph of the background for frames that come one by one, got "auto", which is found in a '
+            "video as a whole; name a picture"
+        )
+    if hints is None or not hints.has_plate or backend.needs:
+        return None
+    return Plated(hints.plate, moves=hints.plate_moves, still=hints.fixed)
+
+
+def full_size(pha: NDArray[np.float32], rgb: Rgb, frame: Frame, *, colours: bool = True) -> Alpha:
+    """Alpha (h, w) of what the network saw, rgb (h, w, 3), at the frame's size, along the frame's edges.
+
+    colours: along those of the colours on both sides too.
+    """
+    if pha.shape == frame.size:
+        return quantise(pha)
+    if colours:
+        pha = follow_colours(pha, rgb)
+    if pha.shape[0] < frame.size[0]:
+        return guided_upsample(pha, frame.picture)
+    return plain_size(pha, frame)
+
+
+def plain_size(pha: NDArray[np.float32], frame: Frame) -> Alpha:
+    """Alpha (h, w) at the frame's size, as it is."""
+    return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
+
+
+def alphas_of(frame: Frame, found: Alpha) -> tuple[Alpha, Alpha | None]:
     """A matte's alpha, and what was found where the frame's own alpha makes it less."""
     return with_alpha_of(frame, found), None if frame.alpha is None else found
 
