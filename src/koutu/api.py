@@ -83,8 +83,8 @@ def convert(
     which adds one frame of delay. hints: what networks other than the default need beside the pictures. observe: is
     given every matte in order, for example a `koutu.Reviewer`. corrections: masks as of `Matter.correct`, by the second
     from which on they are carried along. keep, only_person: of several people, those who stay, as of `koutu.Chosen`.
-    gate, steady: as of `koutu.load`. offline: take all the time that better mattes need (docs/offline.md); of a run that
-    was stopped, what was done lies beside the output, and the same call goes on. Needs a file and pymatting.
+    gate, steady: as of `koutu.load`. offline: take all the time that better mattes need; what a stopped run has done
+    lies beside the output, and the same call goes on. Needs a file, and pymatting (docs/offline.md).
     Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}

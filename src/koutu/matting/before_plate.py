@@ -88,7 +88,7 @@ def seen_before(rgb: Rgb, pha: Floats, colours: Floats, known: Bools, free: Bool
 def joined(pha: Floats, found: Seen, known: Bools) -> Floats:
     """Alpha (h, w) of the network's and the plate's odds together."""
     different = _mean(np.clip((found.distance - _SAME) / (_OTHER - _SAME), 0, 1).astype(np.float32), 1)
-    person, nobody = (cv2.erode(x.astype(np.uint8), np.ones((7, 7), np.uint8)) for x in (pha > 0.9, pha < 0.1))
+    person, nobody = (np.asarray(cv2.erode(x.astype(np.float32), np.ones((7, 7)))) for x in (pha > 0.9, pha < 0.1))
     same = (different < 0.5).astype(np.float32)
     radius = max(8, round(_NEAR * max(pha.shape)))
     of_person, of_nobody = _share(same, person, radius, 0.1), _share(same, nobody, radius, 0.97)
@@ -147,9 +147,9 @@ def _shade(now: Floats, clean: Floats, pha: Floats, slack: Floats) -> Floats:
     return np.clip(shade, _DARKEST, _BRIGHTEST).astype(np.float32)
 
 
-def _share(same: Floats, where: NDArray[np.uint8], radius: int, otherwise: float) -> Floats:
+def _share(same: Floats, where: Floats, radius: int, otherwise: float) -> Floats:
     """Of the pixels `where`, how many nearby look like the plate; `otherwise` without any."""
-    share, known = _weighed(same, where.astype(np.float32), radius)
+    share, known = _weighed(same, where, radius)
     return (share * known + 0.01 * otherwise) / (known + 0.01)
 
 

@@ -43,6 +43,7 @@ def _person(rgb: Rgb, backend: Backend) -> np.ndarray:
     size = backend.network_size((rgb.shape[0], rgb.shape[1]))
     small = np.asarray(cv2.resize(rgb, size[::-1], interpolation=cv2.INTER_AREA))
     state = backend.initial_state(size)
-    for _ in range(2 if state and backend.warms_up else 1):
-        _, pha, state = backend(small, state)
+    if state and backend.warms_up:
+        _, _, state = backend(small, state)
+    _, pha, _ = backend(small, state)
     return np.asarray(cv2.resize(pha, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR))

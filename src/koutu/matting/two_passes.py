@@ -52,13 +52,18 @@ class TwoPasses:
     """A stretch of a clip → what is found of every frame, by all of the others.
 
     refine: let alpha follow the full-size frame. plated: the step of the clip's plate, for frames in order, or None.
-    tick: called STEPS times a frame, to tell how far it is.
+    both, solve, rounds: look both ways, solve the band, steady so many times; to measure what each is good for.
     """
 
-    def __init__(self, backend: Backend, *, refine: bool = True, plated: Plated | None = None):
+    def __init__(
+        self, backend: Backend, *, refine: bool = True, plated: Plated | None = None, both: bool = True,
+        solve: bool = True, rounds: int = ROUNDS,
+    ):  # fmt: skip
         self.backend, self.refine, self.plated = backend, refine and backend.refines, plated
+        self.both, self.solve, self.rounds = both, solve, rounds
 
     def __call__(self, frames: Sequence[Frame], tick: Callable[[], None] = lambda: None) -> list[Found]:
+        """tick: called STEPS times a frame, to tell how far it is."""
         shots, seen = Shots(), list[_Seen]()
         for frame in frames:
             rgb = to_rgb(frame.picture, self.backend.network_size(frame.size))
@@ -71,15 +76,15 @@ class TwoPasses:
 
     def _shot(self, seen: Sequence[_Seen], tick: Callable[[], None]) -> list[Found]:
         forward = self._pass(seen, tick)
-        backward = self._pass(seen[::-1], tick)[::-1]
+        backward = self._pass(seen[::-1], tick)[::-1] if self.both else forward
         alphas = []
         for one, pair in zip(seen, zip(forward, backward, strict=True), strict=True):
             pha = joined(*pair)
             if self.plated is not None:
                 pha = self.plated(pha, one.rgb, one.frame, one.fresh)
-            alphas.append(_fine(pha, one) if self.refine else plain_size(pha, one.frame))
+            alphas.append(self._whole(pha, one))
             tick()
-        for _ in range(ROUNDS):
+        for _ in range(self.rounds):
             alphas = _steadied([one.frame for one in seen], alphas)
         return [Found(alpha, one.fresh) for alpha, one in zip(alphas, seen, strict=True)]
 
@@ -94,6 +99,12 @@ class TwoPasses:
             alphas.append(pha)
             tick()
         return alphas
+
+    def _whole(self, pha: NDArray[np.float32], seen: _Seen) -> Alpha:
+        """Alpha (h, w) at the frame's size."""
+        if not self.refine:
+            return plain_size(pha, seen.frame)
+        return _fine(pha, seen) if self.solve else full_size(pha, seen.rgb, seen.frame)
 
 
 def joined(*alphas: NDArray[np.float32]) -> NDArray[np.float32]:
