@@ -80,9 +80,12 @@ class TwoPasses:
         alphas = []
         for one, pair in zip(seen, zip(forward, backward, strict=True), strict=True):
             pha = joined(*pair)
+            known = False  # by a plate, which tells a rim better than solving does
             if self.plated is not None:
+                used = self.plated.used
                 pha = self.plated(pha, one.rgb, one.frame, one.fresh)
-            alphas.append(self._whole(pha, one))
+                known = self.plated.used > used
+            alphas.append(self._whole(pha, one, solve=self.solve and not known))
             tick()
         for _ in range(self.rounds):
             alphas = _steadied([one.frame for one in seen], alphas)
@@ -100,11 +103,11 @@ class TwoPasses:
             tick()
         return alphas
 
-    def _whole(self, pha: NDArray[np.float32], seen: _Seen) -> Alpha:
+    def _whole(self, pha: NDArray[np.float32], seen: _Seen, *, solve: bool) -> Alpha:
         """Alpha (h, w) at the frame's size."""
         if not self.refine:
             return plain_size(pha, seen.frame)
-        return _fine(pha, seen) if self.solve else full_size(pha, seen.rgb, seen.frame)
+        return _fine(pha, seen) if solve else full_size(pha, seen.rgb, seen.frame)
 
 
 def joined(*alphas: NDArray[np.float32]) -> NDArray[np.float32]:

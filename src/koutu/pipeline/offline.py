@@ -63,7 +63,8 @@ class AlphaFolder:
     def get(self, number: int) -> Found:
         """What was kept of a frame; raises OutputError if it is gone."""
         for fresh in (True, False):
-            alpha = cv2.imread(str(self._file(number, fresh)), cv2.IMREAD_GRAYSCALE)
+            file = self._file(number, fresh)
+            alpha = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) if file.is_file() else None
             if alpha is not None:
                 return Found(alpha, fresh)
         raise OutputError(f"{self.path}: expected the alpha of frame {number}, found none; give the same command again")
@@ -149,7 +150,7 @@ def _windows(frames: Iterable[Frame]) -> Iterator[tuple[int, list[Frame], list[F
 def window_length(size: tuple[int, int]) -> int:
     """Frames of a window, for frames of (H, W): fewer where they are large."""
     each = 3 * size[0] * size[1]  # planes, alphas and what they are made of
-    return max(_SHORTEST, min(WINDOW, _BUDGET // each - 2 * MARGIN))
+    return min(WINDOW, max(_SHORTEST, _BUDGET // each - 2 * MARGIN))
 
 
 def offline_mattes(
