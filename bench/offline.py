@@ -86,7 +86,9 @@ def main() -> None:
     for name, found in rows.items():
         print(f"{name:22}", *(_told(column, found, rows["live"]) for column in (*COLUMNS, "seconds")))
     if args.json:
-        save(args.json, about_run() | {"clips": [clip.name for clip in clips], "frames": args.frames, "rows": rows})
+        save(
+            about_run() | {"clips": [str(clip.name) for clip in clips], "frames": args.frames, "rows": rows}, args.json
+        )
 
 
 def _told(column: str, rows: Sequence[Row], live: Sequence[Row]) -> str:

@@ -128,11 +128,11 @@ def main() -> None:
                 "another place's": Hints(plate=np.asarray(wrong)),
             }  # fmt: skip
             for name, hints in ways.items():
-                rows.append({"clip": people.name, "camera": camera, "way": name, **errors(backend, shown, hints)})
+                rows.append({"clip": str(people.name), "camera": camera, "way": name, **errors(backend, shown, hints)})
             print(people.name, camera, *(f"{row['way']} {row['mad']:.1f}" for row in rows[-len(ways) :]), flush=True)
     tell(rows)
     if args.json:
-        save(args.json, about_run() | {"frames": args.frames, "size": args.size, "seed": args.seed, "rows": rows})
+        save(about_run() | {"frames": args.frames, "size": args.size, "seed": args.seed, "rows": rows}, args.json)
 
 
 def tell(rows: Sequence[dict[str, Any]]) -> None:

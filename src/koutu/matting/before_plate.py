@@ -24,8 +24,8 @@ _NOISIEST = 0.02  # of 1: up to which more noise lets frame and plate differ by 
 _LEAST = 400  # pixels that tell whether it does
 _CERTAIN = 0.01  # that the network's alpha is from 0 and 1 when its odds are taken
 _QUIETEST = 0.004  # of 1: noise that is always reckoned with
-_SLIP = 0.35  # of the change over two pixels: what an alignment is off by
-_SAME, _OTHER = 1.5, 4.0  # multiples of the noise up to which a pixel is the plate, and from which it is not
+_SLIP = 0.25  # of the change over two pixels: what an alignment is off by
+_SAME, _OTHER = 1.5, 5.0  # multiples of the noise up to which a pixel is the plate, and from which it is not
 _CERTAINTY = 1.5  # what the evidence of one pixel counts, since neighbours differ alike
 _NEAR = 0.08  # of the longer side: windows in which the likelihoods are measured
 _CHANCE = 0.02  # likelihood that is always reckoned with
@@ -42,7 +42,7 @@ _BLACK, _DIM, _UNPROVEN = (
     0.18,
     1.0,
 )  # brightness at which black before black proves so little, and none too little
-_RIM, _CORE = 5, 3  # pixels around the outline that are projected; beyond the outline from which F is taken
+_RIM, _CORE = 5, 2  # pixels around the outline that are projected; beyond the outline from which F is taken
 _ALIKE, _APART = 0.005, 0.03  # squares of F − B at which projecting says nothing, and beyond that half
 
 
@@ -94,8 +94,9 @@ def joined(pha: Floats, found: Seen, known: Bools) -> Floats:
     of_person, of_nobody = _share(same, person, radius, 0.1), _share(same, nobody, radius, 0.97)
     for_nobody = np.log((of_person + _CHANCE) / (of_nobody + _CHANCE))
     for_person = np.log((1 - of_person + _CHANCE) / (1 - of_nobody + _CHANCE))
-    odds = _CERTAINTY * (different * np.maximum(for_person, 0) + (1 - different) * np.minimum(for_nobody, 0))
-    odds = np.minimum(odds, -_proof(found))
+    rim = cv2.erode((pha > 0.95).astype(np.uint8), _disc(2 * _RIM)) == 0  # inside, single pixels are alike by chance
+    odds = different * np.maximum(for_person, 0) + rim * (1 - different) * np.minimum(for_nobody, 0)
+    odds = np.minimum(_CERTAINTY * odds, -_proof(found))
     given = np.clip(pha, _CERTAIN, 1 - _CERTAIN)
     total = np.log(given / (1 - given)) + np.where(known, odds, 0)
     both = 1 / (1 + np.exp(-np.clip(total, -30, 30)))

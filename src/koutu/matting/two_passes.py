@@ -26,7 +26,7 @@ from koutu.types import Alpha, Frame, Rgb
 
 SOLVED = 480_000  # pixels of the pictures whose band is solved, at most
 STEPS = 3  # that are told of each frame: forward, backward, and what is made of both
-ROUNDS = 2  # of steadying: how many frames to either side have a say
+ROUNDS = 3  # of steadying: how many frames to either side have a say
 CERTAIN = 0.01  # that an alpha is from 0 and 1 when its odds are taken
 _UNSURE = 5  # of 255: alpha this near to either end is sure
 
