@@ -83,12 +83,11 @@ def main() -> None:
             seconds = (time.process_time() - began) / len(frames)
             rows[name].append(measured(examples, alphas, SharedMotion()) | {"seconds": seconds})
             print(clip.name, name, {k: round(v, 2) for k, v in rows[name][-1].items()}, flush=True)
+        if args.json:
+            done = [str(one.name) for one in clips[: len(rows["live"])]]
+            save(about_run() | {"clips": done, "frames": args.frames, "size": args.size, "rows": rows}, args.json)
     for name, found in rows.items():
         print(f"{name:22}", *(_told(column, found, rows["live"]) for column in (*COLUMNS, "seconds")))
-    if args.json:
-        save(
-            about_run() | {"clips": [str(clip.name) for clip in clips], "frames": args.frames, "rows": rows}, args.json
-        )
 
 
 def _told(column: str, rows: Sequence[Row], live: Sequence[Row]) -> str:

@@ -130,9 +130,11 @@ def main() -> None:
             for name, hints in ways.items():
                 rows.append({"clip": str(people.name), "camera": camera, "way": name, **errors(backend, shown, hints)})
             print(people.name, camera, *(f"{row['way']} {row['mad']:.1f}" for row in rows[-len(ways) :]), flush=True)
+            if args.json:
+                save(
+                    about_run() | {"frames": args.frames, "size": args.size, "seed": args.seed, "rows": rows}, args.json
+                )
     tell(rows)
-    if args.json:
-        save(about_run() | {"frames": args.frames, "size": args.size, "seed": args.seed, "rows": rows}, args.json)
 
 
 def tell(rows: Sequence[dict[str, Any]]) -> None:
