@@ -43,6 +43,7 @@ def ways() -> dict[str, Callable[[Sequence[Frame]], list[Alpha]]]:
         "live": as_live,
         "offline": offline(),
         "without looking back": offline(both=False),
+        "without uncovering": offline(uncover=False),
         "without solving": offline(solve=False),
         "without steadying": offline(rounds=0),
         "steadied once": offline(rounds=1),

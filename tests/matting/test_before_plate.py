@@ -23,7 +23,7 @@ Bytes = NDArray[Any]
 
 def mistaken(alpha: Bytes) -> NDArray[np.float32]:
     """What a network might say: too soft, a pixel beside, and a piece of the wall taken along."""
-    pha = cv2.GaussianBlur(np.roll(alpha, 1, axis=1), (0, 0), 2).astype(np.float32) / 255
+    pha = np.asarray(cv2.GaussianBlur(np.roll(alpha, 1, axis=1), (0, 0), 2) / 255, np.float32)
     pha[10:34, 100:130] = 0.97
     return pha
 
@@ -37,9 +37,9 @@ def errors(step: Plated, shown: list[tuple[Bytes, Bytes]]) -> tuple[float, float
     """Of the network's alphas, and of those before the plate."""
     own = [mistaken(alpha) for _, alpha in shown]
     better = [step(pha, rgb, Frame(rgb), at == 0) for at, (pha, (rgb, _)) in enumerate(zip(own, shown, strict=True))]
-    return tuple(
-        np.mean([mad(x, alpha / 255) for x, (_, alpha) in zip(kind, shown, strict=True)]) for kind in (own, better)
-    )
+    truths = [alpha / 255 for _, alpha in shown]
+    before, after = (float(np.mean([mad(x, t) for x, t in zip(kind, truths, strict=True)])) for kind in (own, better))
+    return before, after
 
 
 @pytest.mark.parametrize(("shift", "light"), [((0.0, 0.0), 1.0), ((0.0, 0.0), 0.85), ((2.6, -1.4), 0.93)])

@@ -1,5 +1,7 @@
 """Offline runs: resumed where they were stopped, in windows that change nothing, nothing left when they are whole."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -45,7 +47,7 @@ def source(tmp_path_factory):
 
 def test_a_stopped_run_goes_on(small, source, tmp_path):
     whole, told, mattes, again = Bright(), list[int](), list[Matte](), list[Matte]()
-    progress = {"progress": lambda done, _: told.append(done)}
+    progress: dict[str, Any] = {"progress": lambda done, _: told.append(done)}
     report = convert(source, alpha=tmp_path / "a.mkv", model=whole, offline=True, observe=mattes.append, **progress)
     assert report.frames == len(mattes) == FRAMES and "offline" in report.model
     assert told == sorted(told) and told[-1] == FRAMES
@@ -102,7 +104,10 @@ def test_what_cannot_be_seen_twice_is_refused(source, tmp_path):
         convert(source, alpha=tmp_path / "a.mkv", model=needy, offline=True)
     with pytest.raises(InputError, match="pipe"):
         offline.offline_mattes("-", tmp_path / "a.mkv", Bright())
-    for one in ({"gate": True}, {"steady": True}, {"corrections": {0.0: np.zeros((4, 4), np.uint8)}}):
+    refused: tuple[dict[str, Any], ...] = (
+        {"gate": True}, {"steady": True}, {"corrections": {0.0: np.zeros((4, 4), np.uint8)}}
+    )  # fmt: skip
+    for one in refused:
         with pytest.raises(InputError, match="both"):
             convert(source, alpha=tmp_path / "a.mkv", offline=True, **one)
     with pytest.raises(OutputError, match="give the same command again"):

@@ -86,7 +86,7 @@ def found_plate(frames: Sequence[Rgb], masks: Sequence[Floats], name: str = "the
     held = [_brought(frames[first], rgb, where, name) for rgb, where in zip(frames, free, strict=True)]
     shown = np.stack([rgb for rgb, _ in held])
     open_ = np.stack([where for _, where in held])
-    parts = [_middle(shown[:, y : y + _ROWS], open_[:, y : y + _ROWS]) for y in range(0, shown.shape[1], _ROWS)]
+    parts = [middle(shown[:, y : y + _ROWS], open_[:, y : y + _ROWS]) for y in range(0, shown.shape[1], _ROWS)]
     colours, noise, seen = (np.concatenate(part) for part in zip(*parts, strict=True))
     if seen.mean() < _SEEN:
         raise InputError(
@@ -155,10 +155,10 @@ def _photograph(path: Path) -> Rgb:
         return to_rgb(frame.picture, frame.size)
 
 
-def free_of(mask: Floats) -> NDArray[np.bool_]:
-    """Where surely nobody is."""
-    reach = 2 * max(2, round(_MARGIN * max(mask.shape))) + 1
-    return cv2.dilate((mask > _PERHAPS).astype(np.uint8), np.ones((reach, reach), np.uint8)) == 0
+def free_of(mask: Floats, perhaps: float = _PERHAPS, margin: float = _MARGIN) -> NDArray[np.bool_]:
+    """Where surely nobody is: `margin` of the longer side beyond what may be somebody."""
+    reach = 2 * max(2, round(margin * max(mask.shape))) + 1
+    return cv2.dilate((mask > perhaps).astype(np.uint8), np.ones((reach, reach), np.uint8)) == 0
 
 
 def _brought(reference: Rgb, rgb: Rgb, free: NDArray[np.bool_], name: str) -> tuple[Rgb, NDArray[np.bool_]]:
@@ -195,7 +195,7 @@ def _reach(moved: NDArray[Any], size: tuple[int, ...]) -> float:
     return float(np.linalg.norm(cv2.perspectiveTransform(corners, moved) - corners, axis=-1).max())
 
 
-def _middle(shown: NDArray[np.uint8], free: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+def middle(shown: NDArray[np.uint8], free: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Of frames (N, h, w, 3): the colours of most, their noise, and where enough frames agree."""
     median = _median(shown.astype(np.int16), free)
     off = np.abs(shown.astype(np.int16) - median).max(axis=3)

@@ -40,7 +40,7 @@ class PlateView:
     def show(self, plate: Plate) -> None:
         """Another plate, from the same place."""
         self.plate, self._levels = plate, plate.rgb
-        self._grey = _grey(self._levels)
+        self._grey = grey(self._levels)
 
     def forget(self) -> None:
         """A new shot: look for the plate anew."""
@@ -61,20 +61,8 @@ class PlateView:
     def _found(self, rgb: Rgb, free: NDArray[np.bool_]) -> Floats:
         if self._moved is None:
             self._moved = self._by_features(rgb, free)
-        size = self._grey.shape[::-1]
-        where = cv2.resize(free.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-        scale = np.diag([1 / SHRUNK, 1 / SHRUNK, 1.0])
-        begun = np.asarray(scale @ self._moved @ np.linalg.inv(scale), np.float32)
-        criteria = cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, ROUNDS, ENOUGH
-        try:
-            _, found = cv2.findTransformECC(
-                _grey(rgb), self._grey, begun, cv2.MOTION_HOMOGRAPHY, criteria, where, _BLUR
-            )
-        except cv2.error:  # nothing to correlate
-            return self._moved
-        moved = np.linalg.inv(scale) @ found @ scale
-        if plausible(moved, rgb.shape[:2]):
-            self._moved = moved
+        moved = correlated(grey(rgb), self._grey, free, self._moved)
+        self._moved = self._moved if moved is None else moved
         return self._moved
 
     def _by_features(self, rgb: Rgb, free: NDArray[np.bool_]) -> Floats:
@@ -88,6 +76,23 @@ class PlateView:
         return moved if off[1] < _BETTER * off[0] else still
 
 
+def correlated(now: Floats, then: Floats, free: NDArray[np.bool_], begun: Floats) -> Floats | None:
+    """(3, 3) from places in one frame to those in another, both `grey`, found from where `begun` is.
+
+    free: (h, w), what of the other is asked. None where nothing is to be correlated, or no camera moves so.
+    """
+    where = cv2.resize(free.astype(np.uint8), then.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    scale = np.diag([1 / SHRUNK, 1 / SHRUNK, 1.0])
+    guess = np.asarray(scale @ begun @ np.linalg.inv(scale), np.float32)
+    criteria = cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, ROUNDS, ENOUGH
+    try:
+        _, found = cv2.findTransformECC(now, then, guess, cv2.MOTION_HOMOGRAPHY, criteria, where, _BLUR)
+    except cv2.error:
+        return None
+    moved = np.linalg.inv(scale) @ found @ scale
+    return moved if plausible(moved, free.shape) else None
+
+
 def _warped(picture: NDArray[Any], moved: Floats, edge: int = cv2.BORDER_REPLICATE) -> NDArray[Any]:
     """(h, w[, 3]) as seen after the movement."""
     how = cv2.INTER_NEAREST if picture.dtype == np.uint8 and picture.ndim == 2 else cv2.INTER_LINEAR
@@ -95,6 +100,7 @@ def _warped(picture: NDArray[Any], moved: Floats, edge: int = cv2.BORDER_REPLICA
     return np.asarray(cv2.warpPerspective(picture, moved, size, flags=how | cv2.WARP_INVERSE_MAP, borderMode=edge))
 
 
-def _grey(rgb: Rgb) -> NDArray[Any]:
+def grey(rgb: Rgb) -> NDArray[Any]:
+    """What movement is found on."""
     size = max(1, rgb.shape[1] // SHRUNK), max(1, rgb.shape[0] // SHRUNK)
     return np.asarray(cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA))

@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 
 from koutu.color import to_rgb
 from koutu.engines.backend import Backend
+from koutu.matting.before_plate import AGREED, agreement, projected, seen_before
+from koutu.matting.before_plate import joined as odds_joined
 from koutu.matting.matter import full_size, plain_size
 from koutu.matting.plated import Plated
 from koutu.matting.refine import guided_upsample, quantise
 from koutu.matting.shots import Shots
 from koutu.matting.solved_band import solved_band
 from koutu.matting.steady import Neighbour, steadied
+from koutu.matting.uncovered import Uncovered
 from koutu.sizes import near_area
 from koutu.types import Alpha, Frame, Rgb
 
@@ -52,15 +55,16 @@ class TwoPasses:
     """A stretch of a clip → what is found of every frame, by all of the others.
 
     refine: let alpha follow the full-size frame. plated: the step of the clip's plate, for frames in order, or None.
-    both, solve, rounds: look both ways, solve the band, steady so many times; to measure what each is good for.
+    both, uncover, solve, rounds: look both ways, use what other frames show of the background, solve the band, steady
+    so many times; to measure what each is good for.
     """
 
     def __init__(
         self, backend: Backend, *, refine: bool = True, plated: Plated | None = None, both: bool = True,
-        solve: bool = True, rounds: int = ROUNDS,
+        uncover: bool = True, solve: bool = True, rounds: int = ROUNDS,
     ):  # fmt: skip
         self.backend, self.refine, self.plated = backend, refine and backend.refines, plated
-        self.both, self.solve, self.rounds = both, solve, rounds
+        self.both, self.uncover, self.solve, self.rounds = both, uncover, solve, rounds
 
     def __call__(self, frames: Sequence[Frame], tick: Callable[[], None] = lambda: None) -> list[Found]:
         """tick: called STEPS times a frame, to tell how far it is."""
@@ -77,14 +81,17 @@ class TwoPasses:
     def _shot(self, seen: Sequence[_Seen], tick: Callable[[], None]) -> list[Found]:
         forward = self._pass(seen, tick)
         backward = self._pass(seen[::-1], tick)[::-1] if self.both else forward
+        phas = [joined(*pair) for pair in zip(forward, backward, strict=True)]
+        plates = Uncovered([one.rgb for one in seen], phas) if self.uncover and len(seen) > 1 else None
         alphas = []
-        for one, pair in zip(seen, zip(forward, backward, strict=True), strict=True):
-            pha = joined(*pair)
+        for at, (one, pha) in enumerate(zip(seen, phas, strict=True)):
             known = False  # by a plate, which tells a rim better than solving does
             if self.plated is not None:
                 used = self.plated.used
                 pha = self.plated(pha, one.rgb, one.frame, one.fresh)
                 known = self.plated.used > used
+            if plates is not None and not known:
+                pha = _uncovered(plates, at, pha, one.rgb)
             alphas.append(self._whole(pha, one, solve=self.solve and not known))
             tick()
         for _ in range(self.rounds):
@@ -108,6 +115,16 @@ class TwoPasses:
         if not self.refine:
             return plain_size(pha, seen.frame)
         return _fine(pha, seen) if solve else full_size(pha, seen.rgb, seen.frame)
+
+
+def _uncovered(plates: Uncovered, at: int, pha: NDArray[np.float32], rgb: Rgb) -> NDArray[np.float32]:
+    """Alpha (h, w) before what the shot's other frames show of its background, where they agree with this one."""
+    plate, free = plates(at), plates.free[at]
+    found = seen_before(rgb, pha, plate.colours, plate.seen, free)
+    agreed = agreement(found, plate.seen, free)
+    if agreed is None or agreed < AGREED:
+        return pha
+    return projected(odds_joined(pha, found, plate.seen), rgb, found, plate.seen)
 
 
 def joined(*alphas: NDArray[np.float32]) -> NDArray[np.float32]:
