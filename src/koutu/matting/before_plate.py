@@ -124,7 +124,7 @@ def _proof(found: Seen) -> Floats:
     window = 2 * _AREA + 1
     step = _mean(found.step, _AREA)
     off = _length(_mean(found.off, _AREA))
-    restless = np.sqrt(_mean(_dot(found.off, found.off) / 3, _AREA))
+    restless = np.sqrt(np.maximum(_mean(_dot(found.off, found.off) / 3, _AREA), 0))  # running sums err below 0
     quiet = restless < _RESTLESS * np.sqrt(found.noise**2 + _mean((_SLIP * found.step) ** 2, _AREA))
     near = off < _OFF + _OFF_STEP * step + _OFF_NOISE * found.noise / window
     all_over = cv2.morphologyEx((quiet & near).astype(np.uint8), cv2.MORPH_OPEN, _disc(_DISC))
