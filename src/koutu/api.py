@@ -29,7 +29,7 @@ from koutu.media.reader import VideoReader, open_video
 from koutu.media.writer import EncodeOptions
 from koutu.pipeline.convert import Corrections, Observe, Outputs, Progress, Report, convert_video, own_colours
 from koutu.pipeline.look import Look
-from koutu.types import Alpha, Frame, OutputError, Rgb
+from koutu.types import Alpha, Frame, InputError, OutputError, Rgb
 from koutu.zoo import DEFAULT, load
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def convert(
     rate: Fraction | float | None = None,
     deinterlace: Deinterlace = "auto",
     sdr: bool = False,
+    offline: bool = False,
 ) -> Report:
     """Cut the person out of the video `source` and write what is asked for; sound, timing and colour are kept.
 
@@ -83,7 +84,9 @@ def convert(
     which adds one frame of delay. hints: what networks other than the default need beside the pictures. observe: is
     given every matte in order, for example a `koutu.Reviewer`. corrections: masks as of `Matter.correct`, by the second
     from which on they are carried along. keep, only_person: of several people, those who stay, as of `koutu.Chosen`.
-    gate, steady: as of `koutu.load`; zoom: as of `koutu.Matter`.
+    gate, steady: as of `koutu.load`; zoom: as of `koutu.Matter`. offline: take all the time that better mattes need;
+    what a stopped run has done lies beside the output, and the same call goes on. Needs a file, and pymatting
+    (docs/offline.md).
     Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}
@@ -91,10 +94,13 @@ def convert(
     look = Look(background, fit, loop, decontaminate, refine, smooth, premultiplied, zoom)
     chosen = Chosen(keep, only_person)
     _require_background_stays(background, outputs)
+    if offline:
+        _require_offline(gate, steady, corrections)
+        gate = steady = False  # nothing is left to a low-resolution branch, and steadying looks both ways
     backend = _backend(model, engine, device, threads, gate=gate, steady=steady)
     return convert_video(
         source, outputs, look=look, backend=backend, hints=hints, encode=encode, progress=progress, observe=observe,
-        corrections=corrections, chosen=chosen, rate=rate, deinterlace=deinterlace, sdr=sdr,
+        corrections=corrections, chosen=chosen, rate=rate, deinterlace=deinterlace, sdr=sdr, offline=offline,
     )  # fmt: skip
 
 
@@ -234,6 +240,12 @@ def compose(
         if isinstance(behind, Transparent):
             return to_rgb(without_background(fgr, alpha)), alpha
         return replace(fgr, alpha, behind(Frame(rgb), alpha)), None  # type: ignore[return-value]
+
+
+def _require_offline(gate: bool | None, steady: bool | None, corrections: Corrections | None) -> None:
+    for name, asked in (("gate", gate), ("steady", steady), ("corrections", corrections)):
+        if asked:
+            raise InputError(f"expected an offline run or {name}, got both, which do not go together; leave one out")
 
 
 def _require_background_stays(background: Spec, outputs: Outputs) -> None:

@@ -55,7 +55,10 @@ def matte(
     ] = ClipPlan.frames,
     plate: Annotated[
         str,
-        typer.Option(metavar="FILE|auto", help="Picture or video of the scene without anybody."),
+        typer.Option(
+            metavar="FILE|auto",
+            help="Picture or video of the scene without anybody, for better mattes; auto finds it in a video itself.",
+        ),
     ] = ClipPlan.plate,
     method: Annotated[Solver, typer.Option(help="Method by which alpha is solved.")] = _METHOD,
     keep_pictures: Annotated[

@@ -94,7 +94,13 @@ Trimap = Annotated[
 Mask = Annotated[
     str, typer.Option(help="Coarse mask, a picture or video; auto has the default network make it. None if not given.")
 ]
-Plate = Annotated[Path | None, typer.Option(readable=False, help="Picture or video of the scene without anybody.")]
+Plate = Annotated[
+    Path | None,
+    typer.Option(
+        readable=False,
+        help="Picture or video of the scene without anybody, for better mattes; auto finds it in a video itself.",
+    ),
+]
 Fixed = Annotated[bool, typer.Option("--plate-fixed", help="The camera stood still: do not align the plate.")]
 Propagate = Annotated[
     str,

@@ -11,6 +11,7 @@ from koutu.cli.options import Deinterlace, load_backend, make_hints
 from koutu.defaults import DEVICE
 from koutu.media.containers import EncodeOptions
 from koutu.pipeline.look import Look
+from koutu.types import InputError
 
 if TYPE_CHECKING:
     from koutu.review import Reviewer
@@ -72,6 +73,13 @@ def video(
     threads: options.Threads = 0,
     gate: options.Gate = None,
     steady: options.Steady = None,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline",
+            help="The best mattes in any time: every frame is seen from both sides; a stopped run goes on.",
+        ),
+    ] = False,
     fit: options.BackgroundFit = options.FIT,
     hold: options.Hold = not Look.loop,
     smooth: options.Smooth = Look.smooth,
@@ -100,6 +108,8 @@ def video(
     koutu video two.mp4 -o one.mp4 --keep 320,200@1.5
     koutu video shot_%04d.png -o out.mov --fps 30 --background transparent
     koutu video talk.mp4 --side-by-side compare.mp4 --background '#204060'
+    koutu video talk.mp4 -o out.mp4 --offline
+    koutu video talk.mp4 -o out.mp4 --plate empty-room.jpg
     koutu video talk.mp4 -o out.mp4 --model bgmv2 --weights pytorch_resnet50.pth --plate empty-room.jpg
     """
     from koutu.api import convert
@@ -107,6 +117,9 @@ def video(
     from koutu.progress import summary, watch
 
     encode = EncodeOptions(codec.value, preset, crf, depth, audio, alpha_crf)
+    if offline and (gate or steady):
+        raise InputError("expected --offline or --gate and --steady, got both; leave one out")
+    gate, steady = (False, False) if offline else (gate, steady)
     backend = load_backend(model, engine, device, threads, weights, option, gate=gate, steady=steady)
     people = [parse_person(text) for text in keep]
     hints = make_hints(trimap, mask, plate, clicks, trimap_radius, plate_fixed, propagate)
@@ -117,7 +130,7 @@ def video(
             model=backend, hints=hints, fit=fit.value, loop=not hold, smooth=smooth, refine=refine, zoom=zoom,
             decontaminate=decontaminate, encode=encode, progress=progress, observe=reviewer,
             keep=people, only_person=only_person or None,
-            premultiplied=premultiplied, rate=fps or None, deinterlace=deinterlace.value, sdr=sdr,
+            premultiplied=premultiplied, rate=fps or None, deinterlace=deinterlace.value, sdr=sdr, offline=offline,
         )  # fmt: skip
     for line in summary(report):
         print(line, file=sys.stderr)

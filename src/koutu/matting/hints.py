@@ -1,5 +1,6 @@
 """What a user gives beside the frames, a trimap, a mask, an empty scene or clicks, as each network wants it."""
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from koutu.color import to_rgb
 from koutu.matting.clicks import Click, mask_from_clicks
+from koutu.matting.known_plate import Plate, whole_plate
 from koutu.matting.plate import align
-from koutu.media.background import Background
+from koutu.media.background import Background, Moving
 from koutu.media.background_spec import make_background
 from koutu.trimap import snapped, trimap_from_mask
 from koutu.types import Alpha, Frame, InputError, ModelError
@@ -29,7 +31,8 @@ class Hints:
     trimap, mask, plate: a picture, a video in step with the frames, or an array (H, W[, 3]) uint8; a mask or a trimap
     "auto" is what `guess` finds, a Matter of another network, once a frame. One stands for another where it can: a mask
     for a trimap (unknown within `radius` pixels of its edge, 2 % of the shorter side if not given), a trimap or clicks
-    for a mask. The plate is aligned with each frame unless `fixed`. Sizes that differ from the frame's are stretched.
+    for a mask. The plate is aligned with each frame unless `fixed`; it may be a `Plate` of which not all is known, or
+    "auto", which `convert` finds in the clip. Sizes that differ from the frame's are stretched.
     """
 
     def __init__(
@@ -37,7 +40,7 @@ class Hints:
         *,
         trimap: Given = None,
         mask: Given = None,
-        plate: Given = None,
+        plate: Given | Plate = None,
         clicks: Sequence[Click] = (),
         radius: int | None = None,
         fixed: bool = False,
@@ -48,7 +51,10 @@ class Hints:
             raise ModelError('a hint "auto" needs a network that guesses it, got none; pass guess=Matter(load())')
         self._mask = None if self._auto_mask else _opened(mask)
         self._trimap = None if self._auto_trimap else _opened(trimap)
-        self._plate = _opened(plate, raw=False)
+        self.said = _said(plate)  # what changes with the plate
+        self.seeks_plate = isinstance(plate, str | os.PathLike) and os.fspath(plate) == AUTO
+        self._known = plate if isinstance(plate, Plate) else None
+        self._plate = None if self.seeks_plate or isinstance(plate, Plate) else _opened(plate, raw=False)
         self.clicks, self.radius, self.fixed, self._guess = tuple(clicks), radius, fixed, guess
         self._guessed: tuple[Frame, Alpha] | None = None
 
@@ -63,6 +69,27 @@ class Hints:
             hints[need] = hint
         return hints
 
+    @property
+    def has_plate(self) -> bool:
+        """Whether a plate is given or was found."""
+        return self._plate is not None or self._known is not None
+
+    @property
+    def plate_moves(self) -> bool:
+        """Whether the plate is a video."""
+        return isinstance(self._plate, Moving)
+
+    def found(self, plate: Plate | None) -> None:
+        """The plate that was sought, or None where there is none."""
+        self._known, self.seeks_plate = plate, False
+
+    def plate(self, frame: Frame, size: tuple[int, int]) -> Plate:
+        """The plate for a frame, at a size (h, w); there must be one."""
+        if self._known is not None:
+            return self._known.resized(size)
+        assert self._plate is not None
+        return whole_plate(_shown(self._plate, frame)).resized(size)
+
     def close(self) -> None:
         """Release the files that are open."""
         for source in (self._trimap, self._mask, self._plate):
@@ -70,9 +97,13 @@ class Hints:
                 source.close()
 
     def _bgr(self, frame: Frame) -> NDArray[Any] | None:
-        if self._plate is None:
+        if self._known is not None:
+            plate = self._known.resized(frame.size).rgb
+        elif self._plate is not None:
+            plate = _shown(self._plate, frame)
+        else:
             return None
-        plate, rgb = _shown(self._plate, frame), to_rgb(frame.picture, frame.size)
+        rgb = to_rgb(frame.picture, frame.size)
         return plate if self.fixed else align(plate, rgb)
 
     def _guess_of(self, frame: Frame) -> Alpha:
@@ -122,6 +153,14 @@ _WHAT = {
     "mask": "a mask",
     "seg": "a mask of the person",
 }
+
+
+def _said(plate: Given | Plate) -> str:
+    if isinstance(plate, str | os.PathLike):
+        return f"{plate} {os.stat(plate).st_mtime_ns if os.path.isfile(plate) else 0}"
+    if plate is None:
+        return ""
+    return hashlib.sha256((plate.rgb if isinstance(plate, Plate) else plate).tobytes()).hexdigest()
 
 
 def _opened(given: Given, *, raw: bool = True) -> Background | None:

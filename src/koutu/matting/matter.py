@@ -14,16 +14,13 @@ from koutu.engines.backend import Backend, State
 from koutu.matting.hints import Hints
 from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
+from koutu.matting.plated import Plated
 from koutu.matting.refine import guided_upsample, quantise
+from koutu.matting.shots import Shots
 from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
 from koutu.matting.zoom import Box, Zoom, cropped, pasted, seen_from
 from koutu.media.given import Channels, Given, frame_of
-from koutu.types import Alpha, Frame, InputError, Picture, Rgb, Yuv, picture_size
-
-MAX_GAP = Fraction(1)  # seconds; after a longer gap, memory of the past misleads more than it helps
-CUT_DIFFERENCE = 28.0  # mean change of a thumbnail, of 255, that no motion in a shot was seen to reach
-CUT_SIZE = (18, 32)
-FEW = 144  # rows or columns of a frame that its thumbnail is made of
+from koutu.types import Alpha, Frame, InputError, Rgb
 
 
 class Matter:
@@ -49,22 +46,28 @@ class Matter:
         zoom: bool = True,
     ):
         self.backend, self.refine, self.hints = backend, refine, hints or Hints()
-        self.zooms = zoom and backend.can_recall and not backend.needs
-        self._zoom = Zoom()
         own = 2 if backend.warms_up else 1  # a network with a memory sees more when it looks twice
         self.looks = own if looks is None or backend.propagates else looks
+        self.plated = plated_of(self.hints, backend)
+        self.zooms = zoom and backend.can_recall and not backend.needs and self.plated is None
+        self._zoom = Zoom()
         self.state: State = None
         self._size = 0, 0
         self._last: Frame | None = None
-        self._thumbnail: NDArray | None = None
+        self._shots = Shots(through_cuts=backend.propagates)
         self._answer: tuple[Matte, NDArray[np.float32], Rgb] | None = None  # the last, as the network gave it, of what
         self._touch: Touch | None = None
 
     def reset(self) -> None:
         """Forget the past: the next frame is matted on its own."""
-        self.state, self._last, self._thumbnail = None, None, None
+        self.state = self._last = None
+        self._shots.forget()
         self._answer = self._touch = None
         self._zoom = Zoom()
+
+    def notes(self) -> list[str]:
+        """What a user must know of the frames so far, in sentences."""
+        return self.plated.notes() if self.plated else []
 
     def __call__(self, frame: Frame | Given, *, channels: Channels = "rgb", **hints: NDArray[Any]) -> Matte:
         """Alpha of a frame, or of a picture as `koutu.matte` takes it, which follows the last one by 1/30 s.
@@ -83,13 +86,17 @@ class Matter:
         self._resize(size)
         if fresh or self.state is None:
             part, rgb = self._begun(frame, part, rgb, given)
-        elif self.zooms and self._thumbnail is not None and self._zoom.is_due(self._thumbnail, frame.size):
+        elif self.zooms and self._zoom.is_due(self._shots.thumbnail, frame.size):
             part, rgb = self._widened(frame, part, rgb)
         fgr, pha, self.state = self.backend(rgb, self.state, **given)
+        pha = self.plated(pha, rgb, frame, fresh) if self.plated else pha
         self._last, plain = frame, pha
         pha = self._touched(pha, rgb, fresh)
         box = self._zoom.box
-        alpha, found = _alphas(frame, pasted(self._full_size(pha, rgb, part), box, frame.size))
+        follows = self.refine and self.backend.refines
+        # a hint tells the outline better than the colours beside it
+        own = full_size(pha, rgb, part, colours=not self.backend.needs) if follows else plain_size(pha, part)
+        alpha, found = alphas_of(frame, pasted(own, box, frame.size))
         matte = Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), self.backend.low(self.state), found)
         self._answer = matte, plain, rgb
         if self.zooms and self._touch is None and self._zoom.follow(plain, frame.size):
@@ -117,13 +124,13 @@ class Matter:
 
     def _widened(self, frame: Frame, part: Frame, rgb: Rgb) -> tuple[Frame, Rgb]:
         """A look at the whole frame beside the part, for those who came in: the part from now on, with its memory."""
-        assert self._thumbnail is not None and self._answer is not None
+        assert self._answer is not None
         matte, size = self._answer[0], self.backend.network_size(frame.size)
         small = cv2.resize(matte.mixed, size[::-1], interpolation=cv2.INTER_AREA)
         last = np.asarray(small, np.float32) / np.float32(255)
         seen = to_rgb(frame.picture, size)
         _, found, _ = self.backend(seen, self.backend.recalled(seen, last))
-        if not self._zoom.widen(found, frame.size, self._thumbnail):
+        if not self._zoom.widen(found, frame.size, self._shots.thumbnail):
             return part, rgb
         self._recall(last, matte.frame, None)
         return self._seen(frame)
@@ -160,7 +167,7 @@ class Matter:
         self._touch = touch_of(mask, plain, rgb, self._touch)
         kept = mask > KEEP
         wanted = np.where(kept, 255, np.where(mask < ERASE, 0, matte.mixed)).astype(np.uint8)
-        alpha, found = _alphas(matte.frame, wanted)
+        alpha, found = alphas_of(matte.frame, wanted)
         foreground = None if kept.any() else matte.foreground  # the network knows no colours of what it left out
         matte = replace(matte, alpha=alpha, found=found, foreground=foreground)
         self._answer = matte, plain, rgb
@@ -196,43 +203,43 @@ class Matter:
         return replace(frame, pts=pts, time_base=base)
 
     def _starts_shot(self, frame: Frame) -> bool:
-        last, thumbnail = self._last, self._thumbnail
-        self._thumbnail = small = _thumbnail_of(frame.picture)
-        if last is None or thumbnail is None or (last.size, last.part) != (frame.size, frame.part):
-            return True
-        if self.backend.propagates:
-            return False
-        if not 0 < frame.seconds - last.seconds <= MAX_GAP:
-            return True
-        return float(np.abs(small - thumbnail).mean()) > CUT_DIFFERENCE
-
-    def _full_size(self, pha: NDArray[np.float32], rgb: Rgb, frame: Frame) -> Alpha:
-        if self.refine and self.backend.refines and pha.shape != frame.size:
-            if not self.backend.needs:  # a hint tells the outline better than the colours beside it
-                pha = follow_colours(pha, rgb)
-            if pha.shape[0] < frame.size[0]:
-                return guided_upsample(pha, frame.picture)
-        return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
+        return self._shots(frame)
 
 
-def _alphas(frame: Frame, found: Alpha) -> tuple[Alpha, Alpha | None]:
+def plated_of(hints: Hints | None, backend: Backend) -> Plated | None:
+    """The step of a stream's plate, if there is one, for a network that does not need it or other hints itself."""
+    if hints is not None and hints.seeks_plate:
+        raise InputError(
+            'expected a photograph of the background for frames that come one by one, got "auto", which is found in a '
+            "video as a whole; name a picture"
+        )
+    if hints is None or not hints.has_plate or backend.needs:
+        return None
+    return Plated(hints.plate, moves=hints.plate_moves, still=hints.fixed)
+
+
+def full_size(pha: NDArray[np.float32], rgb: Rgb, frame: Frame, *, colours: bool = True) -> Alpha:
+    """Alpha (h, w) of what the network saw, rgb (h, w, 3), at the frame's size, along the frame's edges.
+
+    colours: along those of the colours on both sides too.
+    """
+    if pha.shape == frame.size:
+        return quantise(pha)
+    if colours:
+        pha = follow_colours(pha, rgb)
+    if pha.shape[0] < frame.size[0]:
+        return guided_upsample(pha, frame.picture)
+    return plain_size(pha, frame)
+
+
+def plain_size(pha: NDArray[np.float32], frame: Frame) -> Alpha:
+    """Alpha (h, w) at the frame's size, as it is."""
+    return quantise(cv2.resize(pha, frame.size[::-1], interpolation=cv2.INTER_LINEAR))
+
+
+def alphas_of(frame: Frame, found: Alpha) -> tuple[Alpha, Alpha | None]:
     """A matte's alpha, and what was found where the frame's own alpha makes it less."""
     return with_alpha_of(frame, found), None if frame.alpha is None else found
-
-
-def _thumbnail_of(picture: Picture) -> NDArray[np.float32]:
-    """(h, w, 3) of a picture's pixels, of which a few tell enough."""
-    step = max(1, min(picture_size(picture)) // FEW)
-    few = (
-        picture.with_planes(*(_every(plane, step) for plane in (picture.y, picture.u, picture.v)))
-        if isinstance(picture, Yuv)
-        else _every(picture, step)
-    )
-    return to_rgb(few, CUT_SIZE).astype(np.float32)
-
-
-def _every(plane: NDArray[Any], step: int) -> NDArray[Any]:
-    return plane if step == 1 else np.ascontiguousarray(plane[::step, ::step])
 
 
 def _resized(picture: NDArray[Any], size: tuple[int, int], *, exact: bool = False) -> NDArray[Any]:

@@ -46,12 +46,12 @@ def homography(plate: Rgb, rgb: Rgb, where: Alpha | None = None) -> np.ndarray |
     here = np.array([points[m.queryIdx].pt for m in matches], np.float32)
     there = np.array([targets[m.trainIdx].pt for m in matches], np.float32)
     found, inliers = cv2.findHomography(here, there, cv2.RANSAC, 3.0)
-    if found is None or inliers.sum() < LEAST or not _plausible(found, plate.shape[:2]):
+    if found is None or inliers.sum() < LEAST or not plausible(found, plate.shape[:2]):
         return None
     return np.asarray(found)
 
 
-def _plausible(found: np.ndarray, size: tuple[int, int]) -> bool:
+def plausible(found: np.ndarray, size: tuple[int, int]) -> bool:
     """Whether the frame's corners move by less than a third of its longer side and keep their order."""
     height, width = size
     corners = np.array([[[0, 0]], [[width, 0]], [[width, height]], [[0, height]]], np.float32)

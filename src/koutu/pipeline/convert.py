@@ -30,12 +30,13 @@ from koutu.media.reader import VideoReader, open_video
 from koutu.media.writer import EncodeOptions, Writer, keeps_chroma, open_writer
 from koutu.pipeline.look import Look
 from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
+from koutu.pipeline.offline import Kept, Progress, offline_mattes
+from koutu.pipeline.sought import sought
 from koutu.types import Alpha, Frame, OutputError, Picture, Planes, Yuv
 
 WARM = Fraction(2)  # seconds before a segment, after which no memory was seen to differ
 WAITING = 3  # frames between two stages: enough to overlap them, little enough to forget
 
-Progress = Callable[[int, VideoReader], None]
 Observe = Callable[[Matte], None]
 Corrections: TypeAlias = Mapping[float, NDArray[Any]]
 
@@ -124,6 +125,7 @@ def convert_video(
     deinterlace: Deinterlace = "auto",
     sdr: bool = False,
     span: Span | None = None,
+    offline: bool = False,
 ) -> Report:
     """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
 
@@ -131,7 +133,7 @@ def convert_video(
     progress: called with the number of frames written and the reader after each; observe: with every matte, in order.
     corrections: masks as of `Matter.correct`, of any size, by the second from which on they are carried along.
     chosen: of several people, who stays. rate, deinterlace, sdr: as of `koutu.open_video`. span: of a video file, the
-    segment to write, without sound; the memory is warmed on what comes before it.
+    segment to write, without sound; the memory is warmed on what comes before it. offline: as of `koutu.convert`.
     Raises InputError, OutputError or ModelError; what of a damaged file could not be read stands in the report.
     """
     look, encode = look or Look(), encode or EncodeOptions()
@@ -147,9 +149,17 @@ def convert_video(
             name: stack.enter_context(_open_writer(name, path, reader, composer, encode))
             for name, path in outputs.paths().items()
         }
+        if hints is not None and hints.seeks_plate:
+            report.notes += sought(source, hints, backend, rate=rate, deinterlace=deinterlace, sdr=sdr)
         report.model, report.added_delay_frames = backend.name, int(look.smooth)
-        seeing = Matter(backend, refine=look.refine, hints=hints, zoom=look.zoom)
-        matter = Corrected(seeing, corrections or {}, chosen or Chosen())
+        how = {"rate": rate, "deinterlace": deinterlace, "sdr": sdr}
+        kept = None
+        if offline:
+            report.model += " · offline"
+            first = next(iter(outputs.paths().values()))
+            kept = offline_mattes(source, first, backend, hints=hints, refine=look.refine, progress=progress, **how)
+        found = kept or Matter(backend, refine=look.refine, hints=hints, zoom=look.zoom)
+        matter = Corrected(found, corrections or {}, chosen or Chosen())
         stages = _stages(reader, matter, composer, look.smooth, span)
         stack.callback(stop, stages)
         encode_seconds = 0.0
@@ -160,15 +170,17 @@ def convert_video(
                 writer.write(result.pictures[name], result.frame, alpha)
             encode_seconds += perf_counter() - began
             report.frames = max(writer.count for writer in writers.values())
-            if progress:
+            if progress and not offline:
                 progress(report.frames, reader)
         matter.chosen.require_met()
         for writer in writers.values():
             writer.finish()
-        report.notes += [*reader.notes, *matter.chosen.notes()]
+        report.notes += [*reader.notes, *matter.matter.notes(), *matter.chosen.notes()]
         for writer in writers.values():  # only now that all are complete: either every output appears or none
             writer.close()
             report.notes += [note for note in writer.notes if note not in report.notes]
+        if kept is not None:
+            kept.remove()
         busy = {s.name.removeprefix("koutu-"): s.busy_seconds for s in stages} | {"encode": encode_seconds}
         report.stage_ms = {name: 1000 * seconds / max(1, report.frames) for name, seconds in busy.items()}
         report.fresh_starts, report.lost = composer.fresh_starts, str(reader.lost)
@@ -238,7 +250,7 @@ def own_colours(matte: Matte) -> Picture:
 class Corrected:
     """A Matter that is corrected at its moments, and whose mattes are of those who were chosen."""
 
-    def __init__(self, matter: Matter, corrections: Corrections, chosen: Chosen):
+    def __init__(self, matter: Matter | Kept, corrections: Corrections, chosen: Chosen):
         self.matter, self.chosen = matter, chosen
         self._due = sorted(corrections.items(), key=lambda entry: entry[0])
 
@@ -247,6 +259,7 @@ class Corrected:
         matte = self.matter(frame)
         while self._due and self._due[0][0] <= frame.seconds + SOON:
             _, mask = self._due.pop(0)
+            assert isinstance(self.matter, Matter)
             matte = self.matter.correct(cv2.resize(mask, frame.size[::-1], interpolation=cv2.INTER_NEAREST))
         return self.chosen(matte)
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.matting.matter import CUT_DIFFERENCE, CUT_SIZE, MAX_GAP
 from koutu.matting.one_frame_delay import smooth_middle
+from koutu.matting.shots import CUT_DIFFERENCE, CUT_SIZE, MAX_GAP
 from koutu.metrics import no_reference as nr
 from koutu.metrics.regions import Region, band
 from koutu.types import Alpha, Rgb

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import to_rgb
-from koutu.matting.matter import CUT_DIFFERENCE, CUT_SIZE, MAX_GAP
+from koutu.matting.shots import CUT_DIFFERENCE, CUT_SIZE, MAX_GAP
 from koutu.media.reader import VideoReader, open_video
 from koutu.metrics.no_reference import consistent, flow
 from koutu.types import Frame, InputError, Rgb

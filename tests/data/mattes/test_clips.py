@@ -18,8 +18,8 @@ from koutu.data.mattes.clip_plan import ClipPlan
 from koutu.data.mattes.clips import matte_clips
 from koutu.data.mattes.folder import Mattes
 from koutu.data.mattes.plan import MattePlan
-from koutu.data.mattes.steady import Neighbour, steadied, width
 from koutu.data.sets.open import open_dataset
+from koutu.matting.steady import Neighbour, steadied, width
 from koutu.metrics import mad
 from koutu.metrics.no_reference import flicker
 from koutu.metrics.video import dtssd

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from koutu.data.mattes.known_plate import Plate, fitted_plate, found_plate, given_plate
 from koutu.data.mattes.plate_matte import difference, matte_before_plate, own_colours
 from koutu.data.mattes.soft_matte import solved_matte
+from koutu.matting.known_plate import Plate, fitted_plate, found_plate, given_plate
 from koutu.metrics import mad
 from koutu.types import InputError
 

@@ -111,7 +111,7 @@ def test_tiles_meet_without_a_seam(monkeypatch):
     rgb, alpha = person()
     picture, mask = composed(rgb, alpha, studio()), (coarse(alpha) / 255).astype(np.float32)
     whole = solved_matte(picture, mask).alpha
-    monkeypatch.setattr("koutu.data.mattes.tiled_solver.TILE", 60)
+    monkeypatch.setattr("koutu.matting.tiled_solver.TILE", 60)
     assert np.abs(solved_matte(picture, mask).alpha.astype(int) - whole).mean() < 1.5
 
 

@@ -8,7 +8,6 @@ import pytest
 from support.people import make_packs
 from support.scenes import CALM
 
-from koutu.data.mattes.pull_push import extended
 from koutu.data.packs.pack import Entry, Lottery, Pack, write_pack
 from koutu.data.scenes import camera_effects as camera
 from koutu.data.scenes import motion
@@ -27,6 +26,7 @@ from koutu.data.scenes.layers import (
 )
 from koutu.data.scenes.placement import placed
 from koutu.data.scenes.sample import SceneConfig, Scenes
+from koutu.matting.pull_push import extended
 
 BUSY = SceneConfig(
     second=0.5, decoy=0.5, props=0.5, occluder=0.5, shadow=0.5, lamps=0.5, enter=0.5, blur=1, noise=0.6, codec=0.6

@@ -13,14 +13,14 @@ from koutu.data.mattes.clip_frame import EMPTY, FrameStore, Record, SolvedFrame,
 from koutu.data.mattes.clip_frames import ClipFrames, cut_between, images_by_name, taken
 from koutu.data.mattes.clip_plan import SHORTEST, ClipPlan
 from koutu.data.mattes.clip_plate import clip_plate
-from koutu.data.mattes.known_plate import Plate
 from koutu.data.mattes.one import ACCEPTED, FAILED, REJECTED
 from koutu.data.mattes.plan import MattePlan
-from koutu.data.mattes.steady import Neighbour, steadied
 from koutu.data.mattes.teachers import Opinion, asked, teachers
 from koutu.data.mattes.workers import end_if_stopped
 from koutu.data.sets.fitting import shrunk
 from koutu.data.sets.reading import READERS
+from koutu.matting.known_plate import Plate
+from koutu.matting.steady import Neighbour, steadied
 from koutu.types import InputError, Rgb
 
 Told = Callable[[int, int, str], None]

@@ -12,11 +12,11 @@ from koutu.data.mattes.clip_frames import ClipFrames
 from koutu.data.mattes.clip_plan import ClipPlan
 from koutu.data.mattes.clip_plate import plate_file
 from koutu.data.mattes.clip_sheet import triple
-from koutu.data.mattes.known_plate import Plate, fitted_plate
 from koutu.data.mattes.one import ACCEPTED, PARTS, REJECTED, write_png
 from koutu.data.mattes.plan import MattePlan
 from koutu.data.mattes.plate_matte import own_colours
 from koutu.data.mattes.studio_backdrop import fit_backdrop, unmixed
+from koutu.matting.known_plate import Plate, fitted_plate
 from koutu.trimap import BACKGROUND
 from koutu.types import Alpha, OutputError, Rgb
 

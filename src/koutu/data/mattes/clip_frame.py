@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from koutu.classical import Method
 from koutu.data.mattes.checks import Limits, doubtfulness, faults, measured, spots
-from koutu.data.mattes.known_plate import Plate, fitted_plate
 from koutu.data.mattes.one import RECORDS, write_bytes, write_json
 from koutu.data.mattes.plate_matte import difference, matte_before_plate
 from koutu.data.mattes.soft_matte import Solved, solved_matte
 from koutu.data.mattes.teachers import Opinion, in_dispute
 from koutu.files import folder
+from koutu.matting.known_plate import Plate, fitted_plate
 from koutu.types import Alpha, InputError, Rgb
 
 EMPTY = "empty"  # nobody is there

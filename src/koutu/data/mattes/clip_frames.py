@@ -12,7 +12,7 @@ from koutu.data.mattes.clip_plan import ClipPlan
 from koutu.data.mattes.one import RECORDS
 from koutu.data.sets.fitting import shrunk
 from koutu.data.sets.tree import PICTURES, VIDEOS, natural
-from koutu.matting.matter import CUT_DIFFERENCE, CUT_SIZE
+from koutu.matting.shots import CUT_DIFFERENCE, CUT_SIZE
 from koutu.media.image import read_image
 from koutu.media.reader import open_video
 from koutu.types import InputError, Rgb

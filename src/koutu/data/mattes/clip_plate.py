@@ -10,10 +10,10 @@ from koutu import __version__
 from koutu.data.mattes.clip_frame import FrameStore
 from koutu.data.mattes.clip_frames import ClipFrames, cut_between
 from koutu.data.mattes.clip_plan import AUTO
-from koutu.data.mattes.known_plate import LOOKED, Plate, found_plate, given_plate
 from koutu.data.mattes.one import write_bytes, write_png
 from koutu.data.mattes.teachers import Opinion
 from koutu.files import folder
+from koutu.matting.known_plate import LOOKED, Plate, found_plate, given_plate
 from koutu.types import InputError, Rgb
 
 PLATES = "plates"

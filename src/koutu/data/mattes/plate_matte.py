@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from koutu.classical import Method, solve_foreground
 from koutu.data.mattes.adaptive_trimap import Widths
-from koutu.data.mattes.known_plate import Plate
 from koutu.data.mattes.soft_matte import Solved, joined
 from koutu.data.mattes.studio_backdrop import Backdrop, least_alpha, unmixed
-from koutu.data.mattes.tiled_solver import solve
+from koutu.matting.known_plate import Plate
+from koutu.matting.tiled_solver import solve
 from koutu.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 from koutu.types import Alpha, InputError, Rgb
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from koutu.classical import Method, solve_alpha, solve_foreground
 from koutu.data.mattes.adaptive_trimap import Widths, adaptive_trimap, grown
 from koutu.data.mattes.studio_backdrop import Backdrop, fit_backdrop, least_alpha, unmixed
-from koutu.data.mattes.tiled_solver import narrowed, solve
+from koutu.matting.tiled_solver import narrowed, solve
 from koutu.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 from koutu.types import Alpha, InputError, Rgb
 

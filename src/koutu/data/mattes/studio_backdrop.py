@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.data.mattes.pull_push import extended
+from koutu.matting.pull_push import extended
 from koutu.types import Alpha, Rgb
 
 Floats = NDArray[Any]  # float32, which OpenCV's stubs forget

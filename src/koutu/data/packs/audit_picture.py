@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from koutu.composite import blend
-from koutu.data.mattes.pull_push import extended
 from koutu.data.packs.audit_draw import Drawn
 from koutu.data.sets.fitting import in_square
 from koutu.foreground import decontaminate
+from koutu.matting.pull_push import extended
 from koutu.types import Alpha, Rgb
 
 TALL, WIDE = 242, 788  # pixels of a strip

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.data.mattes.pull_push import extended
 from koutu.data.mattes.soft_matte import guided_matte
 from koutu.data.packs.card import card, require_classes
 from koutu.data.packs.fill_background import MOST, emptied
@@ -22,6 +21,7 @@ from koutu.data.sets.example import Broken, Clip, Example
 from koutu.data.sets.fitting import shrunk
 from koutu.data.sets.videos import VideoFrames
 from koutu.files import folder
+from koutu.matting.pull_push import extended
 from koutu.types import InputError, OutputError
 
 PEOPLE_SIDE, BACKGROUND_SIDE = 448, 640

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.data.mattes.pull_push import extended
 from koutu.foreground import decontaminate
+from koutu.matting.pull_push import extended
 from koutu.types import Alpha
 
 SIDES = ("left", "right", "top", "bottom")

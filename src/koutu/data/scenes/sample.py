@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.data.mattes.pull_push import extended
 from koutu.data.packs.pack import Pack
 from koutu.data.scenes.actors import STUDIO, Actor, Casting, adapted
 from koutu.data.scenes.backgrounds import BackgroundDraw, SceneBackground
@@ -22,6 +21,7 @@ from koutu.data.scenes.motion import Track, chained, glide, random_affine, shake
 from koutu.data.scenes.previous_alpha import previous_alpha
 from koutu.data.scenes.staging import AsIs, Staged, Staging, exposed
 from koutu.foreground import decontaminate
+from koutu.matting.pull_push import extended
 
 _NOW = 1  # tracks begin a frame before the clip and end a frame after it
 

@@ -41,11 +41,14 @@ class Steadied:
     contradicted: float
 
 
-def steadied(rgb: Rgb, alpha: Alpha, trimap: NDArray[np.uint8], beside: Sequence[Neighbour]) -> Steadied:
+def steadied(
+    rgb: Rgb, alpha: Alpha, trimap: NDArray[np.uint8], beside: Sequence[Neighbour], *, mean: bool = False
+) -> Steadied:
     """The alpha (H, W) uint8 of a frame (H, W, 3), steadied by those beside it: one before, one after, or either.
 
     Changed only where it or a neighbour's is unsure, or the trimap (H, W) is. With both, the middle of the three; with
-    one, the mean of two that do not dispute. A boundary that came out wider than it was is left as it was.
+    one, the mean of two that do not dispute. A boundary that came out wider than it was is left as it was. mean: with
+    both, the mean of what does not dispute, which is steadier, and the middle elsewhere.
     """
     own = alpha.astype(np.float32) / 255
     said = [_said(rgb, other) for other in beside]
@@ -61,7 +64,14 @@ def steadied(rgb: Rgb, alpha: Alpha, trimap: NDArray[np.uint8], beside: Sequence
         (before, known_before), (after, known_after) = said
         both = known_before & known_after
         middle = np.maximum(np.minimum(before, after), np.minimum(np.maximum(before, after), own))
-        mixed = np.where(both & unsure, middle, mixed)
+        asked = both & unsure
+        if mean:
+            near = [known & (np.abs(there - own) < DISPUTED) for there, known in said]
+            total = own + near[0] * before + near[1] * after
+            count = 1 + near[0].astype(np.float32) + near[1]
+            mixed = np.where(unsure & (count > 1), total / count, mixed)
+            asked &= ~near[0] & ~near[1]
+        mixed = np.where(asked, middle, mixed)
         contradicted = _contradicted(own, before, after, both)
     levels = np.rint(mixed * 255).astype(np.uint8)
     return Steadied(levels if width(levels) <= _WIDER * width(alpha) else alpha, contradicted)

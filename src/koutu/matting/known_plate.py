@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import to_rgb
-from koutu.data.mattes.pull_push import extended
-from koutu.data.sets.tree import VIDEOS
 from koutu.matting.plate import homography
-from koutu.media.image import read_image
+from koutu.matting.pull_push import extended
+from koutu.media.image import is_image, read_image
 from koutu.media.reader import open_video
 from koutu.types import InputError, Rgb
 
@@ -59,18 +58,35 @@ class Plate:
         """(H, W, 3) uint8."""
         return np.rint(np.clip(self.colours, 0, 1) * 255).astype(np.uint8)
 
+    def resized(self, size: tuple[int, int]) -> "Plate":
+        """The same at another size (h, w)."""
+        if self.seen.shape == size:
+            return self
+        smaller = size[0] < self.seen.shape[0]
+        planes = [
+            np.asarray(cv2.resize(x, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR))
+            for x in (self.colours, self.noise, self.seen.astype(np.float32))
+        ]
+        return Plate(planes[0], planes[1], planes[2] > 0.99)
+
+
+def whole_plate(rgb: Rgb) -> Plate:
+    """A picture (H, W, 3) uint8 of which all is known, with the least noise."""
+    size = rgb.shape[:2]
+    return Plate(rgb.astype(np.float32) / 255, np.full(size, QUIETEST, np.float32), np.ones(size, bool))
+
 
 def found_plate(frames: Sequence[Rgb], masks: Sequence[Floats], name: str = "the clip") -> Plate:
     """The background behind frames (H, W, 3) uint8 of one shot, whose masks (H, W) in [0, 1] say where people are.
 
     Raises InputError where the camera moves by more than a shake, or too little of the background is seen.
     """
-    free = [_free(mask) for mask in masks]
+    free = [free_of(mask) for mask in masks]
     first = int(np.argmax([where.mean() for where in free]))
     held = [_brought(frames[first], rgb, where, name) for rgb, where in zip(frames, free, strict=True)]
     shown = np.stack([rgb for rgb, _ in held])
     open_ = np.stack([where for _, where in held])
-    parts = [_middle(shown[:, y : y + _ROWS], open_[:, y : y + _ROWS]) for y in range(0, shown.shape[1], _ROWS)]
+    parts = [middle(shown[:, y : y + _ROWS], open_[:, y : y + _ROWS]) for y in range(0, shown.shape[1], _ROWS)]
     colours, noise, seen = (np.concatenate(part) for part in zip(*parts, strict=True))
     if seen.mean() < _SEEN:
         raise InputError(
@@ -95,12 +111,12 @@ def given_plate(path: Path, frames: Sequence[Rgb], masks: Sequence[Floats], name
         )
     how = cv2.INTER_AREA if rgb.shape[0] > size[0] else cv2.INTER_LINEAR
     colours = np.asarray(cv2.resize(rgb, size[::-1], interpolation=how)).astype(np.float32) / 255
-    plain = Plate(colours, np.full(size, QUIETEST, np.float32), np.ones(size, bool))
+    plain = replace(whole_plate(frames[0]), colours=colours)
     off, free = [], []
     for frame, mask in zip(frames, masks, strict=True):
         fitted = fitted_plate(plain, frame, mask)
         off.append(np.abs(frame.astype(np.float32) / 255 - fitted.colours).mean(axis=2))
-        free.append(_free(mask))
+        free.append(free_of(mask))
     alike = float(np.median([(o[f] < _NEAR).mean() if f.any() else 0.0 for o, f in zip(off, free, strict=True)]))
     if alike < _ALIKE:
         raise InputError(
@@ -114,7 +130,7 @@ def given_plate(path: Path, frames: Sequence[Rgb], masks: Sequence[Floats], name
 
 def fitted_plate(plate: Plate, rgb: Rgb, mask: Floats) -> Plate:
     """The plate as the camera saw it with this frame: moved along and exposed alike, by what the mask leaves free."""
-    free = _free(mask)
+    free = free_of(mask)
     moved = _movement(plate.rgb, rgb, free)
     if moved is not None:
         size = rgb.shape[1], rgb.shape[0]
@@ -128,21 +144,21 @@ def fitted_plate(plate: Plate, rgb: Rgb, mask: Floats) -> Plate:
     sure = free & plate.seen
     if sure.sum() < _FEW:
         return plate
-    return replace(plate, colours=_toned(plate.colours, plate.colours[sure], rgb[sure] / np.float32(255)))
+    return replace(plate, colours=toned(plate.colours, plate.colours[sure], rgb[sure] / np.float32(255)))
 
 
 def _photograph(path: Path) -> Rgb:
-    if path.suffix.lower() not in VIDEOS:
+    if is_image(path):
         return read_image(path)
     with open_video(path) as reader:
         frame = next(reader)
         return to_rgb(frame.picture, frame.size)
 
 
-def _free(mask: Floats) -> NDArray[np.bool_]:
-    """Where surely nobody is."""
-    reach = 2 * max(2, round(_MARGIN * max(mask.shape))) + 1
-    return cv2.dilate((mask > _PERHAPS).astype(np.uint8), np.ones((reach, reach), np.uint8)) == 0
+def free_of(mask: Floats, perhaps: float = _PERHAPS, margin: float = _MARGIN) -> NDArray[np.bool_]:
+    """Where surely nobody is: `margin` of the longer side beyond what may be somebody."""
+    reach = 2 * max(2, round(margin * max(mask.shape))) + 1
+    return cv2.dilate((mask > perhaps).astype(np.uint8), np.ones((reach, reach), np.uint8)) == 0
 
 
 def _brought(reference: Rgb, rgb: Rgb, free: NDArray[np.bool_], name: str) -> tuple[Rgb, NDArray[np.bool_]]:
@@ -179,7 +195,7 @@ def _reach(moved: NDArray[Any], size: tuple[int, ...]) -> float:
     return float(np.linalg.norm(cv2.perspectiveTransform(corners, moved) - corners, axis=-1).max())
 
 
-def _middle(shown: NDArray[np.uint8], free: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+def middle(shown: NDArray[np.uint8], free: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Of frames (N, h, w, 3): the colours of most, their noise, and where enough frames agree."""
     median = _median(shown.astype(np.int16), free)
     off = np.abs(shown.astype(np.int16) - median).max(axis=3)
@@ -211,16 +227,16 @@ def _exposed(rgb: Rgb, reference: Rgb, free: NDArray[np.bool_]) -> Rgb:
     """A frame (H, W, 3) uint8 as bright and as tinted as the reference, where nobody is."""
     if free.sum() < _FEW:
         return rgb
-    toned = _toned(rgb / np.float32(255), rgb[free] / np.float32(255), reference[free] / np.float32(255))
-    return np.rint(255 * toned).astype(np.uint8)
+    exposed = toned(rgb / np.float32(255), rgb[free] / np.float32(255), reference[free] / np.float32(255))
+    return np.rint(255 * exposed).astype(np.uint8)
 
 
-def _toned(colours: Floats, before: Floats, now: Floats) -> Floats:
+def toned(colours: Floats, before: Floats, now: Floats) -> Floats:
     """Colours (H, W, 3) changed as those of the same places (N, 3) have changed from before to now."""
     step = max(1, len(before) // _SAMPLES)
     curves = [_curve(before[::step, c], now[::step, c]) for c in range(3)]
-    toned = [np.interp(colours[..., c], *curve) for c, curve in enumerate(curves)]
-    return np.clip(np.stack(toned, axis=-1), 0, 1).astype(np.float32)
+    changed = [np.interp(colours[..., c], *curve) for c, curve in enumerate(curves)]
+    return np.clip(np.stack(changed, axis=-1), 0, 1).astype(np.float32)
 
 
 def _curve(before: Floats, now: Floats) -> tuple[Floats, Floats]:
