@@ -1,6 +1,7 @@
 """The part of a frame that the network is shown: it holds everybody, and nobody who comes in is missed for long."""
 
 from fractions import Fraction
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,7 +50,7 @@ class Bright(Backend):
         self.recalls.append(pha)
         return {"prev": pha[None, None]}
 
-    def __call__(self, rgb, state, **hints):
+    def __call__(self, rgb, state, **hints) -> Any:
         assert state["prev"].shape[2:] == rgb.shape[:2]
         self.shown.append(rgb)
         pha = np.clip((rgb[..., 1].astype(np.float32) - 100) / 100, 0, 1)
@@ -68,7 +69,7 @@ def film(*rooms: np.ndarray) -> list[Frame]:
     return [Frame(rgb_to_yuv(rgb), t, Fraction(1, 25)) for t, rgb in enumerate(rooms)]
 
 
-def box_of(matter: Matter):
+def box_of(matter: Matter) -> Any:
     return matter._zoom.box
 
 
@@ -132,20 +133,17 @@ def test_the_whole_frame_is_looked_at_now_and_then_though_nothing_stirs():
 
 def test_when_everybody_left_the_whole_frame_is_seen():
     matter = Matter(Bright())
-    for shot in film(room(SOMEBODY), room(SOMEBODY), room(), room()):
-        alpha = matter(shot).alpha
-    assert box_of(matter) is None and not alpha.any()
+    alphas = [matter(shot).alpha for shot in film(room(SOMEBODY), room(SOMEBODY), room(), room())]
+    assert box_of(matter) is None and not alphas[-1].any()
 
 
 def test_people_who_need_less_room_get_a_smaller_part_after_a_while():
     matter, large = Matter(Bright()), (60, 470, 200, 500)
     for shot in film(room(large), *[room(SOMEBODY)] * (PATIENCE + 1)):
         matter(shot)
-        before = box_of(matter)
-    assert before is not None
     fewer = Matter(Bright())
     fewer(film(room(SOMEBODY))[0])
-    assert box_of(fewer) == before
+    assert box_of(fewer) == box_of(matter) is not None
 
 
 def test_a_correction_may_lie_anywhere_and_is_carried_on_the_whole_frame():
@@ -166,7 +164,7 @@ def test_parts_hold_people_with_room_and_are_worth_it():
     assert min(rows.stop - rows.start, columns.stop - columns.start) >= LEAST and columns.stop == 800
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        size = tuple(int(x) for x in rng.integers(50, 900, 2))
+        size = int(rng.integers(50, 900)), int(rng.integers(50, 900))
         ys, xs = np.sort(rng.uniform(0, size[0], 2)), np.sort(rng.uniform(0, size[1], 2))
         box = part_of((*ys, *xs), size)
         if box is None:
@@ -182,8 +180,8 @@ def test_where_people_are_is_told_in_pixels_of_the_frame_without_specks():
     assert bounds(found, whole(SIZE)) is None
     found[40:80, 60:90] = 1
     found[2, 2] = 1
-    top, bottom, left, right = bounds(found, (slice(100, 340), slice(200, 600)))  # 2.5 pixels to each of alpha
-    assert np.allclose((top, bottom, left, right), (200, 300, 350, 425), atol=8)
+    people = bounds(found, (slice(100, 340), slice(200, 600)))  # 2.5 pixels to each of alpha
+    assert people is not None and np.allclose(people, (200, 300, 350, 425), atol=8)
 
 
 @pytest.mark.parametrize("shape", [(481, 801), (480, 800)])

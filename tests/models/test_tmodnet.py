@@ -190,8 +190,9 @@ def test_the_semantic_branch_alone_is_the_whole_with_nothing_left_to_do():
 def test_a_second_branch_sees_the_mirror_image_and_counts_half():
     torch.manual_seed(1)
     network = TMODNet(Config(second=(8, 8, 8, 8), semantic_size=64)).eval()
-    for branch, bias in ((network.semantic_branch, 500.0), (network.second_branch.faces, -500.0)):
-        branch.head.bias.fill_(bias)
+    biases = {name: bias for name, bias in network.named_parameters() if name.endswith("head.bias")}
+    biases["semantic_branch.head.bias"].fill_(500.0)
+    biases["second_branch.faces.head.bias"].fill_(-500.0)
     src, prev = torch.rand(1, 3, *SIZE), torch.rand(1, 1, *SIZE)
     assert torch.allclose(network(src, prev)[1], torch.tensor(0.5), atol=1e-3)  # neither overrules the other
     seen = []
@@ -207,8 +208,8 @@ def test_a_second_branch_begins_from_both_files(published, bodies):
         network.begin_from(path)
     src = torch.rand(1, 3, 64, 96)
     expected = from_onnx(published[1])["stem.weight"]
-    assert torch.equal(network.semantic_branch.stem.weight[:, :3], expected)
-    assert torch.equal(network.second_branch.faces.stem.weight[:, :3], expected)
+    for name in ("semantic_branch", "second_branch.faces"):
+        assert torch.equal(network.state_dict()[f"{name}.stem.weight"][:, :3], expected)
     small, own = torch.cat([src, src[:, :1]], dim=1), network.second_branch.bodies
     assert torch.allclose(own.eval()(small)[-1], bodies[0](src)[-1], atol=1e-4)
 
