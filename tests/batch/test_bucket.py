@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from support.long import LONG
 from support.media import make_clip
 from support.waiting import until
 
@@ -74,6 +75,7 @@ def batch(source: str, target: str) -> Outcome:
     return run(items_of([source], target, FAST), target, Alone(), PLAN)
 
 
+@LONG
 def test_what_a_killed_batch_left_is_finished(sources, bucket, tmp_path):
     """SIGKILL for the command after its first result; its worker ends of itself."""
     undisturbed = hashes(batch(str(sources), str(tmp_path / "out")))
