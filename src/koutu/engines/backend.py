@@ -81,7 +81,7 @@ class NetworkShape:
         self.pixels: int = card["pixels"]
         self.stride: int = card["stride"]
         self.states: Mapping[str, str] = card["states"]  # input name → output name
-        self.can_recall = set(self.states.values()) == {"pha"}
+        self.can_recall = is_alpha_alone(self.states)
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """About `pixels` pixels at the aspect of (H, W), in whole strides, neither side beyond 4 : 1."""
@@ -98,6 +98,11 @@ class NetworkShape:
     def recalled(self, rgb: Rgb, pha: NDArray[np.float32]) -> State:
         """The memory after a frame whose alpha was `pha` (h, w)."""
         return {name: pha[None, None] for name in self.states}
+
+
+def is_alpha_alone(states: Mapping[str, str]) -> bool:
+    """Whether such a memory, input name → output name, is the previous alpha and nothing else."""
+    return set(states.values()) == {"pha"}
 
 
 def scaled_plane(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.engines.backend import Backend
+from koutu.engines.backend import Backend, is_alpha_alone
 from koutu.types import ModelError, Rgb
 
 SIGNS = ("doubt", "gathered", "boundary")  # what NAME-low.onnx says of a frame, see koutu.export.early_exit.parts
@@ -108,7 +108,7 @@ class GatedBackend(Backend):
         self.gate = gate or gate_of(begin.card, begin.name)
         self.states, self.stride = begin.states, begin.stride
         self.warms_up = bool(self.states)
-        self.can_recall = set(self.states.values()) == {"pha"}
+        self.can_recall = is_alpha_alone(self.states)
         self.name = f"{begin.name} · gate"
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.engines.backend import Backend, State
+from koutu.engines.backend import Backend, State, is_alpha_alone
 from koutu.engines.wrapped import WrappedBackend
 from koutu.sparse import places, sampled
 from koutu.types import Rgb
@@ -144,7 +144,7 @@ def held_steady(backend: Backend) -> Backend:
 
 def remembers_alpha(backend: Backend) -> bool:
     """Whether a backend can be steadied."""
-    return set(backend.states.values()) == {"pha"}
+    return is_alpha_alone(backend.states)
 
 
 def grey_of(rgb: Rgb) -> NDArray[Any]:

@@ -85,6 +85,17 @@ def seen_before(rgb: Rgb, pha: Floats, colours: Floats, known: Bools, free: Bool
     return Seen(off, behind, distance, noise, step)
 
 
+def alpha_before(
+    rgb: Rgb, pha: Floats, colours: Floats, known: Bools, free: Bools
+) -> tuple[NDArray[np.float32] | None, float]:
+    """Alpha (h, w) before a plate, None if too little of what is free looks like it; and how much of it does."""
+    found = seen_before(rgb, pha, colours, known, free)
+    agreed = agreement(found, known, free)
+    if agreed is None or agreed < AGREED:
+        return None, agreed or 0.0
+    return projected(joined(pha, found, known), rgb, found, known), agreed
+
+
 def joined(pha: Floats, found: Seen, known: Bools) -> Floats:
     """Alpha (h, w) of the network's and the plate's odds together."""
     different = _mean(np.clip((found.distance - _SAME) / (_OTHER - _SAME), 0, 1).astype(np.float32), 1)

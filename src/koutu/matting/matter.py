@@ -18,7 +18,7 @@ from koutu.matting.plated import Plated
 from koutu.matting.refine import guided_upsample, quantise
 from koutu.matting.shots import Shots
 from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
-from koutu.matting.zoom import Box, Zoom, cropped, pasted, seen_from
+from koutu.matting.zoom import Box, Zoom, cropped, pasted, seen_from, whole
 from koutu.media.given import Channels, Given, frame_of
 from koutu.types import Alpha, Frame, InputError, Rgb
 
@@ -137,8 +137,8 @@ class Matter:
 
     def _recall(self, pha: NDArray[np.float32], frame: Frame, was: Box | None) -> None:
         """Remember a frame, whose alpha in its part `was` is `pha`, as if it had been seen in the part of now."""
-        part = cropped(frame, self._zoom.box)
-        size = self.backend.network_size(part.size)
+        rows, columns = self._zoom.box or whole(frame.size)
+        size = self.backend.network_size((rows.stop - rows.start, columns.stop - columns.start))
         moved, rgb = seen_from(pha, frame, was, self._zoom.box, size)
         self.state, self._size = self.backend.recalled(rgb, moved), size
 
@@ -155,9 +155,9 @@ class Matter:
             )
         matte, plain, rgb = self._answer
         if self._zoom.box is not None:  # corrections may lie anywhere
-            rgb = to_rgb(matte.frame.picture, self.backend.network_size(matte.frame.size))
             box, self._zoom = self._zoom.box, Zoom()
-            plain = seen_from(plain, matte.frame, box, None, self.backend.network_size(matte.frame.size))[0]
+            size = self.backend.network_size(matte.frame.size)
+            plain, rgb = seen_from(plain, matte.frame, box, None, size)
             self._recall(plain, matte.frame, None)
         if mask.shape != matte.alpha.shape or mask.dtype != np.uint8:
             raise InputError(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.matting.before_plate import AGREED, agreement, joined, projected, seen_before
+from koutu.matting.before_plate import alpha_before
 from koutu.matting.known_plate import Plate
 from koutu.matting.plate_view import PlateView
 from koutu.types import Frame, Rgb
@@ -37,15 +37,14 @@ class Plated:
             self.useless += 1
             return pha
         colours, known, free = self._looked(frame, pha.shape, fresh)(rgb, pha)
-        found = seen_before(rgb, pha, colours, known, free)
-        agreed = agreement(found, known, free)
-        if agreed is None or agreed < AGREED:
-            self._best = max(self._best, agreed or 0.0)
+        better, agreed = alpha_before(rgb, pha, colours, known, free)
+        if better is None:
+            self._best = max(self._best, agreed)
             self._wait, self.useless = AGAIN, self.useless + 1
             self._view = None
             return pha
         self.used += 1
-        return projected(joined(pha, found, known), rgb, found, known)
+        return better
 
     def notes(self) -> list[str]:
         """What a user must know of it, in sentences."""

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from koutu.color import to_rgb
 from koutu.engines.backend import Backend
-from koutu.matting.before_plate import AGREED, agreement, projected, seen_before
-from koutu.matting.before_plate import joined as odds_joined
+from koutu.matting.before_plate import alpha_before
 from koutu.matting.matter import full_size, plain_size
 from koutu.matting.plated import Plated
 from koutu.matting.refine import guided_upsample, quantise
@@ -120,11 +119,8 @@ class TwoPasses:
 def _uncovered(plates: Uncovered, at: int, pha: NDArray[np.float32], rgb: Rgb) -> NDArray[np.float32]:
     """Alpha (h, w) before what the shot's other frames show of its background, where they agree with this one."""
     plate, free = plates(at), plates.free[at]
-    found = seen_before(rgb, pha, plate.colours, plate.seen, free)
-    agreed = agreement(found, plate.seen, free)
-    if agreed is None or agreed < AGREED:
-        return pha
-    return projected(odds_joined(pha, found, plate.seen), rgb, found, plate.seen)
+    better, _ = alpha_before(rgb, pha, plate.colours, plate.seen, free)
+    return pha if better is None else better
 
 
 def joined(*alphas: NDArray[np.float32]) -> NDArray[np.float32]:
