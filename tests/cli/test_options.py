@@ -165,6 +165,21 @@ def test_workers_are_a_number_or_a_cluster():
         parse_workers("many")
 
 
+@pytest.mark.parametrize(
+    ("typed", "ray"),
+    [
+        ("a.mp4 -o out --ray", "auto"),
+        ("a.mp4 --ray -o out", "auto"),
+        ("a.mp4 -o out --ray head:6379", "head:6379"),
+        ("a.mp4 -o out", ""),
+    ],
+)
+def test_a_cluster_may_be_named_or_not(typed, ray):
+    command = typer.main.get_command(app).commands["batch"]
+    given = command.make_context("batch", typed.split()).params
+    assert (given["ray"], given["sources"], str(given["target"])) == (ray, ["a.mp4"], "out")
+
+
 def test_a_size_is_width_by_height():
     assert parse_size("1280x720") == parse_size("1280×720") == (720, 1280)
     for text, least in (("1280", 1), ("0x720", 1), ("axb", 1), ("512x16", 32)):

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from koutu import __version__
 from koutu.types import KoutuError
@@ -63,7 +64,22 @@ IN_GROUP = {
 }
 ALL = (*COMMANDS, GROUP)
 
+WITHOUT_VALUE = {"--ray": "auto"}  # options that may stand without a value, and the one they then have
+
 app: typer.Typer  # with all commands; made when first asked for
+
+
+class Command(TyperCommand):
+    """A command whose options of `WITHOUT_VALUE` need none at the end or before another option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        known = {option for parameter in self.params for option in parameter.opts}
+        for i, word in enumerate(args):
+            if word == "--":
+                break
+            if word in known & WITHOUT_VALUE.keys() and (i + 1 == len(args) or args[i + 1].startswith("-")):
+                args[i] = f"{word}={WITHOUT_VALUE[word]}"
+        return super().parse_args(ctx, args)
 
 
 def app_of(names: Iterable[str]) -> typer.Typer:
@@ -76,7 +92,7 @@ def app_of(names: Iterable[str]) -> typer.Typer:
         if name == GROUP:
             made.add_typer(_group(), name=name)
         else:
-            made.command(name)(_function(COMMANDS[name]))
+            made.command(name, cls=Command)(_function(COMMANDS[name]))
     return made
 
 

@@ -64,7 +64,8 @@ def batch(
         str,
         typer.Option(
             metavar="ADDRESS",
-            help="Work on a cluster of Ray: HOST:PORT of its head, ray://HOST, or auto for this machine's own.",
+            help="Work on a cluster of Ray: HOST:PORT of its head, ray://HOST, or auto, which is this "
+            "machine's own and meant where no address follows.",
         ),
     ] = "",
     review: Annotated[bool, typer.Option(help="Look for each video's worst moments, which the record keeps.")] = True,
