@@ -23,7 +23,7 @@ from koutu.data.packs.pack import Pack, split, write_pack  # noqa: E402
 from koutu.data.scenes.sample import SceneConfig  # noqa: E402
 from koutu.models import build, load_checkpoint  # noqa: E402
 from koutu.train.engine import Interrupted, Run, TrainError, train  # noqa: E402
-from koutu.train.optimise import Average, make_optimiser, rate_at  # noqa: E402
+from koutu.train.optimise import Average, hold_norms, make_optimiser, rate_at  # noqa: E402
 from koutu.train.recipe import Pass, Recipe, Stage, read_recipe  # noqa: E402
 from koutu.train.task import its_turn, turns  # noqa: E402
 from koutu.types import InputError, OutputError  # noqa: E402
@@ -396,6 +396,15 @@ def test_parameters_have_the_rates_their_names_say():
         make_optimiser(network, stage(lr_of={"encoder": 0.0}))
     with pytest.raises(InputError, match="something to train"):
         make_optimiser(network, stage(lr_of={"": 0.0}))
+
+
+@pytest.mark.parametrize(("everywhere", "held"), [(False, ["still"]), (True, ["still", "learning"])])
+def test_what_stands_still_keeps_its_norms(everywhere, held):
+    network = torch.nn.ModuleDict({"still": torch.nn.BatchNorm2d(2), "learning": torch.nn.BatchNorm2d(2)})
+    make_optimiser(network, stage(lr_of={"still": 0.0}))
+    network.train()
+    hold_norms(network, everywhere)
+    assert [name for name, norm in network.items() if not norm.training] == held
 
 
 def test_the_average_follows():

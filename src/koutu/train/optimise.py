@@ -44,6 +44,15 @@ def factor_of(name: str, stage: Stage) -> float:
     return stage.lr_of[max(fitting, key=len)] if fitting else 1.0
 
 
+def hold_norms(network: nn.Module, all_of_them: bool) -> None:
+    """Batch norms of which nothing is trained, or all of them, neither count nor follow what they see."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            own = list(module.parameters(recurse=False))
+            if all_of_them or (own and not any(parameter.requires_grad for parameter in own)):
+                module.eval()
+
+
 def rate_at(step: int, stage: Stage) -> float:
     """Learning rate of a step: linear warm-up, then the stage's schedule."""
     if step < stage.warmup:

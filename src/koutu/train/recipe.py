@@ -65,7 +65,8 @@ class Pass:
 class Stage:
     """What is minimised for `steps` steps, and how.
 
-    lr_of: prefix of parameters' names → factor on lr, 0 to leave them alone; critic_lr: of the objective's critic.
+    lr_of: prefix of parameters' names → factor on lr, 0 to leave them alone, their batch norms too; critic_lr: of
+    the objective's critic. freeze_norms: batch norms keep what they know of means and variances everywhere.
     schedule: "cosine" down to 1 %, "linear" down to 1 %, "steps" a tenth at each of `milestones`, "constant".
     clip: of the gradient's norm, 0 for none. accumulate: backward passes a step.
     """

@@ -5,11 +5,10 @@ from time import monotonic
 from typing import Any
 
 import torch
-from torch import nn
 
 from koutu.train.batch import Batch
 from koutu.train.guard import LossGuard
-from koutu.train.optimise import make_optimiser, rate_at
+from koutu.train.optimise import hold_norms, make_optimiser, rate_at
 from koutu.train.run_state import Progress, RunState
 from koutu.train.task import Task, its_turn
 
@@ -68,10 +67,7 @@ class StageRun:
 
     def _train_mode(self) -> None:
         self.network.train()
-        if self.given.freeze_norms:
-            for module in self.network.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
+        hold_norms(self.network, self.given.freeze_norms)
 
     def _step(self, step: int, streams: list[Any]) -> dict[str, float]:
         """A step of every pass whose turn it is; the parts' mean values."""
