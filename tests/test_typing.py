@@ -10,6 +10,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from support.long import LONG
 
 import koutu
 from koutu.zoo import MODELS
@@ -93,7 +94,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("checker", CHECKERS)
+@pytest.mark.parametrize("checker", ["pyright", pytest.param("mypy", marks=LONG)])
 def test_a_users_program_is_checked_against_the_wheel(program, checker):
     arguments = [argument.format(python=program / ".venv" / "bin" / "python") for argument in CHECKERS[checker]]
     command = [sys.executable, "-m", checker, *arguments, "right.py", "wrong.py"]

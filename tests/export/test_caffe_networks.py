@@ -14,6 +14,7 @@ pytest.importorskip("onnxslim")
 
 from support import caffe_reader  # noqa: E402
 from support.caffe_check import by_onnx, by_opencv  # noqa: E402
+from support.long import LONG  # noqa: E402
 
 from koutu.engines.exported.caffe import FOLDER  # noqa: E402
 from koutu.export.caffe import write_caffe  # noqa: E402
@@ -95,7 +96,7 @@ def test_the_packaged_network_by_caffes_definitions(tmp_path):
     [
         ("koutu", "tmodnet", (144, 256), "Scale"),
         ("koutu-small", "tmodnet", (136, 240), "Interp"),
-        ("modnet-small-research", "modnet", (160, 224), "Interp"),
+        pytest.param("modnet-small-research", "modnet", (160, 224), "Interp", marks=LONG),
     ],
 )
 def test_packaged_networks_keep_their_alpha_in_opencv(tmp_path, name, kind, size, gate):
@@ -114,8 +115,8 @@ def test_packaged_networks_keep_their_alpha_in_opencv(tmp_path, name, kind, size
     "name, options, size",
     [
         ("modnet", {"width": 0.5, "last_channels": 320}, (96, 128)),  # both norms
-        ("u2net", {"variant": "u2netp"}, (72, 104)),  # pools that leave a rest
-        ("rvm", {"downsample_ratio": 0.5}, (192, 160)),  # four memories and its own refinement
+        pytest.param("u2net", {"variant": "u2netp"}, (72, 104), marks=LONG),  # pools that leave a rest
+        pytest.param("rvm", {"downsample_ratio": 0.5}, (192, 160), marks=LONG),  # four memories and its own refinement
     ],
 )
 def test_networks_of_the_field_keep_their_alpha_in_opencv(tmp_path, name, options, size):

@@ -15,6 +15,7 @@ from PIL import Image
 for module in ("torch", "lightning_fabric", "onnx"):
     pytest.importorskip(module)
 
+from support.long import LONG  # noqa: E402
 from support.people import DATA, make_packs  # noqa: E402
 
 ROOT = Path(__file__).parent.parent.parent
@@ -79,6 +80,7 @@ def test_the_places_of_the_example_are_there():
         assert re.search("igf", (ROOT / name).read_text("utf-8"), re.IGNORECASE), name
 
 
+@LONG
 def test_it_keeps_the_contract(checkout):
     said = run(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/models/test_networks.py",
                "tests/models/test_onelayer.py", "-k", "onelayer or table_says_what_the_networks_are")  # fmt: skip
