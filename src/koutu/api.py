@@ -85,8 +85,7 @@ def convert(
     given every matte in order, for example a `koutu.Reviewer`. corrections: masks as of `Matter.correct`, by the second
     from which on they are carried along. keep, only_person: of several people, those who stay, as of `koutu.Chosen`.
     gate, steady: as of `koutu.load`; zoom: as of `koutu.Matter`. offline: take all the time that better mattes need;
-    what a stopped run has done lies beside the output, and the same call goes on. Needs a file, and pymatting
-    (docs/offline.md).
+    what a stopped run has done lies beside the output, and the same call goes on. Needs a file (docs/offline.md).
     Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}
@@ -114,14 +113,15 @@ def matte(
     threads: int = 0,
     hints: Hints | None = None,
     zoom: bool = True,
+    solve: bool = True,
 ) -> Matte:
     """The matte of one picture: a path, the bytes of a file, an open file, a Pillow image, or an array or tensor.
 
     Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), or have their channels first; uint8, uint16 or floats from 0
-    to 1. channels: "rgb", or "bgr" as OpenCV has them. What the picture's own alpha hides stays hidden. zoom: as of
-    `koutu.Matter`.
+    to 1. channels: "rgb", or "bgr" as OpenCV has them. What the picture's own alpha hides stays hidden. zoom, solve: as
+    of `koutu.Matter`.
     """
-    matter = Matter(_backend(model, engine, device, threads), hints=hints, zoom=zoom)
+    matter = Matter(_backend(model, engine, device, threads), hints=hints, zoom=zoom, solve=solve)
     return matter(frame_of(image, channels=channels))
 
 
@@ -180,14 +180,15 @@ def convert_image(
     multilevel: bool = False,
     premultiplied: bool = False,
     zoom: bool = True,
+    solve: bool = True,
 ) -> tuple[Rgb, Alpha]:
     """Cut the person out of one image and write it; returns the picture as written (H, W, 3) and its alpha (H, W).
 
-    source, channels, zoom: as of `koutu.matte`.
+    source, channels, zoom, solve: as of `koutu.matte`.
     Transparent: colours freed of the old background, with alpha (PNG, WebP, TIFF). `alpha_only`: alpha as grey.
     `multilevel`: colours by pymatting's multi-level method, slower. `premultiplied`: colours multiplied by alpha.
     """
-    result = Matter(backend or load(), hints=hints, zoom=zoom)(frame_of(source, channels=channels))
+    result = Matter(backend or load(), hints=hints, zoom=zoom, solve=solve)(frame_of(source, channels=channels))
     rgb, alpha = to_rgb(result.frame.picture), result.alpha
     if alpha_only:
         picture, kept = alpha[..., None].repeat(3, axis=2), None

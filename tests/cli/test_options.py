@@ -74,7 +74,7 @@ FROM = {
              "steady", "mask", "plate_fixed", "clicks", "trimap_radius", "codec", "preset", "crf", "alpha_crf", "depth",
              "sdr", "audio"),
     },
-    "image": {**of_call(api.convert_image, "background", "fit", "alpha_only", "multilevel", "zoom"),
+    "image": {**of_call(api.convert_image, "background", "fit", "alpha_only", "multilevel", "zoom", "solve"),
               **of_call(zoo.load, "device", "threads")},
     "review": of_call(zoo.load, "device", "threads"),
     "trimap": of_call(zoo.load, "device"),

@@ -44,7 +44,6 @@ def error(alphas: list[np.ndarray], truths: list[np.ndarray]) -> float:
 
 
 def test_solving_and_steadying_each_help():
-    pytest.importorskip("pymatting")
     clip, truths = frames(step=0.0)
     ticks = []
     whole = [found.alpha for found in TwoPasses(Unsteady())(clip, lambda: ticks.append(0))]
@@ -94,7 +93,6 @@ def test_the_surer_alpha_counts_more():
 
 
 def test_a_band_is_solved_where_there_is_one():
-    pytest.importorskip("pymatting")
     (rgb, alpha), *_ = walk([60.0])
     coarse = np.asarray(cv2.GaussianBlur(alpha, (0, 0), 3) / 255, np.float32)
     assert set(np.unique(band_trimap(coarse))) == {0, 128, 255}

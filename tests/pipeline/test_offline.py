@@ -35,7 +35,6 @@ class Bright(Everything):
 
 @pytest.fixture
 def small(monkeypatch):
-    pytest.importorskip("pymatting")
     monkeypatch.setattr(offline, "WINDOW", 4)
     monkeypatch.setattr(offline, "MARGIN", 2)
 

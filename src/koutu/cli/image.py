@@ -63,6 +63,9 @@ def image(
     fit: options.BackgroundFit = options.FIT,
     premultiplied: options.Premultiplied = Look.premultiplied,
     zoom: options.Zoom = Look.zoom,
+    solve: Annotated[
+        bool, typer.Option(help="Solve the outline of people who are large in closed form, for a tenth of a second.")
+    ] = True,
 ) -> None:
     """Cut the person out of images. Into a folder, each is written as STEM.png, or as --format says.
 
@@ -87,7 +90,7 @@ def image(
             convert_image(
                 picture, target, background=behind, alpha_only=alpha_only, backend=backend, hints=hints,
                 format="PNG" if output == "-" else None, multilevel=multilevel, premultiplied=premultiplied,
-                zoom=zoom,
+                zoom=zoom, solve=solve,
             )  # fmt: skip
 
         _each(pairs, output, cut)

@@ -1,6 +1,7 @@
 """The matting stage: frames in, mattes out, one memory per stream."""
 
 from dataclasses import replace
+from enum import Enum
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +18,7 @@ from koutu.matting.matte import Matte
 from koutu.matting.plated import Plated
 from koutu.matting.refine import guided_upsample, quantise
 from koutu.matting.shots import Shots
+from koutu.matting.solved_band import LARGE, solved_band
 from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
 from koutu.matting.zoom import Box, Zoom, cropped, pasted, seen_from, whole
 from koutu.media.given import Channels, Given, frame_of
@@ -34,6 +36,8 @@ class Matter:
     once. `hints` make what the network needs beside the frames; a network that carries its hints on gets them with the
     first frame, and its memory then outlives cuts and gaps. `zoom`: show the network only the part of the frame where
     somebody is, whose memory is the last alpha alone (`koutu.matting.zoom`); a shot begins with the whole frame.
+    `solve`: solve the band around people who are large in closed form (`koutu.matting.solved_band`), for a tenth of a
+    second a frame: for stills.
     """
 
     def __init__(
@@ -44,8 +48,9 @@ class Matter:
         hints: Hints | None = None,
         looks: int | None = None,
         zoom: bool = True,
+        solve: bool = False,
     ):
-        self.backend, self.refine, self.hints = backend, refine, hints or Hints()
+        self.backend, self.refine, self.hints, self.solve = backend, refine, hints or Hints(), solve
         own = 2 if backend.warms_up else 1  # a network with a memory sees more when it looks twice
         self.looks = own if looks is None or backend.propagates else looks
         self.plated = plated_of(self.hints, backend)
@@ -95,7 +100,8 @@ class Matter:
         box = self._zoom.box
         follows = self.refine and self.backend.refines
         # a hint tells the outline better than the colours beside it
-        own = full_size(pha, rgb, part, colours=not self.backend.needs) if follows else plain_size(pha, part)
+        by = Outline.as_given if self.backend.needs else Outline.solved if self.solve else Outline.by_colours
+        own = full_size(pha, rgb, part, by) if follows else plain_size(pha, part)
         alpha, found = alphas_of(frame, pasted(own, box, frame.size))
         matte = Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), self.backend.low(self.state), found)
         self._answer = matte, plain, rgb
@@ -218,15 +224,22 @@ def plated_of(hints: Hints | None, backend: Backend) -> Plated | None:
     return Plated(hints.plate, moves=hints.plate_moves, still=hints.fixed)
 
 
-def full_size(pha: NDArray[np.float32], rgb: Rgb, frame: Frame, *, colours: bool = True) -> Alpha:
-    """Alpha (h, w) of what the network saw, rgb (h, w, 3), at the frame's size, along the frame's edges.
+class Outline(Enum):
+    """What an outline is brought to before it gets the frame's size."""
 
-    colours: along those of the colours on both sides too.
-    """
+    as_given = 0
+    by_colours = 1  # where the colours on both sides of it say
+    solved = 2  # the same, and its band then solved in closed form
+
+
+def full_size(pha: NDArray[np.float32], rgb: Rgb, frame: Frame, outline: Outline = Outline.by_colours) -> Alpha:
+    """Alpha (h, w) of what the network saw, rgb (h, w, 3), at the frame's size, along the frame's edges."""
     if pha.shape == frame.size:
         return quantise(pha)
-    if colours:
+    if outline is not Outline.as_given:
         pha = follow_colours(pha, rgb)
+    if outline is Outline.solved and pha.mean() > LARGE:
+        pha = solved_band(pha, rgb)
     if pha.shape[0] < frame.size[0]:
         return guided_upsample(pha, frame.picture)
     return plain_size(pha, frame)

@@ -1,4 +1,4 @@
-"""The band around an outline solved in closed form, where a network is unsure of it: slow, and finer than networks."""
+"""The band around an outline solved in closed form, where a network is unsure of it: finer than networks, not live."""
 
 from typing import Any
 
@@ -6,30 +6,32 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.matting.tiled_solver import solve
+from koutu.matting.closed_form import solved_unknown
 from koutu.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 from koutu.types import Rgb
 
-REACH = 0.009  # of the longer side, beyond what is unsure, that is solved too
+REACH = 0.003
+LARGE = 1 / 3  # of what the network sees: people who fill less show no strands there
 _SURE = 0.05  # of alpha
 _ENDS = 0.02  # of what is solved, that is nobody's or somebody's wholly
 
 
-def solved_band(pha: NDArray[np.float32], rgb: Rgb) -> NDArray[np.float32]:
+def solved_band(pha: NDArray[np.float32], rgb: Rgb, reach: float = REACH) -> NDArray[np.float32]:
     """Alpha (h, w) in [0, 1] of a picture (h, w, 3) uint8, its band solved anew; as it was without anybody or a band.
 
-    Raises ModelError without pymatting.
+    reach: of the longer side, beyond what is unsure, that is solved too.
     """
-    trimap = band_trimap(pha)
+    trimap = band_trimap(pha, reach)
     if not (trimap == FOREGROUND).any() or not (trimap == BACKGROUND).any():
         return pha
-    solved = solve(rgb, trimap, pha)
+    guess = np.where(trimap == UNKNOWN, pha, trimap / np.float32(255)).astype(np.float32)
+    solved = solved_unknown(rgb, trimap == UNKNOWN, guess)
     return np.clip((solved - _ENDS) / (1 - 2 * _ENDS), 0, 1).astype(np.float32)
 
 
-def band_trimap(pha: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """{0, 128, 255}: unknown is what is unsure, and `REACH` beyond it on both sides."""
-    disc = _disc(max(2, round(REACH * max(pha.shape))))
+def band_trimap(pha: NDArray[np.float32], reach: float = REACH) -> NDArray[np.uint8]:
+    """{0, 128, 255}: unknown is what is unsure, and `reach` beyond it on both sides."""
+    disc = _disc(max(2, round(reach * max(pha.shape))))
     person = cv2.erode((pha > 1 - _SURE).astype(np.uint8), disc) > 0
     maybe = cv2.dilate((pha > _SURE).astype(np.uint8), disc) > 0
     return np.where(person, FOREGROUND, np.where(maybe, UNKNOWN, BACKGROUND)).astype(np.uint8)

@@ -26,6 +26,7 @@ from koutu.matting.uncovered import Uncovered
 from koutu.sizes import near_area
 from koutu.types import Alpha, Frame, Rgb
 
+REACH = 0.009  # of the longer side, beyond what is unsure, that is solved too
 SOLVED = 480_000  # pixels of the pictures whose band is solved, at most
 STEPS = 3  # that are told of each frame: forward, backward, and what is made of both
 ROUNDS = 3  # of steadying: how many frames to either side have a say
@@ -136,7 +137,7 @@ def _fine(pha: NDArray[np.float32], seen: _Seen) -> Alpha:
     height, width = frame.size
     size = near_area(frame.size, SOLVED) if height * width > SOLVED else frame.size
     rgb = to_rgb(frame.picture, size)
-    solved = solved_band(np.float32(1 / 255) * full_size(pha, seen.rgb, Frame(rgb)), rgb)
+    solved = solved_band(np.float32(1 / 255) * full_size(pha, seen.rgb, Frame(rgb)), rgb, REACH)
     return quantise(solved) if size == frame.size else guided_upsample(solved, frame.picture)
 
 

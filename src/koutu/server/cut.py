@@ -46,7 +46,7 @@ class Cut:
 
 def cut_out(frame: Frame, backend: Backend, roi: Box | None = None) -> Cut:
     """The person in the image, or in the part of it that `roi` names; all else is background."""
-    matte = Matter(backend)(frame if roi is None else _part(frame, roi))
+    matte = Matter(backend, solve=True)(frame if roi is None else _part(frame, roi))
     cut = Cut(to_rgb(own_colours(matte)), matte.alpha)
     return cut if roi is None else pasted(cut, frame.size, (roi[0], roi[1]))
 
