@@ -16,7 +16,7 @@ from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
 from koutu.matting.plated import Plated
 from koutu.matting.refine import guided_upsample, quantise
-from koutu.matting.shots import Shots
+from koutu.matting.shots import Shots, shows_the_same
 from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
 from koutu.matting.zoom import Box, Zoom, cropped, pasted, seen_from, whole
 from koutu.media.given import Channels, Given, frame_of
@@ -34,6 +34,8 @@ class Matter:
     once. `hints` make what the network needs beside the frames; a network that carries its hints on gets them with the
     first frame, and its memory then outlives cuts and gaps. `zoom`: show the network only the part of the frame where
     somebody is, whose memory is the last alpha alone (`koutu.matting.zoom`); a shot begins with the whole frame.
+    again: matte a planar frame anew that shows, byte for byte, what the last one did; else it gets that one's matte,
+    and all memory stays as it is.
     """
 
     def __init__(
@@ -44,8 +46,9 @@ class Matter:
         hints: Hints | None = None,
         looks: int | None = None,
         zoom: bool = True,
+        again: bool = True,
     ):
-        self.backend, self.refine, self.hints = backend, refine, hints or Hints()
+        self.backend, self.refine, self.hints, self.again = backend, refine, hints or Hints(), again
         own = 2 if backend.warms_up else 1  # a network with a memory sees more when it looks twice
         self.looks = own if looks is None or backend.propagates else looks
         self.plated = plated_of(self.hints, backend)
@@ -78,6 +81,8 @@ class Matter:
         if not isinstance(frame, Frame):
             frame = self._following(frame_of(frame, channels=channels))
         fresh = self._starts_shot(frame)
+        if not (self.again or fresh or hints) and (matte := self._repeated(frame)) is not None:
+            return matte
         if fresh:
             self._zoom = Zoom()
         part, rgb = self._seen(frame)
@@ -101,6 +106,17 @@ class Matter:
         self._answer = matte, plain, rgb
         if self.zooms and self._touch is None and self._zoom.follow(plain, frame.size):
             self._recall(plain, frame, box)
+        return matte
+
+    def _repeated(self, frame: Frame) -> Matte | None:
+        """The last matte as that of a frame that shows the same; None if it does not, or something else may differ."""
+        if self._answer is None or self.backend.needs or self.plated is not None or self._shots.change:
+            return None
+        matte, plain, rgb = self._answer
+        if not shows_the_same(frame, matte.frame):
+            return None
+        matte = replace(matte, frame=frame, fresh=False, repeated=True)
+        self._last, self._answer = frame, (matte, plain, rgb)
         return matte
 
     def _seen(self, frame: Frame) -> tuple[Frame, Rgb]:
