@@ -151,8 +151,8 @@ async def mattes(
     """
     from koutu.pipeline.asynchronous import mattes_of  # asyncio takes longer to import than all of koutu
 
-    matter = Matter(_backend(model, engine, device, threads, gate=gate, steady=steady), hints=hints, zoom=zoom)
-    chosen = Chosen(keep, only_person)
+    backend = _backend(model, engine, device, threads, gate=gate, steady=steady)
+    matter, chosen = Matter(backend, hints=hints, zoom=zoom, again=False), Chosen(keep, only_person)
 
     def see(frame: Frame | Given) -> Matte:
         return chosen(matter(frame, channels=channels))

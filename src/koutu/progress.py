@@ -132,6 +132,8 @@ def summary(report: "Report") -> list[str]:
     if report.low_frames is not None:
         share = 100 * report.low_frames / max(1, report.frames)
         lines.append(f"gate: {share:.0f} % of the frames were simple, made by the low-resolution branch alone")
+    if report.repeated_frames:
+        lines.append(f"{report.repeated_frames} frames show what the one before did, and got its matte")
     if report.fresh_starts > 1:
         lines.append(f"memory began anew {report.fresh_starts - 1} time(s), at cuts or gaps")
     if report.added_delay_frames:

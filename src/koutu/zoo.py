@@ -55,7 +55,7 @@ _CLEAN = (
 MODELS: dict[str, ModelCard] = {
     "koutu": ModelCard(
         file="koutu.onnx",
-        sha256="25bee68691a49f6e651c2e9c131683cbe529303e769d07640042f9f2087f1155",
+        sha256="621cbec5299f899ee33355fda417428d54306684a12d0a218ea73c099e61609d",
         network="tmodnet",
         checkpoint="koutu.pt",
         pixels=592 * 332,
@@ -63,13 +63,13 @@ MODELS: dict[str, ModelCard] = {
         licence="Apache-2.0",
         data=f"{_CLEAN}; rendered people, portraits of public servants (CC0), hands (MIT), signing clips (CC-BY 4.0)",
         parts=(
-            "8c26d17c5d101b62e9bfd62a484d94ecf82d12f0a0afb0e35d2c2443e779171f",
-            "6ddf9f2cfd705b74bd879b671bac2c7c82c9f1f09a9765fb0830cca0a6cc5ec1",
+            "7bc9d7c1db2a4735ab877ad890856bc574a2a8f697e3dfbea8e58d42d572d470",
+            "12c279a9b05bca4dc20e9e0a65943cf8cbbaff04e30131bdfb597e061e568d8a",
         ),
     ),
     "koutu-small": ModelCard(
         file="koutu-small.onnx",
-        sha256="8da284ee229f2264c7edeb570db8f3ac77f572c44860387242fe2c030f3cff76",
+        sha256="caadf06064144cba035926dd63a38c5bc49c7e32d00209ae96d026d9f42e7791",
         network="tmodnet",
         checkpoint="koutu-small.pt",
         pixels=416 * 232,

@@ -62,6 +62,27 @@ def test_memory_starts_afresh():
     assert run([frame(shot, 0), frame(scene(0, (96, 160)), 0.04)]) == [1, 1]  # another size
 
 
+def test_what_is_shown_again_gets_the_same_matte_if_asked_for():
+    shot = scene()
+    other = np.where(np.indices(shot.shape[:2]).sum(0)[..., None] == 77, 255 - shot, shot)  # some pixels
+    moments = [(shot, 0), (shot, 0.1), (other, 0.2), (other, 0.3), (other, 2), (shot, 2.1)]
+    matter = Matter(Counting(), again=False)
+    mattes, states = [], []
+    for picture, seconds in moments:
+        mattes.append(matter(frame(picture, seconds)))
+        states.append(matter.state)
+    assert states == [1, 1, 2, 2, 1, 2]  # after a gap the memory begins anew
+    assert [matte.repeated for matte in mattes] == [False, True, False, True, False, False]
+    assert [float(matte.frame.seconds) for matte in mattes] == [seconds for _, seconds in moments]
+    assert mattes[1].alpha is mattes[0].alpha and not mattes[1].fresh and "repeated" in repr(mattes[1])
+    assert matter(frame(shot, 2.2), mask=np.zeros((90, 160), np.uint8)).repeated is False  # with a hint of its own
+    corrected = Matter(Counting(), again=False)
+    corrected(frame(shot, 0))
+    kept = corrected.correct(np.full((90, 160), 255, np.uint8))
+    assert np.array_equal(corrected(frame(shot, 0.1)).alpha, kept.alpha)
+    assert corrected.correct(np.full((90, 160), 128, np.uint8)).frame.seconds == Fraction(1, 10)
+
+
 def test_the_first_frame_of_a_shot_is_looked_at_twice():
     class Remembering(Counting):
         def initial_state(self, size):

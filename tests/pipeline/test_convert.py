@@ -18,6 +18,7 @@ from koutu.color import to_rgb
 from koutu.engines.backend import Backend
 from koutu.media.reader import open_video
 from koutu.media.writer import EncodeOptions
+from koutu.progress import summary
 from koutu.types import InputError, OutputError, Yuv420
 
 SIZE = (64, 96)
@@ -202,6 +203,25 @@ def test_of_several_people_some_stay(asked, left, right, two, tmp_path):
         found = [to_rgb(frame.picture)[..., 0] for frame in video]
     assert [sum(f[:, columns].max() > 200 for f in found) for columns in (slice(0, 40), slice(60, 80))] == [left, right]
     assert [note for note in report.notes if "lost at 0.70 s and not found again" in note or "until 0.20 s" in note]
+
+
+def test_what_is_shown_again_is_not_matted_again(two, tmp_path):
+    class Counted(Bright):
+        seen = 0
+
+        def __call__(self, rgb, state, **hints):
+            self.seen += 1
+            return super().__call__(rgb, state)
+
+    backgrounds = {"still": "green", "video": str(make_clip(tmp_path / "room.mp4", frames=20, rate=Fraction(25)))}
+    for name, background in backgrounds.items():
+        backend, out = Counted(), tmp_path / f"{name}.mp4"
+        report = koutu.convert(two, out, background=background, model=backend, rate=10, refine=False, encode=LOSSLESS)
+        assert (report.frames, report.repeated_frames, backend.seen) == (10, 2, 8)  # the last three are alike
+        assert "2 frames show what the one before did, and got its matte" in summary(report)
+        shown = pictures(out)
+        assert len(shown) == 10 and np.array_equal(shown[8], shown[9]) == (name == "still")
+        assert np.abs(shown[9][30, 70].astype(int) - (255, 180, 120)).max() <= 4
 
 
 def test_nobody_there_leaves_nothing(two, tmp_path):

@@ -13,7 +13,7 @@ from koutu.engines.onnxruntime import OnnxBackend
 from koutu.export.deployed import of_any_size
 from koutu.export.early_exit.parts import export_parts
 from koutu.export.parity import FRAMES, largest_on_noise
-from koutu.export.trace import traced, write_described
+from koutu.export.trace import compact, traced, write_described
 from koutu.models import load_own
 from koutu.models.modnet import Trimapless
 from koutu.models.tmodnet import TMODNet
@@ -29,7 +29,7 @@ def export_onnx(network: Trimapless, path: Path, *, name: str, pixels: int) -> f
     """
     module = of_any_size(network)
     part = path.with_suffix(".part.onnx")
-    model = traced(module, module.example(), module.names.outputs, module.axes)
+    model = compact(traced(module, module.example(), module.names.outputs, module.axes))
     write_described(part, model, module.card(name, pixels))
     difference = largest_on_noise(OnnxBackend(part), module)
     if not difference <= TOLERANCE:

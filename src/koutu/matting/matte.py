@@ -24,6 +24,7 @@ class Matte:
 
     foreground: the person's own colours where the network gives them. low: a gate left the frame to the network's
     low-resolution branch. found: what the network found, where alpha is less: by the frame's own, or people left out.
+    repeated: the frame shows what the one before did, and was not matted anew.
     """
 
     frame: Frame
@@ -32,11 +33,12 @@ class Matte:
     foreground: Rgb | None = None
     low: bool = False
     found: Alpha | None = None
+    repeated: bool = False
 
     def __repr__(self) -> str:
         height, width = self.alpha.shape
         share = 100 * np.count_nonzero(self.alpha >= SURE) / max(1, self.alpha.size)
-        notes = "".join(f", {name}" for name in ("fresh", "low") if getattr(self, name))
+        notes = "".join(f", {name}" for name in ("fresh", "low", "repeated") if getattr(self, name))
         return f"Matte({width}×{height} at {float(self.frame.seconds):.3f} s, {share:.0f} % person{notes})"
 
     @property

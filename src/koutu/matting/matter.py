@@ -17,7 +17,7 @@ from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
 from koutu.matting.plated import Plated
 from koutu.matting.refine import guided_upsample, quantise
-from koutu.matting.shots import Shots
+from koutu.matting.shots import Shots, shows_the_same
 from koutu.matting.solved_band import LARGE, solved_band
 from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
 from koutu.matting.zoom import Box, Zoom, cropped, pasted, seen_from, whole
@@ -37,7 +37,8 @@ class Matter:
     first frame, and its memory then outlives cuts and gaps. `zoom`: show the network only the part of the frame where
     somebody is, whose memory is the last alpha alone (`koutu.matting.zoom`); a shot begins with the whole frame.
     `solve`: solve the band around people who are large in closed form (`koutu.matting.solved_band`), for a tenth of a
-    second a frame: for stills.
+    second a frame: for stills. `again`: matte a planar frame anew that shows, byte for byte, what the last one did; else it gets that one's matte,
+    and all memory stays as it is.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class Matter:
         looks: int | None = None,
         zoom: bool = True,
         solve: bool = False,
+        again: bool = True,
     ):
-        self.backend, self.refine, self.hints, self.solve = backend, refine, hints or Hints(), solve
+        self.backend, self.refine, self.hints = backend, refine, hints or Hints()
+        self.solve, self.again = solve, again
         own = 2 if backend.warms_up else 1  # a network with a memory sees more when it looks twice
         self.looks = own if looks is None or backend.propagates else looks
         self.plated = plated_of(self.hints, backend)
@@ -83,6 +86,8 @@ class Matter:
         if not isinstance(frame, Frame):
             frame = self._following(frame_of(frame, channels=channels))
         fresh = self._starts_shot(frame)
+        if not (self.again or fresh or hints) and (matte := self._repeated(frame)) is not None:
+            return matte
         if fresh:
             self._zoom = Zoom()
         part, rgb = self._seen(frame)
@@ -107,6 +112,17 @@ class Matter:
         self._answer = matte, plain, rgb
         if self.zooms and self._touch is None and self._zoom.follow(plain, frame.size):
             self._recall(plain, frame, box)
+        return matte
+
+    def _repeated(self, frame: Frame) -> Matte | None:
+        """The last matte as that of a frame that shows the same; None if it does not, or something else may differ."""
+        if self._answer is None or self.backend.needs or self.plated is not None or self._shots.change:
+            return None
+        matte, plain, rgb = self._answer
+        if not shows_the_same(frame, matte.frame):
+            return None
+        matte = replace(matte, frame=frame, fresh=False, repeated=True)
+        self._last, self._answer = frame, (matte, plain, rgb)
         return matte
 
     def _seen(self, frame: Frame) -> tuple[Frame, Rgb]:

@@ -19,7 +19,8 @@ class Shots:
     """Frame → whether a shot begins with it.
 
     It does at first, at a cut, after a gap, where time runs backwards, and where size, rotation or colours change;
-    through_cuts: at first and at such changes alone. thumbnail: of the last frame, CUT_SIZE in RGB, 0 … 255.
+    through_cuts: at first and at such changes alone. thumbnail: of the last frame, CUT_SIZE in RGB, 0 … 255; change:
+    its mean difference from the one before.
     """
 
     def __init__(self, *, through_cuts: bool = False):
@@ -30,17 +31,32 @@ class Shots:
         """The next frame is the first."""
         self._last: Frame | None = None
         self.thumbnail = np.zeros((*CUT_SIZE, 3), np.float32)
+        self.change = 0.0
 
     def __call__(self, frame: Frame) -> bool:
         last, before = self._last, self.thumbnail
         self._last, self.thumbnail = frame, thumbnail_of(frame.picture)
+        self.change = float(np.abs(self.thumbnail - before).mean())
         if last is None or (last.size, last.part) != (frame.size, frame.part):
             return True
         if self._through_cuts:
             return False
         if not 0 < frame.seconds - last.seconds <= MAX_GAP:
             return True
-        return float(np.abs(self.thumbnail - before).mean()) > CUT_DIFFERENCE
+        return self.change > CUT_DIFFERENCE
+
+
+def shows_the_same(frame: Frame, other: Frame) -> bool:
+    """Whether both are planar, whose pixels nobody changes once they are made, and the same byte for byte."""
+    a, b = frame.picture, other.picture
+    if not (isinstance(a, Yuv) and isinstance(b, Yuv)) or (a.space, a.depth, type(a)) != (b.space, b.depth, type(b)):
+        return False
+    if (frame.alpha is None) != (other.alpha is None):
+        return False
+    planes = [(a.y, b.y), (a.u, b.u), (a.v, b.v)]
+    if frame.alpha is not None and other.alpha is not None:
+        planes.append((frame.alpha, other.alpha))
+    return all(np.array_equal(one, two) for one, two in planes)
 
 
 def thumbnail_of(picture: Picture) -> NDArray[np.float32]:

@@ -14,8 +14,11 @@ from koutu.types import Alpha, Frame, InputError, Picture, Rgb, Yuv
 class Background:
     """Called with a frame and its alpha (H, W), gives a picture of the frame's kind, size, space and depth, or None.
 
-    None: nothing goes behind. Frames come in the order of their time. The picture is not to be written into.
+    None: nothing goes behind. Frames come in the order of their time. The picture is not to be written into. timeless:
+    for the same picture and alpha it is the same at any time.
     """
+
+    timeless = False
 
     def __call__(self, frame: Frame, alpha: Alpha) -> Picture | None:
         raise NotImplementedError
@@ -33,12 +36,16 @@ class Background:
 class Transparent(Background):
     """Nothing behind: for writers that keep alpha."""
 
+    timeless = True
+
     def __call__(self, frame: Frame, alpha: Alpha) -> None:
         return None
 
 
 class Blurred(Background):
     """The room itself, out of focus by `strength` % of the shorter side, as `koutu.composite.blur`."""
+
+    timeless = True
 
     def __init__(self, strength: float = 10):
         self.strength = strength
@@ -52,6 +59,8 @@ class Still(Background):
 
     raw: its numbers stay what they are, as those of masks must, whatever light the frames' mean.
     """
+
+    timeless = True
 
     def __init__(self, rgb: Rgb, how: Fit = "cover", *, raw: bool = False):
         self.rgb, self._raw = rgb, raw

@@ -81,7 +81,7 @@ class JointUNet(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         logits, faces2x, faces4x, faces8x, faces16x = self.faces.depths(x)
         bodies2x, bodies4x, bodies8x, bodies16x = self.bodies(x)
-        whole = self.whole(bodies16x.mean(dim=(2, 3), keepdim=True))
+        whole = self.whole(F.adaptive_avg_pool2d(bodies16x, 1))
         y = self.deepest(torch.relu(self.deep(torch.cat([faces16x, bodies16x], dim=1)) + whole))
         y = self.join8x(y, torch.cat([faces8x, bodies8x], dim=1))
         y = self.join4x(y, torch.cat([faces4x, bodies4x], dim=1))

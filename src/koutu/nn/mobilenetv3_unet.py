@@ -54,7 +54,7 @@ class ChannelGate(nn.Module):
         self.squeeze, self.excite = Conv(channels, hidden), Conv(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(self.excite(torch.relu(self.squeeze(x.mean(dim=(2, 3), keepdim=True)))))
+        return torch.sigmoid(self.excite(torch.relu(self.squeeze(F.adaptive_avg_pool2d(x, 1)))))
 
 
 class InvertedResidual(nn.Module):
@@ -83,7 +83,7 @@ class Context(nn.Module):
         self.local, self.whole = Conv(inp, out), Conv(inp, out)
 
     def forward(self, x: Tensor) -> Tensor:
-        gate = torch.sigmoid(self.whole(x.mean(dim=(2, 3), keepdim=True)))
+        gate = torch.sigmoid(self.whole(F.adaptive_avg_pool2d(x, 1)))
         return torch.relu(self.local(x)) * gate
 
 
@@ -96,7 +96,8 @@ class Up(nn.Module):
         self.mix, self.filter = Conv(out, out), Conv(out, out, 3, groups=out)
 
     def forward(self, deep: Tensor, shallow: Tensor) -> Tensor:
-        deep = self.reduce(F.interpolate(deep, scale_factor=2.0, mode="bilinear", align_corners=False))
+        # 1×1 before it is enlarged: the same result for less work
+        deep = F.interpolate(self.reduce(deep), scale_factor=2.0, mode="bilinear", align_corners=False)
         x = torch.relu(self.mix(shallow * self.gate(shallow + deep) + deep))
         return x + torch.relu(self.filter(x))
 

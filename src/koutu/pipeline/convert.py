@@ -91,6 +91,7 @@ class Report:
     added_delay_frames: int = 0
     fresh_starts: int = 0  # times the memory began anew: the first frame, cuts, gaps
     low_frames: int | None = None  # that the gate left to the network's low-resolution branch; None without a gate
+    repeated_frames: int = 0  # that show what the one before did, and were not matted anew
     notes: list[str] = field(default_factory=list)
     lost: str = ""  # what of the input could not be read
 
@@ -158,7 +159,7 @@ def convert_video(
             report.model += " · offline"
             first = next(iter(outputs.paths().values()))
             kept = offline_mattes(source, first, backend, hints=hints, refine=look.refine, progress=progress, **how)
-        found = kept or Matter(backend, refine=look.refine, hints=hints, zoom=look.zoom)
+        found = kept or Matter(backend, refine=look.refine, hints=hints, zoom=look.zoom, again=False)
         matter = Corrected(found, corrections or {}, chosen or Chosen())
         stages = _stages(reader, matter, composer, look.smooth, span)
         stack.callback(stop, stages)
@@ -185,6 +186,7 @@ def convert_video(
         report.stage_ms = {name: 1000 * seconds / max(1, report.frames) for name, seconds in busy.items()}
         report.fresh_starts, report.lost = composer.fresh_starts, str(reader.lost)
         report.low_frames = composer.low_frames if backend.gated else None
+        report.repeated_frames = composer.repeated_frames
     report.seconds = perf_counter() - started
     return report
 
@@ -195,7 +197,8 @@ class Composer:
     def __init__(self, outputs: Outputs, look: Look, background: Background, observe: Observe | None = None):
         self.outputs, self.look, self.background, self.observe = outputs.paths(), look, background, observe
         self.transparent = isinstance(background, Transparent)
-        self.fresh_starts = self.low_frames = 0
+        self.fresh_starts = self.low_frames = self.repeated_frames = 0
+        self._last: _Result | None = None
         if self.transparent and "side_by_side" in self.outputs:
             raise OutputError("expected a background to show side by side, got transparent; name a colour or a frame")
 
@@ -204,11 +207,21 @@ class Composer:
         return self.transparent and name == "composite"
 
     def __call__(self, matte: Matte) -> _Result:
-        picture, alpha = _yuv(matte.frame.picture), matte.alpha
         self.fresh_starts += matte.fresh
         self.low_frames += matte.low
+        self.repeated_frames += matte.repeated
         if self.observe:
             self.observe(matte)
+        last = self._last
+        if last is not None and matte.repeated and matte.alpha is last.alpha and self.background.timeless:
+            pictures = last.pictures
+        else:
+            pictures = self._pictures(matte)
+        self._last = _Result(matte.frame, matte.alpha, pictures)
+        return self._last
+
+    def _pictures(self, matte: Matte) -> dict[str, Yuv]:
+        picture, alpha = _yuv(matte.frame.picture), matte.alpha
         pictures: dict[str, Yuv] = {}
         fgr: Yuv | None = None
         if "alpha" in self.outputs:
@@ -224,7 +237,7 @@ class Composer:
             pictures["composite"] = self._over(matte, fgr, _yuv(self.background(matte.frame, alpha)))
         if "side_by_side" in self.outputs:
             pictures["side_by_side"] = side_by_side(picture, pictures["composite"])
-        return _Result(matte.frame, alpha, pictures)
+        return pictures
 
     def _foreground(self, matte: Matte) -> Yuv:
         return _yuv(own_colours(matte) if self.look.decontaminate else matte.frame.picture)

@@ -19,7 +19,7 @@ from koutu.engines.early_exit import HANDED, SIGNS, UNTRIED, GatedBackend, parts
 from koutu.engines.onnxruntime import OnnxBackend
 from koutu.export.deployed import as_source, of_any_size
 from koutu.export.parity import largest_on_noise
-from koutu.export.trace import traced, write_described
+from koutu.export.trace import compact, traced, write_described
 from koutu.models.tmodnet import TMODNet
 
 TOLERANCE = 1e-4  # largest alpha difference between both parts and the whole network in one frame
@@ -78,18 +78,19 @@ def export_parts(network: TMODNet, path: Path, *, name: str, pixels: int) -> tup
         begun = network.begin(as_source(inputs["rgb"]), *list(inputs.values())[1:])
     handed = dict(zip(HANDED, begun[: network.hands_over], strict=False))
     given, card = {**inputs, **handed}, module.card(name, pixels)
-    low, rest = parts_of(path)
-    pieces = [low.with_suffix(".part"), rest.with_suffix(".part")]
+    targets = parts_of(path)
+    pieces = [target.with_suffix(".part") for target in targets]
     try:
-        beginning = traced(Beginning(network), inputs, ("pha", *handed, "signs"), module.axes)
+        beginning = compact(traced(Beginning(network), inputs, ("pha", *handed, "signs"), module.axes))
         write_described(pieces[0], beginning, card | {"part": "low"})
-        write_described(pieces[1], traced(Rest(network), given, ("pha",), module.axes), card | {"part": "rest"})
+        rest = compact(traced(Rest(network), given, ("pha",), module.axes))
+        write_described(pieces[1], rest, card | {"part": "rest"})
         both = GatedBackend(*map(OnnxBackend, pieces), gate=UNTRIED)
         if not (difference := largest_on_noise(both, module)) <= TOLERANCE:
             raise RuntimeError(f"expected both parts within {TOLERANCE} of the network, got {difference:.2g}")
-        for piece, target in zip(pieces, (low, rest), strict=True):
+        for piece, target in zip(pieces, targets, strict=True):
             piece.replace(target)
     finally:
         for piece in pieces:
             piece.unlink(missing_ok=True)
-    return low, rest
+    return targets
