@@ -1,5 +1,6 @@
 """Numbered pictures, animated images and pipes as videos, and animated images as backgrounds."""
 
+import contextlib
 import os
 import threading
 from fractions import Fraction
@@ -16,6 +17,7 @@ from support.media import frame_times, make_clip, sound_packets
 import koutu
 from koutu.color import to_rgb
 from koutu.media.background_spec import make_background
+from koutu.media.image import is_animated, read_image
 from koutu.media.reader import open_video
 from koutu.types import Frame, InputError, Yuv420
 
@@ -138,6 +140,26 @@ def test_animated_images_are_videos_and_backgrounds_that_move(ending, tmp_path):
         for rgb in (to_rgb(picture) for picture in shown if picture is not None)
     ]
     assert np.abs(np.subtract(pixels, [(50, 255), (90, 255), (130, 255), (170, 255), (50, 255)])).max() <= 4
+
+
+@pytest.mark.parametrize("ending", ["webp", "avif", "gif", "png"])
+@pytest.mark.parametrize("kept", [0.4, 0.9])
+def test_a_damaged_animation_is_told(ending, kept, tmp_path):
+    """Zeros in the place of its end: an error that every caller knows, or the frames before with what is lost."""
+    data = bytearray(animated(tmp_path / f"a.{ending}").read_bytes())
+    whole = int(len(data) * kept)
+    path = tmp_path / f"b.{ending}"
+    path.write_bytes(data[:whole] + bytes(len(data) - whole))
+    assert isinstance(is_animated(path), bool)
+    try:
+        with open_video(path) as reader:
+            count = len(list(reader))
+    except InputError as error:
+        assert "; " in str(error)
+    else:
+        assert count == 4 or reader.lost or ending == "gif"  # which does not tell how many it has
+    with contextlib.suppress(InputError):
+        assert read_image(path).shape == (*SIZE, 3)
 
 
 def test_numbered_pictures_become_a_film(tmp_path):
