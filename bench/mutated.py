@@ -125,7 +125,7 @@ def _judged(source: Path, folder: Path, seed: int) -> Outcome:
         kind, left = type(error).__name__, sorted(path.name for path in folder.iterdir())
         if left:
             fault = f"{left} was left beside: {error}"
-        elif not re.search(r"expected .*got .*; \w", str(error), re.DOTALL):
+        elif not re.search(r"expected .*got\b.*; \w", str(error), re.DOTALL):
             fault = f"an error without advice: {error}"
     except MemoryError:
         return Outcome("memory", f"more than {BYTES >> 20} MiB")

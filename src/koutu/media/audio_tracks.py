@@ -1,6 +1,7 @@
 """The source's sound and subtitles beside a new picture: copied as they are, re-encoded only where they must be."""
 
 import contextlib
+import io
 import re
 from collections.abc import Iterable
 from fractions import Fraction
@@ -70,7 +71,8 @@ class Tracks:
     def close(self) -> None:
         """Close the source, and note what of it was damaged."""
         if self._damaged:
-            self.notes.append(f"{self._damaged} damaged packets of sound or subtitles were left out")
+            many = "packet" if self._damaged == 1 else "packets"
+            self.notes.append(f"{self._damaged} damaged {many} of sound or subtitles were left out")
             self._damaged = 0
         self._packets.close()
         self._input.close()
@@ -108,7 +110,8 @@ class Tracks:
         if known is None or codec in known:
             with contextlib.suppress(ValueError):  # the muxer knows no such codec
                 added = self._out.add_stream_from_template(stream)
-                return _Copy(added, stream, start) if stream.type == "audio" else _Text(added, stream, start)
+                heard = isinstance(stream, av.AudioStream)
+                return _Copy(added, stream, start) if heard else _Text(added, stream, start)
         if stream.type == "subtitle":
             return self._converted(stream, codec, container, start)
         track = _Reencoding(self._out, stream, container.audio_encoder, start)
@@ -170,9 +173,10 @@ class _Copy(_Track):
     begin, stays in .mp4 and .mov, whose own edit list hides it, and nothing elsewhere.
     """
 
-    def __init__(self, out: Stream, stream: Stream, start: Fraction):
+    def __init__(self, out: Stream, stream: av.AudioStream, start: Fraction):
         super().__init__(out, stream, start)
         self._edits = out.container.format.name in ("mp4", "mov")
+        self._trial: _Trial | None = _Trial(out.container.format.name, stream)
         self._hidden: av.Packet | None = None
         self._trimmed: bool | None = None
 
@@ -180,6 +184,9 @@ class _Copy(_Track):
         if not packet.size:
             return []
         assert packet.pts is not None
+        if self._trial is not None:
+            self._trial(packet)
+            self._trial = None
         packet.stream = self._out
         if self._trimmed is None:
             self._trimmed = packet.pts * self._tick < -_PRIMING
@@ -190,6 +197,24 @@ class _Copy(_Track):
         if self._edits:
             return [packet] if before is None or packet.pts > (before.duration or 0) else [before, packet]
         return [] if self._trimmed and packet.pts < 0 else [packet]
+
+
+class _Trial:
+    """Lets a muxer say of a packet of sound that it will not take it.
+
+    The one that writes the result says so when it has packets of all streams, and lays it to the picture's charge.
+    """
+
+    def __init__(self, kind: str, stream: av.AudioStream):
+        self._kind, self._stream = kind, stream
+
+    def __call__(self, packet: av.Packet) -> None:
+        """Raises FFmpegError."""
+        with av.open(io.BytesIO(), "w", self._kind) as scratch:
+            alike = av.Packet(bytes(packet))
+            alike.pts, alike.dts, alike.duration = 0, 0, packet.duration
+            alike.time_base, alike.stream = packet.time_base, scratch.add_stream_from_template(self._stream)
+            scratch.mux(alike)
 
 
 class _Text(_Track):
