@@ -218,14 +218,13 @@ class Train(Door):
         if path.suffix == ".jsonl":
             return hashlib.sha256(path.read_bytes()).hexdigest()
         if path.suffix != ".pt":
-            return ""
+            return ""  # TensorBoard's folder, a view of the journal
         seen = hashlib.sha256()
         _see(torch.load(path, weights_only=True), seen)
         return seen.hexdigest()
 
     def fault(self, *, complete: bool) -> str:
         """What grows on the way, the last checkpoint and the journal, only has to be readable before the end."""
-        shutil.rmtree(self.out / "tensorboard", ignore_errors=True)
         if complete:
             return super().fault(complete=True)
         for path in self.out.glob("*.pt"):
