@@ -25,6 +25,7 @@ from koutu.types import InputError
         (np.full((4, 6), True), (255, 255, 255)),
         (Image.new("L", (6, 4), 90), (90, 90, 90)),
         (Image.new("CMYK", (6, 4)), (255, 255, 255)),
+        (Image.new("LA", (6, 4), (90, 255)).convert("La"), (90, 90, 90)),
     ],
 )
 def test_any_kind_of_picture_is_a_frame(given, expected):
@@ -41,6 +42,12 @@ def test_tensors_and_bgr():
         assert np.abs(to_rgb(frame.picture)[0, 0].astype(int) - (30, 20, 10)).max() <= 1
 
 
+def closed() -> Image.Image:
+    image = Image.new("RGB", (6, 4))
+    image.close()
+    return image
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -52,6 +59,8 @@ def test_tensors_and_bgr():
         (np.zeros((4, 4, 2), np.uint8), r"got \(4, 4, 2\) of uint8"),
         (np.zeros((0, 4, 3), np.uint8), r"got \(0, 4, 3\)"),
         (7, "got int; convert it"),
+        (Image.new("RGB", (0, 5)), "with pixels, got 0×5"),
+        (closed(), "closed image; open it again"),
     ],
 )
 def test_what_is_no_picture_is_told(given, message):

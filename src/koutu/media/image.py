@@ -168,6 +168,8 @@ def pil_to_rgba(image: Image.Image) -> tuple[Rgb, Alpha | None]:
         levels = np.clip(np.asarray(image), 0, 65535).astype(np.float32)
         image = Image.fromarray(np.rint(levels / 257).astype(np.uint8))
     alpha = None
+    if image.mode == "La":  # multiplied
+        image = image.convert("LA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         alpha = np.array(image.getchannel("A"))
