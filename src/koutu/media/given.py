@@ -47,18 +47,23 @@ def _of_pillow(given: Image.Image) -> Frame:
 
 
 def _array(given: Any) -> NDArray[Any]:
-    """The numbers of anything that has some; a tensor is brought to this machine's memory first."""
+    """The numbers of anything that has some."""
     if not isinstance(given, np.ndarray) and not hasattr(given, "__array__"):
         more = "; call it once for each" if isinstance(given, list | tuple) else "; convert it first"
         raise InputError(f"expected one picture, {_PICTURES}, got {type(given).__name__}{more}")
     try:
-        if hasattr(given, "detach") and hasattr(given, "cpu"):
-            given = given.detach().cpu()
-            if str(given.dtype) == "torch.bfloat16":
-                given = given.float()
-        return np.asarray(given)
+        return np.asarray(_here(given))
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"expected {_ARRAYS}, got {type(given).__name__} ({error}); convert it to NumPy") from error
+
+
+def _here(given: Any) -> Any:
+    """A tensor in this machine's memory, of numbers that NumPy has; anything else as it is."""
+    if hasattr(given, "detach") and hasattr(given, "cpu"):
+        given = given.detach().cpu()
+        if str(given.dtype) == "torch.bfloat16":
+            given = given.float()
+    return given
 
 
 def _channels_last(array: NDArray[Any]) -> NDArray[Any]:
