@@ -1,6 +1,6 @@
 """Memory over hours: python bench/endurance.py video --seconds 7200 | live --seconds 21600 [--size 720 1280].
 
-The sample's people at that size, one minute again and again with its sound, go through `koutu.convert` or, in real
+The sample's people at that size, ten seconds again and again with their sound, go through `koutu.convert` or, in real
 time, through a live run that records. --rate 50 is double speed for live. Resident memory is noted once a second;
 what it grew by is the slope of a straight line through the second half of the run, when everything is warm.
 --minutes ends a run before its length: the figures then are those of what was done.
@@ -28,7 +28,7 @@ from koutu.live.source_address import parse_source
 from koutu.media.containers import EncodeOptions
 from koutu.zoo import DEFAULT, SAMPLE
 
-MINUTE = 60
+PIECE = 10  # seconds
 
 
 class Watched:
@@ -67,38 +67,42 @@ class Watched:
 
 
 def make_clip(path: Path, seconds: int, size: tuple[int, int], rate: int) -> None:
-    """Encode a minute of the sample, to and fro; then its packets again and again."""
-    minute = path.with_name(f"minute{path.suffix}")
-    with av.open(str(minute), "w") as out, koutu.open_video(SAMPLE / "talk.mp4") as reader:
+    """Encode a piece of the sample, to and fro; then its packets again and again."""
+    piece = path.with_name(f"piece{path.suffix}")
+    with av.open(str(piece), "w") as out, koutu.open_video(SAMPLE / "talk.mp4") as reader:
         video: Any = out.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "crf": "30"})
         video.height, video.width, video.pix_fmt = *size, "yuv420p"
         audio: Any = out.add_stream("aac", rate=48_000, layout="mono")
         pictures = [av.VideoFrame.from_ndarray(koutu.to_rgb(frame.picture), "rgb24") for frame in reader]
         pictures += pictures[::-1]
-        for index in range(MINUTE * rate):
+        for index in range(PIECE * rate):
             frame = pictures[index % len(pictures)].reformat(size[1], size[0], "yuv420p")
             frame.pts, frame.time_base = index, Fraction(1, rate)
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
-        for second in range(MINUTE):
+        for second in range(PIECE):
             tone = (0.1 * np.sin(np.arange(48_000) / 20)).astype(np.float32)[None]
             sound = av.AudioFrame.from_ndarray(tone, "fltp", "mono")
             sound.sample_rate, sound.pts, sound.time_base = 48_000, 48_000 * second, Fraction(1, 48_000)
             out.mux(audio.encode(sound))
         out.mux(audio.encode(None))
     with av.open(str(path), "w") as out:
-        for number in range(-(-seconds // MINUTE)):
-            with av.open(str(minute)) as given:
+        for number in range(-(-seconds // PIECE)):
+            with av.open(str(piece)) as given:
                 if not number:
                     streams = {stream.index: out.add_stream_from_template(stream) for stream in given.streams}
                 for packet in given.demux():
-                    if packet.dts is None or packet.pts is None:
-                        continue
-                    shift = round(number * MINUTE / packet.time_base)
+                    if (
+                        packet.dts is None
+                        or packet.pts is None
+                        or not 0 <= packet.pts * packet.time_base < PIECE - 0.05
+                    ):
+                        continue  # so that the next piece begins after this one
+                    shift = round(number * PIECE / packet.time_base)
                     packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
                     packet.stream = streams[packet.stream.index]
                     out.mux(packet)
-    minute.unlink()
+    piece.unlink()
 
 
 class _Enough(Exception):
@@ -123,7 +127,7 @@ def video(given: argparse.Namespace, folder: Path, watched: Watched) -> None:
 
 
 def live(given: argparse.Namespace, folder: Path, watched: Watched) -> None:
-    """In real time, the minute again and again, recorded."""
+    """In real time, the piece again and again, recorded."""
     desk = Desk(LiveSettings("blur", given.model), lambda name, gate: koutu.load(name))
     options = LiveOptions(reading=Reading(loop=True), seconds=given.seconds)
     run = Live(parse_source(str(folder / "in.mkv")), [str(folder / "out.mp4")], desk, options=options)
@@ -149,7 +153,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_clip(folder / "in.mkv", given.seconds if given.door == "video" else MINUTE, tuple(given.size), given.rate)
+        make_clip(folder / "in.mkv", given.seconds if given.door == "video" else PIECE, tuple(given.size), given.rate)
         watched = Watched(given.minutes)
         (video if given.door == "video" else live)(given, folder, watched)
         figures = watched.figures()

@@ -40,7 +40,7 @@ def test_tensors_and_bgr():
         frame = frame_of(given, channels="bgr")
         assert frame.size == (5, 7) and frame.alpha is not None and frame.alpha[0, 0] == 128
         assert np.abs(to_rgb(frame.picture)[0, 0].astype(int) - (30, 20, 10)).max() <= 1
-    with pytest.raises(InputError, match="got Tensor .*convert it to NumPy"):
+    with pytest.raises(InputError, match=r"got Tensor .*convert it to NumPy"):
         frame_of(torch.empty(3, 4, 6, device="meta"))
 
 

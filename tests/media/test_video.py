@@ -512,6 +512,18 @@ def test_titles_chapters_language_and_subtitles_are_kept(tmp_path):
         assert file.metadata["title"] == "Tëst" and len(file.chapters()) == 1 and len(file.streams.subtitles) == 1
 
 
+@pytest.mark.parametrize(("code", "kept"), [("fra", "fra"), ("deu", "ger"), ("nld", "dut"), ("glg", None)])
+def test_languages_in_quicktime_are_those_of_its_list(code, kept, tmp_path):
+    path = make_clip(tmp_path / "a.mkv", audio="aac", language=code)
+    notes = copy(path, tmp_path / "b.mov", options=FAST)
+    with av.open(str(tmp_path / "b.mov")) as file:
+        assert file.streams.audio[0].language == kept
+    assert notes == (
+        [] if kept else [f"the language of a track ({code}) was left out: .mov has no number for it, .mp4 has"]
+    )
+    assert copy(path, tmp_path / "b.mp4", options=FAST) == []
+
+
 def texts(path) -> list[tuple[float, str]]:
     """When each subtitle begins, and its words."""
     with av.open(str(path)) as file:

@@ -21,7 +21,7 @@ from koutu.live.source_address import SourceAddress
 from koutu.media.clock import Growing
 from koutu.media.colours import colours_of, told_of, viewing_of
 from koutu.media.containers import HdrLight
-from koutu.media.demux import open_input, packets, start_of, video_stream
+from koutu.media.demux import audio_stream, open_input, packets, start_of, video_stream
 from koutu.media.fields import Progressive
 from koutu.media.hdr import hdr_light_of
 from koutu.media.own_alpha import alpha_of, decoder_of, upright
@@ -81,7 +81,7 @@ class Feed:
         stream = video_stream(self._container)
         if stream is None:
             raise InputError(f"{self.place.name}: expected frames, got none; name a source that plays as video")
-        self._video, self._audio = stream, next(iter(self._container.streams.audio), None) if audio else None
+        self._video, self._audio = stream, audio_stream(self._container) if audio else None
         self.has_audio = self._audio is not None
         finite = self._container.duration is not None
         web = self.place.url.startswith(("http://", "https://"))

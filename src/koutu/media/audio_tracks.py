@@ -16,6 +16,7 @@ from av.stream import Discard, Disposition, Stream
 from koutu.media.clock import Growing
 from koutu.media.containers import CONTAINERS, TEXT, Container
 from koutu.media.demux import open_input, packets, video_stream
+from koutu.media.languages import quicktime_language
 
 # What a muxer raises for one bad packet, unlike for a full disk.
 _BAD_PACKET = (InvalidDataError, ArgumentError)
@@ -47,6 +48,7 @@ class Tracks:
                 stream.discard = Discard.all
             else:
                 self._tracks[stream.index] = track
+                self._name_language(track.out, stream, container)
         streams = [stream for stream in self._input.streams if stream.index in self._tracks]
         self._packets = packets(self._input, streams, self._count)
         self._waiting: tuple[Fraction, av.Packet] | None = None
@@ -121,6 +123,15 @@ class Tracks:
         )
         return track
 
+    def _name_language(self, out: Stream, stream: Stream, container: Container) -> None:
+        """As the container calls it."""
+        code = stream.metadata.get("language", "und")
+        if container.format == "mov" and code != "und":
+            name = quicktime_language(code)
+            if name is None:
+                self.notes.append(f"the language of a track ({code}) was left out: .mov has no number for it, .mp4 has")
+            out.metadata["language"] = name or "und"
+
     def _converted(self, stream: Stream, codec: str, container: Container, start: Fraction) -> "_Track | None":
         """Text in the container's own form; subtitles that are pictures stay behind."""
         if codec in TEXT and hasattr(stream.codec_context, "encode_subtitle"):
@@ -146,7 +157,7 @@ class _Track:
     """One stream of the source and what becomes of it in the new file."""
 
     def __init__(self, out: Stream, stream: Stream, start: Fraction):
-        self._out, self._tick = out, Fraction(stream.time_base or 1)
+        self.out, self._tick = out, Fraction(stream.time_base or 1)
         self._offset, self._growing = round(start / self._tick), Growing(self._tick)
         out.metadata.update({key: stream.metadata[key] for key in _KEPT_TAGS if key in stream.metadata})
         out.disposition = stream.disposition
@@ -187,7 +198,7 @@ class _Copy(_Track):
         if self._trial is not None:
             self._trial(packet)
             self._trial = None
-        packet.stream = self._out
+        packet.stream = self.out
         if self._trimmed is None:
             self._trimmed = packet.pts * self._tick < -_PRIMING
         if packet.is_discard and (self._trimmed or packet.pts > 0):
@@ -224,7 +235,7 @@ class _Text(_Track):
         if not packet.size:
             return []
         assert packet.pts is not None and packet.dts is not None
-        packet.stream = self._out
+        packet.stream = self.out
         late = max(0, -packet.pts)
         if packet.is_discard or (late and late >= (packet.duration or 0)):
             return []
@@ -250,7 +261,7 @@ class _Converted(_Text):
                 continue
             made = self._to.encode_subtitle(text)
             made.pts, made.dts, made.duration = placed.pts, placed.dts, placed.duration
-            made.time_base, made.stream = self._tick, self._out
+            made.time_base, made.stream = self._tick, self.out
             yield made
 
 
