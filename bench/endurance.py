@@ -86,6 +86,7 @@ def make_clip(path: Path, seconds: int, size: tuple[int, int], rate: int) -> Non
             sound.sample_rate, sound.pts, sound.time_base = 48_000, 48_000 * second, Fraction(1, 48_000)
             out.mux(audio.encode(sound))
         out.mux(audio.encode(None))
+    streams: dict[int, Any] = {}
     with av.open(str(path), "w") as out:
         for number in range(-(-seconds // PIECE)):
             with av.open(str(piece)) as given:
