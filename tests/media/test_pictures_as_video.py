@@ -18,6 +18,7 @@ import koutu
 from koutu.color import to_rgb
 from koutu.media.background_spec import make_background
 from koutu.media.image import is_animated, read_image
+from koutu.media.pipe import spooled
 from koutu.media.reader import open_video
 from koutu.types import Frame, InputError, Yuv420
 
@@ -160,6 +161,26 @@ def test_a_damaged_animation_is_told(ending, kept, tmp_path):
         assert count == 4 or reader.lost or ending == "gif"  # which does not tell how many it has
     with contextlib.suppress(InputError):
         assert read_image(path).shape == (*SIZE, 3)
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", None])
+def test_the_only_picture_of_a_sequence_that_is_none_is_told(data, tmp_path):
+    path = sequence(tmp_path / "seq", [1]) / "0001.png"
+    path = next(path.parent.iterdir())
+    path.write_bytes(path.read_bytes()[:60] if data is None else data)
+    with pytest.raises(InputError, match="; "), open_video(path.parent) as reader:
+        list(reader)
+
+
+def test_standard_input_that_is_a_terminal_and_a_pipe_that_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", type("Stdin", (), {"isatty": lambda self: True})())
+    with pytest.raises(InputError, match="got a terminal; pipe one in"):
+        open_video("-")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=r"read to its end .*; make room there"):
+        spooled(tmp_path / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_numbered_pictures_become_a_film(tmp_path):
