@@ -54,7 +54,7 @@ def video_stream(container: InputContainer) -> av.VideoStream | None:
 
 def audio_stream(container: InputContainer) -> av.AudioStream | None:
     """The first stream of sound that this FFmpeg can decode."""
-    return next((s for s in container.streams.audio if s.codec_context and s.codec_context.sample_rate), None)
+    return next((s for s in container.streams.audio if s.codec_context), None)
 
 
 def packets(
