@@ -6,7 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export COVERAGE_FILE="${COVERAGE_FILE:-$PWD/out/coverage/data}"
 rm -f "$COVERAGE_FILE"*
-[ $# -gt 0 ] || set -- tests/media tests/matting tests/pipeline tests/server tests/live tests/cli
+[ $# -gt 0 ] || set -- tests/media tests/matting tests/pipeline tests/server tests/live tests/cli tests/batch/test_segments.py \
+    tests/data/mattes/test_known_plate.py
 failed=0
 python -m coverage run -m pytest -q -p no:cacheprovider "$@" || failed=$?
 python -m coverage combine -q
