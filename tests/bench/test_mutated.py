@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parent.parent.parent / "bench" / "mutated.py"
-SEEDS = range(16)
+SEEDS = range(32)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="files are tried in copies of this process")
 
@@ -17,10 +17,12 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="files are tried
 def bench():
     spec = importlib.util.spec_from_file_location("mutated", SCRIPT)
     assert spec and spec.loader
+    sys.path.insert(0, str(SCRIPT.parent))
     module = importlib.util.module_from_spec(spec)
     sys.modules["mutated"] = module
     spec.loader.exec_module(module)
-    return module
+    yield module
+    sys.path.remove(str(SCRIPT.parent))
 
 
 @pytest.fixture(scope="module")

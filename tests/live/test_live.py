@@ -7,7 +7,9 @@ import pty
 import av
 import numpy as np
 import pytest
+from PIL import Image
 from support.live_parts import Elastic, Reader, desk_of, shot
+from support.media import make_clip
 
 from koutu.live import connection as feed
 from koutu.live import source_address as place
@@ -91,6 +93,20 @@ def test_a_camera_that_cannot_be_opened_says_what_to_do(code, remedy, monkeypatc
 def test_a_camera_that_is_not_there():
     with pytest.raises(InputError, match=r"no such file.*plug it in"):
         feed.Feed(parse_source("/dev/video97"))
+
+
+def test_an_image_of_pillows_is_no_live_source(tmp_path):
+    Image.new("RGBA", (64, 48)).save(tmp_path / "a.webp")
+    with pytest.raises(InputError, match="a video, got a WebP, AVIF or HEIF image; make a video"):
+        feed.Feed(parse_source(str(tmp_path / "a.webp")))
+
+
+def test_sound_that_nobody_can_decode_is_not_heard(tmp_path):
+    path = make_clip(tmp_path / "a.mkv", audio="libopus")
+    path.write_bytes(path.read_bytes().replace(b"A_OPUS", b"A_NONE"))
+    source = feed.Feed(parse_source(str(path)))
+    assert not source.has_audio and len(list(source)) == 8
+    source.close()
 
 
 def test_a_film_is_waited_for_and_its_clock_waits_for_it():

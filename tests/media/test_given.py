@@ -25,6 +25,7 @@ from koutu.types import InputError
         (np.full((4, 6), True), (255, 255, 255)),
         (Image.new("L", (6, 4), 90), (90, 90, 90)),
         (Image.new("CMYK", (6, 4)), (255, 255, 255)),
+        (Image.new("LA", (6, 4), (90, 255)).convert("La"), (90, 90, 90)),
     ],
 )
 def test_any_kind_of_picture_is_a_frame(given, expected):
@@ -39,6 +40,14 @@ def test_tensors_and_bgr():
         frame = frame_of(given, channels="bgr")
         assert frame.size == (5, 7) and frame.alpha is not None and frame.alpha[0, 0] == 128
         assert np.abs(to_rgb(frame.picture)[0, 0].astype(int) - (30, 20, 10)).max() <= 1
+    with pytest.raises(InputError, match=r"got Tensor .*convert it to NumPy"):
+        frame_of(torch.empty(3, 4, 6, device="meta"))
+
+
+def closed() -> Image.Image:
+    image = Image.new("RGB", (6, 4))
+    image.close()
+    return image
 
 
 @pytest.mark.parametrize(
@@ -52,6 +61,8 @@ def test_tensors_and_bgr():
         (np.zeros((4, 4, 2), np.uint8), r"got \(4, 4, 2\) of uint8"),
         (np.zeros((0, 4, 3), np.uint8), r"got \(0, 4, 3\)"),
         (7, "got int; convert it"),
+        (Image.new("RGB", (0, 5)), "with pixels, got 0×5"),
+        (closed(), "closed image; open it again"),
     ],
 )
 def test_what_is_no_picture_is_told(given, message):

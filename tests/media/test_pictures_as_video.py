@@ -1,5 +1,6 @@
 """Numbered pictures, animated images and pipes as videos, and animated images as backgrounds."""
 
+import contextlib
 import os
 import threading
 from fractions import Fraction
@@ -16,6 +17,8 @@ from support.media import frame_times, make_clip, sound_packets
 import koutu
 from koutu.color import to_rgb
 from koutu.media.background_spec import make_background
+from koutu.media.image import is_animated, read_image
+from koutu.media.pipe import spooled
 from koutu.media.reader import open_video
 from koutu.types import Frame, InputError, Yuv420
 
@@ -138,6 +141,46 @@ def test_animated_images_are_videos_and_backgrounds_that_move(ending, tmp_path):
         for rgb in (to_rgb(picture) for picture in shown if picture is not None)
     ]
     assert np.abs(np.subtract(pixels, [(50, 255), (90, 255), (130, 255), (170, 255), (50, 255)])).max() <= 4
+
+
+@pytest.mark.parametrize("ending", ["webp", "avif", "gif", "png"])
+@pytest.mark.parametrize("kept", [0.4, 0.9])
+def test_a_damaged_animation_is_told(ending, kept, tmp_path):
+    """Zeros in the place of its end: an error that every caller knows, or the frames before with what is lost."""
+    data = bytearray(animated(tmp_path / f"a.{ending}").read_bytes())
+    whole = int(len(data) * kept)
+    path = tmp_path / f"b.{ending}"
+    path.write_bytes(data[:whole] + bytes(len(data) - whole))
+    assert isinstance(is_animated(path), bool)
+    try:
+        with open_video(path) as reader:
+            count = len(list(reader))
+    except InputError as error:
+        assert "; " in str(error)
+    else:
+        assert count == 4 or reader.lost or ending == "gif"  # which does not tell how many it has
+    with contextlib.suppress(InputError):
+        assert read_image(path).shape == (*SIZE, 3)
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", None])
+def test_the_only_picture_of_a_sequence_that_is_none_is_told(data, tmp_path):
+    path = sequence(tmp_path / "seq", [1]) / "0001.png"
+    path = next(path.parent.iterdir())
+    path.write_bytes(path.read_bytes()[:60] if data is None else data)
+    with pytest.raises(InputError, match="; "), open_video(path.parent) as reader:
+        list(reader)
+
+
+def test_standard_input_that_is_a_terminal_and_a_pipe_that_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", type("Stdin", (), {"isatty": lambda self: True})())
+    with pytest.raises(InputError, match="got a terminal; pipe one in"):
+        open_video("-")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=r"read to its end .*; make room there"):
+        spooled(tmp_path / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_numbered_pictures_become_a_film(tmp_path):

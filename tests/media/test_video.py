@@ -475,6 +475,28 @@ def test_damaged_sound_does_not_stop_the_picture(tmp_path):
         assert len(frames_of(tmp_path / name)) >= 40 and any("damaged packets of sound" in note for note in notes)
 
 
+@pytest.mark.parametrize("ending", ["mkv", "mp4", "webm"])
+def test_sound_that_a_muxer_refuses_does_not_stop_the_picture(ending, tmp_path):
+    """AAC of which nothing says how it was made; Matroska's muxer tells late, and of another packet."""
+    clip, bare = make_clip(tmp_path / "a.mp4", audio="aac"), tmp_path / "bare.flv"
+    with av.open(str(clip)) as given, av.open(str(bare), "w") as out:
+        picture = out.add_stream_from_template(given.streams.video[0])
+        sound = out.add_mux_stream("aac", rate=48_000, layout="stereo")
+        for packet in given.demux():
+            if packet.size:
+                packet.stream = picture if packet.stream.type == "video" else sound
+                out.mux(packet)
+    copy(bare, tmp_path / f"b.{ending}", options=FAST)
+    assert len(frames_of(tmp_path / f"b.{ending}")) == 8
+
+
+def test_a_short_picture_beside_long_sound_misses_nothing(tmp_path):
+    """FFmpeg takes the length of a Matroska file for that of its few frames of H.264."""
+    path = make_clip(tmp_path / "a.mkv", frames=3, audio="libopus", audio_start=Fraction(1))
+    with open_video(path) as reader:
+        assert len(list(reader)) == 3 and not reader.lost
+
+
 def test_titles_chapters_language_and_subtitles_are_kept(tmp_path):
     path = make_clip(
         tmp_path / "a.mkv", metadata={"title": "Tëst"}, chapters=True, audio="aac", subtitles="subrip", frames=20
@@ -488,6 +510,18 @@ def test_titles_chapters_language_and_subtitles_are_kept(tmp_path):
     assert copy(path, tmp_path / "b.mp4", options=FAST) == []
     with av.open(str(tmp_path / "b.mp4")) as file:
         assert file.metadata["title"] == "Tëst" and len(file.chapters()) == 1 and len(file.streams.subtitles) == 1
+
+
+@pytest.mark.parametrize(("code", "kept"), [("fra", "fra"), ("deu", "ger"), ("nld", "dut"), ("glg", None)])
+def test_languages_in_quicktime_are_those_of_its_list(code, kept, tmp_path):
+    path = make_clip(tmp_path / "a.mkv", audio="aac", language=code)
+    notes = copy(path, tmp_path / "b.mov", options=FAST)
+    with av.open(str(tmp_path / "b.mov")) as file:
+        assert file.streams.audio[0].language == kept
+    assert notes == (
+        [] if kept else [f"the language of a track ({code}) was left out: .mov has no number for it, .mp4 has"]
+    )
+    assert copy(path, tmp_path / "b.mp4", options=FAST) == []
 
 
 def texts(path) -> list[tuple[float, str]]:

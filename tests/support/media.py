@@ -30,6 +30,7 @@ class Clip:
     options: dict[str, str] = field(default_factory=lambda: {"qp": "0", "preset": "ultrafast", "bf": "2"})
     audio: str | None = None
     layout: str = "stereo"
+    language: str = "fra"  # of the sound
     audio_start: Fraction = Fraction(0)
     subtitles: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
@@ -97,7 +98,7 @@ def make_clip(path: Path, clip: Clip | None = None, /, **changes) -> Path:
 def _add_sound(out, clip: Clip):
     sound = out.add_stream(clip.audio, rate=48_000)
     sound.codec_context.layout = clip.layout
-    sound.metadata["language"] = "fra"
+    sound.metadata["language"] = clip.language
     return sound
 
 

@@ -69,8 +69,14 @@ def whole(recipe, tmp_path_factory) -> "Ended":
 @pytest.fixture(scope="module")
 def begun_once(recipe, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("run") / "begun"
+    out.mkdir()
+    (out / "journal.jsonl").write_text('{"stage": "start", "step": 0}\n')  # who was killed before anything was saved
     Run(recipe, out).train(stop_at=1)
     return out
+
+
+def test_a_run_that_begins_anew_has_a_new_journal(begun_once):
+    assert (begun_once / "journal.jsonl").read_text().count('"start"') == 1
 
 
 @pytest.fixture

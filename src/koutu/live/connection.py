@@ -21,10 +21,11 @@ from koutu.live.source_address import SourceAddress
 from koutu.media.clock import Growing
 from koutu.media.colours import colours_of, told_of, viewing_of
 from koutu.media.containers import HdrLight
-from koutu.media.demux import open_input, packets, start_of, video_stream
+from koutu.media.demux import audio_stream, open_input, packets, start_of, video_stream
 from koutu.media.fields import Progressive
 from koutu.media.hdr import hdr_light_of
 from koutu.media.own_alpha import alpha_of, decoder_of, upright
+from koutu.media.pictures_reader import is_pillow_s
 from koutu.media.planes import depth_of, frame_to_yuv, turn_of
 from koutu.types import Alpha, InputError, Viewing, Yuv420
 
@@ -81,7 +82,7 @@ class Feed:
         stream = video_stream(self._container)
         if stream is None:
             raise InputError(f"{self.place.name}: expected frames, got none; name a source that plays as video")
-        self._video, self._audio = stream, next(iter(self._container.streams.audio), None) if audio else None
+        self._video, self._audio = stream, audio_stream(self._container) if audio else None
         self.has_audio = self._audio is not None
         finite = self._container.duration is not None
         web = self.place.url.startswith(("http://", "https://"))
@@ -222,6 +223,11 @@ def heard_in(part: av.AudioFrame, growing: Growing, start: float = 0.0) -> Heard
 def opened(place: SourceAddress) -> Any:
     """FFmpeg's container for a place; raises InputError that says what to do."""
     if place.kind == "file":
+        if is_pillow_s(place.url):  # FFmpeg reads them without their alpha, or not at all
+            raise InputError(
+                f"{place.name}: expected a video, got a WebP, AVIF or HEIF image; make a video of it first, such as "
+                "ProRes 4444, which keeps its alpha"
+            )
         return open_input(place.url)
     try:
         return av.open(

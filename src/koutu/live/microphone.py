@@ -19,6 +19,7 @@ from koutu.live.options import Reading
 from koutu.live.source import LONGEST_WAIT
 from koutu.live.source_address import SourceAddress, is_device_format
 from koutu.media.clock import Growing
+from koutu.media.demux import audio_stream
 from koutu.types import InputError
 
 # FFmpeg's input devices that hear.
@@ -116,7 +117,8 @@ class Microphone:
 
     def _parts(self) -> Iterator[tuple[Heard, float]]:
         """Sound by the device's clock, and when it arrived."""
-        stream = self._container.streams.audio[0]
+        stream = audio_stream(self._container)
+        assert stream is not None
         resample, growing = resampler().resample, Growing(Fraction(1, SAMPLE_RATE))
         try:
             for packet in self._container.demux(stream):
@@ -140,7 +142,7 @@ def opened(place: SourceAddress) -> Any:
             f"{place.name}: expected a microphone that can be opened, got {reason(error)}; plug it in, close "
             f"the program that uses it, or choose another: {lists}"
         ) from error
-    if not container.streams.audio:
+    if audio_stream(container) is None:
         container.close()
         raise InputError(f"{place.name}: expected sound, got none; choose another device: {lists}")
     return container

@@ -1,6 +1,7 @@
 """The source's sound and subtitles beside a new picture: copied as they are, re-encoded only where they must be."""
 
 import contextlib
+import io
 import re
 from collections.abc import Iterable
 from fractions import Fraction
@@ -15,6 +16,7 @@ from av.stream import Discard, Disposition, Stream
 from koutu.media.clock import Growing
 from koutu.media.containers import CONTAINERS, TEXT, Container
 from koutu.media.demux import open_input, packets, video_stream
+from koutu.media.languages import quicktime_language
 
 # What a muxer raises for one bad packet, unlike for a full disk.
 _BAD_PACKET = (InvalidDataError, ArgumentError)
@@ -46,6 +48,7 @@ class Tracks:
                 stream.discard = Discard.all
             else:
                 self._tracks[stream.index] = track
+                self._name_language(track.out, stream, container)
         streams = [stream for stream in self._input.streams if stream.index in self._tracks]
         self._packets = packets(self._input, streams, self._count)
         self._waiting: tuple[Fraction, av.Packet] | None = None
@@ -70,7 +73,8 @@ class Tracks:
     def close(self) -> None:
         """Close the source, and note what of it was damaged."""
         if self._damaged:
-            self.notes.append(f"{self._damaged} damaged packets of sound or subtitles were left out")
+            many = "packet" if self._damaged == 1 else "packets"
+            self.notes.append(f"{self._damaged} damaged {many} of sound or subtitles were left out")
             self._damaged = 0
         self._packets.close()
         self._input.close()
@@ -108,7 +112,8 @@ class Tracks:
         if known is None or codec in known:
             with contextlib.suppress(ValueError):  # the muxer knows no such codec
                 added = self._out.add_stream_from_template(stream)
-                return _Copy(added, stream, start) if stream.type == "audio" else _Text(added, stream, start)
+                heard = isinstance(stream, av.AudioStream)
+                return _Copy(added, stream, start) if heard else _Text(added, stream, start)
         if stream.type == "subtitle":
             return self._converted(stream, codec, container, start)
         track = _Reencoding(self._out, stream, container.audio_encoder, start)
@@ -117,6 +122,15 @@ class Tracks:
             "does not hold it; .mkv keeps it as it is"
         )
         return track
+
+    def _name_language(self, out: Stream, stream: Stream, container: Container) -> None:
+        """As the container calls it."""
+        code = stream.metadata.get("language", "und")
+        if container.format == "mov" and code != "und":
+            name = quicktime_language(code)
+            if name is None:
+                self.notes.append(f"the language of a track ({code}) was left out: .mov has no number for it, .mp4 has")
+            out.metadata["language"] = name or "und"
 
     def _converted(self, stream: Stream, codec: str, container: Container, start: Fraction) -> "_Track | None":
         """Text in the container's own form; subtitles that are pictures stay behind."""
@@ -143,7 +157,7 @@ class _Track:
     """One stream of the source and what becomes of it in the new file."""
 
     def __init__(self, out: Stream, stream: Stream, start: Fraction):
-        self._out, self._tick = out, Fraction(stream.time_base or 1)
+        self.out, self._tick = out, Fraction(stream.time_base or 1)
         self._offset, self._growing = round(start / self._tick), Growing(self._tick)
         out.metadata.update({key: stream.metadata[key] for key in _KEPT_TAGS if key in stream.metadata})
         out.disposition = stream.disposition
@@ -170,9 +184,10 @@ class _Copy(_Track):
     begin, stays in .mp4 and .mov, whose own edit list hides it, and nothing elsewhere.
     """
 
-    def __init__(self, out: Stream, stream: Stream, start: Fraction):
+    def __init__(self, out: Stream, stream: av.AudioStream, start: Fraction):
         super().__init__(out, stream, start)
         self._edits = out.container.format.name in ("mp4", "mov")
+        self._trial: _Trial | None = _Trial(out.container.format.name, stream)
         self._hidden: av.Packet | None = None
         self._trimmed: bool | None = None
 
@@ -180,7 +195,10 @@ class _Copy(_Track):
         if not packet.size:
             return []
         assert packet.pts is not None
-        packet.stream = self._out
+        if self._trial is not None:
+            self._trial(packet)
+            self._trial = None
+        packet.stream = self.out
         if self._trimmed is None:
             self._trimmed = packet.pts * self._tick < -_PRIMING
         if packet.is_discard and (self._trimmed or packet.pts > 0):
@@ -192,6 +210,24 @@ class _Copy(_Track):
         return [] if self._trimmed and packet.pts < 0 else [packet]
 
 
+class _Trial:
+    """Lets a muxer say of a packet of sound that it will not take it.
+
+    The one that writes the result says so when it has packets of all streams, and lays it to the picture's charge.
+    """
+
+    def __init__(self, kind: str, stream: av.AudioStream):
+        self._kind, self._stream = kind, stream
+
+    def __call__(self, packet: av.Packet) -> None:
+        """Raises FFmpegError."""
+        with av.open(io.BytesIO(), "w", self._kind) as scratch:
+            alike = av.Packet(bytes(packet))
+            alike.pts, alike.dts, alike.duration = 0, 0, packet.duration
+            alike.time_base, alike.stream = packet.time_base, scratch.add_stream_from_template(self._stream)
+            scratch.mux(alike)
+
+
 class _Text(_Track):
     """Subtitles as they are, from the first moment on."""
 
@@ -199,7 +235,7 @@ class _Text(_Track):
         if not packet.size:
             return []
         assert packet.pts is not None and packet.dts is not None
-        packet.stream = self._out
+        packet.stream = self.out
         late = max(0, -packet.pts)
         if packet.is_discard or (late and late >= (packet.duration or 0)):
             return []
@@ -225,7 +261,7 @@ class _Converted(_Text):
                 continue
             made = self._to.encode_subtitle(text)
             made.pts, made.dts, made.duration = placed.pts, placed.dts, placed.duration
-            made.time_base, made.stream = self._tick, self._out
+            made.time_base, made.stream = self._tick, self.out
             yield made
 
 

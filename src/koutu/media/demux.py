@@ -52,6 +52,11 @@ def video_stream(container: InputContainer) -> av.VideoStream | None:
     return next((s for s in streams if not s.disposition & Disposition.attached_pic and s.codec_context), None)
 
 
+def audio_stream(container: InputContainer) -> av.AudioStream | None:
+    """The first stream of sound that this FFmpeg can decode."""
+    return next((s for s in container.streams.audio if s.codec_context), None)
+
+
 def packets(
     container: InputContainer, streams: list[Stream], lost: Callable[[FFmpegError], None]
 ) -> Generator[av.Packet, None, None]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from koutu.media.image import framed, notes_of, pil_to_rgba, read_frame
+from koutu.media.image import BROKEN, framed, notes_of, pil_to_rgba, read_frame
 from koutu.types import Alpha, Frame, InputError, Rgb
 
 Given: TypeAlias = Any  # a path, bytes, an open file, a Frame, a Pillow image, or an array or tensor of pixels
@@ -31,25 +31,39 @@ def frame_of(given: Given, *, channels: Channels = "rgb") -> Frame:
     if isinstance(given, Frame):
         return given
     if isinstance(given, Image.Image):
-        return replace(framed(*pil_to_rgba(given)), notes=notes_of(given))
+        return _of_pillow(given)
     if isinstance(given, str | bytes | os.PathLike) or hasattr(given, "read"):
         return read_frame(given)
     return framed(*_colours(_levels(_channels_last(_array(given))), channels))
 
 
+def _of_pillow(given: Image.Image) -> Frame:
+    if not all(given.size):
+        raise InputError(f"expected a Pillow image with pixels, got {given.width}×{given.height}; give another")
+    try:
+        return replace(framed(*pil_to_rgba(given)), notes=notes_of(given))
+    except BROKEN as error:
+        raise InputError(f"expected a Pillow image that can be read, got {error}; open it again") from error
+
+
 def _array(given: Any) -> NDArray[Any]:
-    """The numbers of anything that has some; a tensor is brought to this machine's memory first."""
-    if hasattr(given, "detach") and hasattr(given, "cpu"):
-        given = given.detach().cpu()
-        if str(given.dtype) == "torch.bfloat16":
-            given = given.float()
+    """The numbers of anything that has some."""
     if not isinstance(given, np.ndarray) and not hasattr(given, "__array__"):
         more = "; call it once for each" if isinstance(given, list | tuple) else "; convert it first"
         raise InputError(f"expected one picture, {_PICTURES}, got {type(given).__name__}{more}")
     try:
-        return np.asarray(given)
+        return np.asarray(_here(given))
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"expected {_ARRAYS}, got {type(given).__name__} ({error}); convert it to NumPy") from error
+
+
+def _here(given: Any) -> Any:
+    """A tensor in this machine's memory, of numbers that NumPy has; anything else as it is."""
+    if hasattr(given, "detach") and hasattr(given, "cpu"):
+        given = given.detach().cpu()
+        if str(given.dtype) == "torch.bfloat16":
+            given = given.float()
+    return given
 
 
 def _channels_last(array: NDArray[Any]) -> NDArray[Any]:

@@ -6,6 +6,7 @@ import os
 import re
 import struct
 import threading
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -35,8 +36,11 @@ _SUFFIXES: dict[str, Format] = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-# What Pillow's decoders raise on damaged files.
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, struct.error)
+# What Pillow's decoders raise on damaged files: each has its own way.
+BROKEN = (
+    OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError,
+    struct.error, zlib.error,
+)  # fmt: skip
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _ORIENTATION, _EXIF_PART, _MAKER_NOTE, _TIFF_XMP = 0x0112, 0x8769, 0x927C, 700
 _UPRIGHT = re.compile(rb"""(tiff:Orientation(?:>|=["']))(\d)(<|["'])""")
@@ -164,6 +168,8 @@ def pil_to_rgba(image: Image.Image) -> tuple[Rgb, Alpha | None]:
         levels = np.clip(np.asarray(image), 0, 65535).astype(np.float32)
         image = Image.fromarray(np.rint(levels / 257).astype(np.uint8))
     alpha = None
+    if image.mode == "La":  # multiplied
+        image = image.convert("LA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         alpha = np.array(image.getchannel("A"))

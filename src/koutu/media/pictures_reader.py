@@ -1,10 +1,10 @@
 """Pictures as a video: numbered files at a steady rate, and animated images as Pillow reads them."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import IO
 
 import av
 import numpy as np
@@ -109,8 +109,8 @@ class AnimationReader(PicturesReader):
         return self._count
 
     def _open(self) -> None:
-        with opened(self._image) as (file, name):
-            image = _identified(file, name)
+        with opened(self._image) as (file, name), _told_of(name):
+            image = identified(file, name)
             self._count = int(getattr(image, "n_frames", 1))
             if self._count > 1:
                 image.load()  # until then, it does not tell how long it is shown
@@ -120,7 +120,8 @@ class AnimationReader(PicturesReader):
     def _decoded(self) -> Generator[av.VideoFrame, None, None]:
         at = 0
         with opened(self._image) as (file, name):
-            image = _identified(file, name)
+            with _told_of(name):
+                image = identified(file, name)
             try:
                 for picture in ImageSequence.Iterator(image):
                     frame = _frame(picture)
@@ -150,9 +151,11 @@ def picture_frame(path: Path) -> av.VideoFrame:
         raise InputError(f"{path}: expected a picture, got one that cannot be decoded; make it again") from error
 
 
-def _identified(file: IO[bytes], name: str) -> Image.Image:
+@contextmanager
+def _told_of(name: str) -> Iterator[None]:
+    """What Pillow says of an image it cannot read, as an InputError."""
     try:
-        return identified(file, name)
+        yield
     except Image.UnidentifiedImageError:
         raise InputError(f"{name}: expected an image that Pillow reads, got another; convert it to PNG") from None
     except BROKEN as error:

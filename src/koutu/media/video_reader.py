@@ -312,14 +312,18 @@ class VideoReader:
 
     @property
     def _stream_seconds(self) -> float | None:
-        """How long the video stream alone is, if the file tells."""
-        if self._stream.duration:
-            return float(self._stream.duration * self._clock.tick)
-        try:  # Matroska: a tag, "00:01:02.345000000"
+        """How long the video stream alone is, if the file tells; of Matroska, when it ends."""
+        if not self._is_matroska:
+            return float(self._stream.duration * self._clock.tick) if self._stream.duration else None
+        try:  # its tag, "00:01:02.345000000"; what FFmpeg has instead is the whole file's
             hours, minutes, seconds = self._stream.metadata["DURATION"].split(":")
             return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
         except (KeyError, ValueError):
             return None
+
+    @property
+    def _is_matroska(self) -> bool:
+        return self._container.format.name.startswith("matroska")
 
     def _note_damage(self, *stamps: int | None) -> None:
         """Damage at the first timestamp that is one; where reading is, if none."""
@@ -333,8 +337,8 @@ class VideoReader:
         declared = self._stream_seconds
         if declared is None or self.rate is None or self.lost.missing_seconds:
             return
-        # Matroska tells when the stream ends, others how long it is.
-        begin = float((self._stream.start_time or 0 if self._stream.duration else 0) * self._clock.tick - self.start)
+        start = 0 if self._is_matroska else self._stream.start_time or 0
+        begin = float(start * self._clock.tick - self.start)
         missing = declared + begin - float(self.end)
         if missing > max(0.3, 2.5 / float(self.rate)):
             self.lost.missing_seconds, self.lost.missing_frames = missing, round(missing * self.rate)

@@ -86,7 +86,7 @@ def require_plain(path: str, order: Order) -> None:
     from koutu.types import InputError
 
     try:
-        with av.open(path, options={"protocol_whitelist": "file"}) as container:
+        with av.open(path, options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
             readers = set(container.format.name.split(","))
             video = container.streams.video[0] if container.streams.video else None
             size = (video.codec_context.height, video.codec_context.width) if video else (0, 0)

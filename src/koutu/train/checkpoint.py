@@ -105,7 +105,7 @@ class Journal:
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def rewind(self, length: int | None) -> None:
-        """Forget what a killed run wrote after its last checkpoint: those steps are done again. Raises OutputError."""
+        """Forget what a killed run wrote after its last checkpoint: that is done again. Raises OutputError."""
         if length is None or self.length() <= length:
             return
         try:

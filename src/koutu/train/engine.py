@@ -28,6 +28,8 @@ class Run(RunState):
         after Ctrl-C or SIGTERM, when the step in hand is done and saved.
         """
         state = self.checkpoint.load(self.fabric.device)
+        if self.journal is not None:
+            self.journal.rewind(state.get("journal") if state else 0)
         if state is None:
             found = self.validate()
             state = {"stage": 0, "step": 0, "start": found, "last": found}
@@ -35,8 +37,6 @@ class Run(RunState):
         else:
             self.network.load_state_dict(state["network"])
             self.average.load(state["average"])
-            if self.journal is not None:
-                self.journal.rewind(state.get("journal"))
         self.began, self.start, self.last = monotonic(), state["start"], state["last"]
         with self.interruption:
             self._stages(state, stop_at)
