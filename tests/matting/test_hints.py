@@ -264,3 +264,10 @@ def test_sim_is_told_what_its_classifier_sees(tmp_path):
     torch.save({"weight": torch.zeros(3)}, tmp_path / "other.pth")
     with pytest.raises(ModelError, match="missing"):
         load("sim", weights="random", options={"width": 8, "classifier": tmp_path / "other.pth"})
+
+
+@pytest.mark.parametrize("given", ["trimap", "mask", "clicks"])
+def test_a_hint_that_the_network_makes_nothing_of_is_refused(given):
+    hint = [Click(3, 4, True)] if given == "clicks" else np.zeros((8, 8), np.uint8)
+    with pytest.raises(InputError, match="makes nothing, got .*name a network that does"):
+        Matter(load(), hints=Hints(**{given: hint}))

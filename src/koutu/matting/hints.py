@@ -69,6 +69,16 @@ class Hints:
             hints[need] = hint
         return hints
 
+    def require_used(self, needs: Sequence[str], name: str) -> None:
+        """Raise InputError for a trimap, a mask or clicks where the network makes nothing of any."""
+        trimap, mask = self._trimap is not None or self._auto_trimap, self._mask is not None or self._auto_mask
+        given = {"a trimap": trimap, "a mask": mask, "clicks": bool(self.clicks)}
+        if (said := [what for what, there in given.items() if there]) and not {"trimap", "mask", "seg"} & set(needs):
+            raise InputError(
+                f"expected no hint of who is where, of which {name} makes nothing, got {' and '.join(said)}; "
+                "name a network that does with --model (closed-form, mgmatting …), or leave the hint out"
+            )
+
     @property
     def has_plate(self) -> bool:
         """Whether a plate is given or was found."""

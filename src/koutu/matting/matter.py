@@ -37,8 +37,8 @@ class Matter:
     first frame, and its memory then outlives cuts and gaps. `zoom`: show the network only the part of the frame where
     somebody is, whose memory is the last alpha alone (`koutu.matting.zoom`); a shot begins with the whole frame.
     `solve`: solve the band around people who are large in closed form (`koutu.matting.solved_band`), for a tenth of a
-    second a frame: for stills. `again`: matte a planar frame anew that shows, byte for byte, what the last one did; else it gets that one's matte,
-    and all memory stays as it is.
+    second a frame: for stills. `again`: matte a planar frame anew that shows, byte for byte, what the last one did;
+    else it gets that one's matte, and all memory stays as it is.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Matter:
     ):
         self.backend, self.refine, self.hints = backend, refine, hints or Hints()
         self.solve, self.again = solve, again
+        self.hints.require_used(backend.needs, backend.name)
         own = 2 if backend.warms_up else 1  # a network with a memory sees more when it looks twice
         self.looks = own if looks is None or backend.propagates else looks
         self.plated = plated_of(self.hints, backend)
