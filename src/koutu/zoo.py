@@ -77,6 +77,17 @@ MODELS: dict[str, ModelCard] = {
         licence="Apache-2.0",
         data=_CLEAN,
     ),
+    "koutu-research": ModelCard(
+        file="koutu-research.onnx",
+        sha256="eb95b9c9f65efadd4650fc87360a925de860c0aaff0af51ba0382a0d2e0ac0a2",
+        network="tmodnet",
+        checkpoint="koutu-research.pt",
+        pixels=592 * 332,
+        summary="koutu, its second branch taught whole bodies by photographs without a clear licence and by RVM",
+        licence="research only: pictures without a clear licence, and Robust Video Matting (GPL-3.0) as a teacher",
+        data="as koutu; masks of EG1800, CCP, Human-Segmentation-Dataset; Robust Video Matting's answers",
+        apart=True,
+    ),
     "modnet-small-research": ModelCard(
         file="modnet-small-research.onnx",
         sha256="d5af610235c222af9c698c99f71f6950e106f8cea1aaea653cdddc534bd47722",
