@@ -269,5 +269,5 @@ def test_sim_is_told_what_its_classifier_sees(tmp_path):
 @pytest.mark.parametrize("given", ["trimap", "mask", "clicks"])
 def test_a_hint_that_the_network_makes_nothing_of_is_refused(given):
     hint = [Click(3, 4, True)] if given == "clicks" else np.zeros((8, 8), np.uint8)
-    with pytest.raises(InputError, match="makes nothing, got .*name a network that does"):
+    with pytest.raises(InputError, match=r"makes nothing, got .*name a network that does"):
         Matter(load(), hints=Hints(**{given: hint}))

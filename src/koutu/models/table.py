@@ -36,7 +36,7 @@ _OURS = "trained by this project, see `koutu models`"
 
 MODELS: dict[str, NetworkCard] = {
     "tmodnet": NetworkCard(
-        "koutu.models.tmodnet:TMODNet", "this project; after Ke et al., AAAI 2022", (), 155_097, 0.67, (288, 512),
+        "koutu.models.tmodnet:TMODNet", "this project; after Ke et al., AAAI 2022", (), 155_097, 0.66, (288, 512),
         "Apache-2.0", _OURS,
         variants="temporal, mirrored, single",
         mind=(
