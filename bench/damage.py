@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,10 +76,7 @@ def clips(folder: Path) -> list[Path]:
 def _clip(path: Path, kind: Kind) -> Path | None:
     if kind.codec not in av.codecs_available:
         return None
-    with (
-        ordinary_priority() if kind.codec == "libsvtav1" else nullcontext(),
-        av.open(str(path), "w", container_options=kind.container) as out,
-    ):
+    with ordinary_priority(), av.open(str(path), "w", container_options=kind.container) as out:
         fast = {"preset": "ultrafast"} if kind.codec in ("libx264", "libx265") else {}
         video: Any = out.add_stream(kind.codec, rate=10, options=fast | kind.options)
         video.height, video.width, video.pix_fmt = 48, 64, kind.pixels

@@ -73,11 +73,11 @@ class Command(TyperCommand):
     """A command whose options of `WITHOUT_VALUE` need none at the end or before another option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        known = {option for parameter in self.params for option in parameter.opts}
+        bare = WITHOUT_VALUE.keys() & {option for parameter in self.params for option in parameter.opts}
         for i, word in enumerate(args):
             if word == "--":
                 break
-            if word in known & WITHOUT_VALUE.keys() and (i + 1 == len(args) or args[i + 1].startswith("-")):
+            if word in bare and (i + 1 == len(args) or args[i + 1].startswith("-")):
                 args[i] = f"{word}={WITHOUT_VALUE[word]}"
         return super().parse_args(ctx, args)
 

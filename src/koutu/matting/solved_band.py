@@ -10,7 +10,7 @@ from koutu.matting.closed_form import solved_unknown
 from koutu.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 from koutu.types import Rgb
 
-REACH = 0.003
+REACH = 0.003  # of the longer side, beyond what is unsure, that is solved too
 LARGE = 1 / 3  # of what the network sees: people who fill less show no strands there
 _SURE = 0.05  # of alpha
 _ENDS = 0.02  # of what is solved, that is nobody's or somebody's wholly
