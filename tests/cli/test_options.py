@@ -175,7 +175,7 @@ def test_workers_are_a_number_or_a_cluster():
     ],
 )
 def test_a_cluster_may_be_named_or_not(typed, ray):
-    command = typer.main.get_command(app).commands["batch"]
+    command = vars(typer.main.get_command(app))["commands"]["batch"]
     given = command.make_context("batch", typed.split()).params
     assert (given["ray"], list(given["sources"]), str(given["target"])) == (ray, ["a.mp4"], "out")
 

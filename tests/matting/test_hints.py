@@ -266,8 +266,14 @@ def test_sim_is_told_what_its_classifier_sees(tmp_path):
         load("sim", weights="random", options={"width": 8, "classifier": tmp_path / "other.pth"})
 
 
-@pytest.mark.parametrize("given", ["trimap", "mask", "clicks"])
-def test_a_hint_that_the_network_makes_nothing_of_is_refused(given):
-    hint = [Click(3, 4, True)] if given == "clicks" else np.zeros((8, 8), np.uint8)
+EMPTY = np.zeros((8, 8), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "hints",
+    [Hints(trimap=EMPTY), Hints(mask=EMPTY), Hints(clicks=[Click(3, 4, True)])],
+    ids=["trimap", "mask", "clicks"],
+)
+def test_a_hint_that_the_network_makes_nothing_of_is_refused(hints):
     with pytest.raises(InputError, match=r"makes nothing, got .*name a network that does"):
-        Matter(load(), hints=Hints(**{given: hint}))
+        Matter(load(), hints=hints)

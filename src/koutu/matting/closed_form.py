@@ -30,7 +30,7 @@ def solved_unknown(rgb: Rgb, unknown: NDArray[np.bool_], guess: Floats, steps: i
     height, width = unknown.shape
     half = width // 2, height // 2
     if min(half) >= _SMALLEST:
-        small = cv2.resize(guess, half, interpolation=cv2.INTER_AREA)
+        small = np.asarray(cv2.resize(guess, half, interpolation=cv2.INTER_AREA), np.float32)
         seen = cv2.resize(rgb, half, interpolation=cv2.INTER_AREA)
         part = cv2.resize(unknown.astype(np.uint8), half, interpolation=cv2.INTER_AREA) > 0
         change = _Windows(seen, part).solved(small, steps) - small
