@@ -112,7 +112,7 @@ class _Stage:
     ):
         self.result = ClipResult(name, clip.name, clip.still)
         hints = Hints(mask="auto", guess=guess) if guess else None
-        self.matter = Matter(backend, hints=hints, looks=settings.looks, zoom=settings.zoom, solve=clip.still)
+        self.matter = Matter(backend, hints=hints, looks=settings.looks, zoom=settings.zoom, solve=clip.still or None)
         self.scorer = Scorer(settings, clip.still, "trimap" in backend.needs, moved)
         self.settings = settings
         self.worst: tuple[Example, np.ndarray] | None = None
