@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from koutu.color import to_rgb
 from koutu.composite import with_alpha_of
 from koutu.engines.backend import Backend, State
+from koutu.engines.opinion import Opinion
 from koutu.matting.hints import Hints
 from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
 from koutu.matting.plated import Plated
 from koutu.matting.refine import guided_upsample, quantise
+from koutu.matting.second_opinion import after_opinion
 from koutu.matting.shots import Shots, shows_the_same
 from koutu.matting.solved_band import LARGE, quickly_solved_band, solved_band
 from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
@@ -37,7 +39,8 @@ class Matter:
     first frame, and its memory then outlives cuts and gaps. `zoom`: show the network only the part of the frame where
     somebody is, whose memory is the last alpha alone (`koutu.matting.zoom`); a shot begins with the whole frame.
     `solve`: the band around people who are large is solved in closed form (`koutu.matting.solved_band`): True: fully,
-    for stills; None: as far as a video has time for; False: not at all. `again`: matte a planar frame anew that shows,
+    for stills; None: as far as a video has time for; False: not at all. `opinion`: two more networks are asked about
+    every frame (`koutu.zoo.load_opinion`), where the backend's only memory is alpha; for stills. `again`: matte a planar frame anew that shows,
     byte for byte, what the last one did; else it gets that one's matte, and all memory stays as it is.
     """
 
@@ -50,10 +53,12 @@ class Matter:
         looks: int | None = None,
         zoom: bool = True,
         solve: bool | None = None,
+        opinion: Opinion | None = None,
         again: bool = True,
     ):
         self.backend, self.refine, self.hints = backend, refine, hints or Hints()
         self.solve, self.again = solve, again
+        self.opinion = opinion if backend.can_recall and not backend.needs else None
         self.hints.require_used(backend.needs, backend.name)
         own = 2 if backend.warms_up else 1  # a network with a memory sees more when it looks twice
         self.looks = own if looks is None or backend.propagates else looks
@@ -100,7 +105,10 @@ class Matter:
         elif self.zooms and self._zoom.is_due(self._shots.thumbnail, frame.size):
             part, rgb = self._widened(frame, part, rgb)
         fgr, pha, self.state = self.backend(rgb, self.state, **given)
-        pha = self.plated(pha, rgb, frame, fresh) if self.plated else pha
+        if self.plated:
+            pha = self.plated(pha, rgb, frame, fresh)
+        elif self.opinion:
+            pha = after_opinion(pha, *self.opinion(rgb))
         self._last, plain = frame, pha
         pha = self._touched(pha, rgb, fresh)
         box = self._zoom.box
