@@ -40,8 +40,9 @@ class Matter:
     somebody is, whose memory is the last alpha alone (`koutu.matting.zoom`); a shot begins with the whole frame.
     `solve`: the band around people who are large is solved in closed form (`koutu.matting.solved_band`): True: fully,
     for stills; None: as far as a video has time for; False: not at all. `opinion`: two more networks are asked about
-    every frame (`koutu.zoo.load_opinion`), where the backend's only memory is alpha; for stills. `again`: matte a planar frame anew that shows,
-    byte for byte, what the last one did; else it gets that one's matte, and all memory stays as it is.
+    every frame (`koutu.zoo.load_opinion`), for stills, if the only memory of the backend is alpha. `again`: matte a
+    planar frame anew that shows, byte for byte, what the last one did; else it gets that one's matte, and all memory
+    stays as it is.
     """
 
     def __init__(

@@ -5,6 +5,8 @@ say what it likes of alpha within what alpha or, some pixels around, the second 
 not allowed, it speaks of something else than people, such as a bench or a dog, and is believed only where it agrees.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +29,8 @@ def after_opinion(pha: Floats, things: Floats, people: Floats) -> Floats:
     """
     if things.shape != people.shape or things.ndim != 2 or things.shape[0] != things.shape[1]:
         raise ModelError(
-            f"expected two squares of logits of one size, got {things.shape} and {people.shape}; give both networks' own"
+            f"expected two squares of logits of one size, got {things.shape} and {people.shape}; "
+            "give what both networks said"
         )
     own, said = _logits(pha), _at(np.clip(things, -_SUREST, _SUREST), pha)
     people = np.clip(_SLOPE * people, -_SUREST, _SUREST).astype(np.float32)
@@ -54,9 +57,9 @@ def _logits(pha: Floats) -> Floats:
     return np.log(sure / (1 - sure)).astype(np.float32)
 
 
-def _at(plane: Floats, like: Floats) -> Floats:
+def _at(plane: NDArray[Any], like: Floats) -> Floats:
     return np.asarray(cv2.resize(plane, like.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _sigmoid(x: Floats) -> Floats:
+def _sigmoid(x: NDArray[Any]) -> Floats:
     return np.asarray(1 / (1 + np.exp(-x)), np.float32)
