@@ -1,4 +1,4 @@
-"""Fetch ONNX Runtime Web from npm into the page's folder: only the files the page loads, checked, gzip-compressed.
+"""Fetch ONNX Runtime Web from npm into the page's folder: only the files the page loads, checked, compressed.
 
 python tools/vendor_ort.py [--check]     (--check: only compare what is there; needs no network)
 """
@@ -6,6 +6,7 @@ python tools/vendor_ort.py [--check]     (--check: only compare what is there; n
 import argparse
 import gzip
 import hashlib
+import lzma
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,7 @@ FILES = {  # name in the package's dist/ → SHA-256, uncompressed
 
 
 def fetch(target: Path) -> None:
-    """Write NAME.gz of every file into `target`."""
+    """Write NAME.xz of every WebAssembly file, and NAME.gz of the others, which are small, into `target`."""
     npm = shutil.which("npm")
     if npm is None:
         sys.exit("expected npm to fetch with, found none; install Node.js")
@@ -41,7 +42,17 @@ def fetch(target: Path) -> None:
                 content = member.read() if member else b""
                 require(name, content, digest)
                 target.mkdir(parents=True, exist_ok=True)
-                (target / f"{name}.gz").write_bytes(gzip.compress(content, 9, mtime=0))
+                packed(target, name).write_bytes(_compressed(name, content))
+
+
+def packed(target: Path, name: str) -> Path:
+    return target / f"{name}{'.xz' if name.endswith('.wasm') else '.gz'}"
+
+
+def _compressed(name: str, content: bytes) -> bytes:
+    if name.endswith(".wasm"):
+        return lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)
+    return gzip.compress(content, 9, mtime=0)
 
 
 def require(name: str, content: bytes, digest: str) -> None:
@@ -53,11 +64,11 @@ def require(name: str, content: bytes, digest: str) -> None:
 def check(target: Path) -> None:
     """Exit with an error unless every file is there as it was published."""
     for name, digest in FILES.items():
-        path = target / f"{name}.gz"
+        path = packed(target, name)
         if not path.is_file():
             sys.exit(f"expected {path}, found none; run python tools/vendor_ort.py")
-        require(name, gzip.decompress(path.read_bytes()), digest)
-    print(f"{len(FILES)} files of {PACKAGE}, {sum(p.stat().st_size for p in target.glob('*.gz')) / 1e6:.1f} MB")
+        require(name, (lzma if path.suffix == ".xz" else gzip).decompress(path.read_bytes()), digest)
+    print(f"{len(FILES)} files of {PACKAGE}, {sum(packed(target, name).stat().st_size for name in FILES) / 1e6:.1f} MB")
 
 
 def main() -> None:

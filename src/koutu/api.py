@@ -30,7 +30,7 @@ from koutu.media.writer import EncodeOptions
 from koutu.pipeline.convert import Corrections, Observe, Outputs, Progress, Report, convert_video, own_colours
 from koutu.pipeline.look import Look
 from koutu.types import Alpha, Frame, InputError, OutputError, Rgb
-from koutu.zoo import DEFAULT, load
+from koutu.zoo import DEFAULT, load, load_opinion
 
 if TYPE_CHECKING:
     from koutu.pipeline.asynchronous import Frames
@@ -114,14 +114,16 @@ def matte(
     hints: Hints | None = None,
     zoom: bool = True,
     solve: bool = True,
+    opinion: bool = True,
 ) -> Matte:
     """The matte of one picture: a path, the bytes of a file, an open file, a Pillow image, or an array or tensor.
 
     Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), or have their channels first; uint8, uint16 or floats from 0
     to 1. channels: "rgb", or "bgr" as OpenCV has them. What the picture's own alpha hides stays hidden. zoom, solve: as
-    of `koutu.Matter`.
+    of `koutu.Matter`. opinion: ask two more networks about it, for another tenth of a second or two.
     """
-    matter = Matter(_backend(model, engine, device, threads), hints=hints, zoom=zoom, solve=solve)
+    asked = load_opinion(device, threads) if opinion else None
+    matter = Matter(_backend(model, engine, device, threads), hints=hints, zoom=zoom, solve=solve, opinion=asked)
     return matter(frame_of(image, channels=channels))
 
 
@@ -181,14 +183,17 @@ def convert_image(
     premultiplied: bool = False,
     zoom: bool = True,
     solve: bool = True,
+    opinion: bool = True,
 ) -> tuple[Rgb, Alpha]:
     """Cut the person out of one image and write it; returns the picture as written (H, W, 3) and its alpha (H, W).
 
-    source, channels, zoom, solve: as of `koutu.matte`.
+    source, channels, zoom, solve, opinion: as of `koutu.matte`.
     Transparent: colours freed of the old background, with alpha (PNG, WebP, TIFF). `alpha_only`: alpha as grey.
     `multilevel`: colours by pymatting's multi-level method, slower. `premultiplied`: colours multiplied by alpha.
     """
-    result = Matter(backend or load(), hints=hints, zoom=zoom, solve=solve)(frame_of(source, channels=channels))
+    asked = load_opinion() if opinion else None
+    matter = Matter(backend or load(), hints=hints, zoom=zoom, solve=solve, opinion=asked)
+    result = matter(frame_of(source, channels=channels))
     rgb, alpha = to_rgb(result.frame.picture), result.alpha
     if alpha_only:
         picture, kept = alpha[..., None].repeat(3, axis=2), None

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from koutu.engines.backend import Backend
 from koutu.engines.early_exit import GatedBackend, parts_of
 from koutu.engines.exported.backend import ExportedBackend, card_of
 from koutu.engines.exported.card import read_card
+from koutu.engines.opinion import Opinion
 from koutu.engines.solver import SolverBackend
 from koutu.engines.stabilise import held_steady, remembers_alpha
 from koutu.engines.table import ENGINES
@@ -28,6 +29,8 @@ WEIGHTS = Path(__file__).parent / "weights"
 SAMPLE = Path(__file__).parent / "sample"  # talk.mp4 and lake.jpg, made by tools/make_sample.py from CC0 pictures
 DEFAULT, DEFAULT_ENGINE = MODEL, ENGINE
 BLAZEPOSE = "blazepose"
+OPINION = WEIGHTS / "opinion.onnx"  # of `load_opinion`, made by tools/second_opinion.py
+_OPINION_SHA256 = "5e6c72747f08d0963ff5f101183bcdce40382c19cba58f787716885d22b64476"
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,16 @@ def load(
     return _steadied(run(path) if gate is False else _gated(path, run, required=bool(gate)), steady)
 
 
+@lru_cache(maxsize=4)
+def load_opinion(device: str = DEVICE, threads: int = 0) -> Opinion:
+    """Two networks of others, for a second opinion of a still's matte (docs/opinion.md).
+
+    device: "cuda" for that, all others mean the CPU; threads: 0 for the engine's choice. Raises ModelError.
+    """
+    _require_whole(OPINION, _OPINION_SHA256)
+    return Opinion(OPINION, device=device if device == "cuda" else DEVICE, threads=threads)
+
+
 def _exported(card: Path, engine: str | None, device: str, threads: int) -> Backend:
     """What `koutu export` wrote; packages for Ascend chips are simulated."""
     if read_card(card).target != "ascend":
@@ -296,9 +309,15 @@ def packaged(name: str) -> Path:
     expected = {path: card.sha256} | (dict(zip(parts_of(path), card.parts, strict=True)) if card.parts else {})
     for file, sha256 in expected.items():
         _require_there(name, file)
-        if (found := sha256_of(file)) != sha256:
-            raise ModelError(f"{file} is damaged: expected SHA-256 {sha256[:12]}…, got {found[:12]}…; reinstall koutu")
+        _require_whole(file, sha256)
     return path
+
+
+def _require_whole(file: Path, sha256: str) -> None:
+    if not file.is_file():
+        raise ModelError(f"the weights at {file} are missing; reinstall koutu")
+    if (found := sha256_of(file)) != sha256:
+        raise ModelError(f"{file} is damaged: expected SHA-256 {sha256[:12]}…, got {found[:12]}…; reinstall koutu")
 
 
 def checkpoint_of(name: str) -> Path:

@@ -5,7 +5,7 @@ import pytest
 
 from koutu.matting.closed_form import solved_unknown
 from koutu.matting.matter import Outline, full_size
-from koutu.matting.solved_band import LARGE, solved_band
+from koutu.matting.solved_band import LARGE, QUICK_STEPS, quickly_solved_band, solved_band
 from koutu.types import Frame
 
 SIZE = 60, 80
@@ -29,6 +29,27 @@ def test_strands_are_found_from_a_wrong_guess(scene):
     assert np.abs(guess - alpha)[unknown].mean() > 0.3
     assert np.abs(found - alpha)[unknown].mean() < 0.04
     assert np.array_equal(found[~unknown], alpha[~unknown])
+
+
+def test_at_half_the_size_alone_most_of_it_is_found(scene):
+    rgb, alpha, unknown = scene
+    guess = np.where(unknown, np.float32(0.5), alpha)
+    found = solved_unknown(rgb, unknown, guess, QUICK_STEPS, fully=False)
+    assert np.abs(found - alpha)[unknown].mean() < 0.12
+    assert np.array_equal(found[~unknown], alpha[~unknown])
+
+
+def test_in_videos_solving_fades_in_with_the_size_of_people(scene):
+    rgb, alpha, _ = scene
+    changes = []
+    for columns in (16, 24, 30, 33, 46):  # people fill 0.28 of it at 26, 0.38 at 34
+        pha = np.roll(alpha, columns - 46, 1)
+        pha[:, columns:], pha[:, : columns - 8] = 0, 1
+        pha = np.where((pha > 0) & (pha < 1), 0.5, pha).astype(np.float32)
+        seen = np.roll(rgb, columns - 46, 1)
+        wholly = solved_band(pha, seen, steps=QUICK_STEPS, fully=False)
+        changes.append(np.abs(quickly_solved_band(pha, seen) - pha).sum() / np.abs(wholly - pha).sum())
+    assert changes[0] == 0 and changes[-1] == pytest.approx(1) and changes == sorted(changes) and 0.1 < changes[2] < 0.9
 
 
 def test_it_is_what_the_library_solves(scene):
@@ -59,8 +80,9 @@ def test_of_any_size(size):
     assert found.shape == size and found.dtype == np.float32 and 0 <= found.min() <= found.max() <= 1
 
 
+@pytest.mark.parametrize("how", [Outline.quickly_solved, Outline.solved])
 @pytest.mark.parametrize("columns, solved", [(60, True), (20, False)])
-def test_people_who_are_large_are_solved(scene, columns, solved):
+def test_people_who_are_large_are_solved(scene, columns, solved, how):
     rgb, alpha, _ = scene
     seen = np.roll(rgb, columns - 46, 1)
     soft = np.roll(alpha, columns - 46, 1)
@@ -69,5 +91,5 @@ def test_people_who_are_large_are_solved(scene, columns, solved):
     pha[:, : columns - 14] = 1
     frame = Frame(np.repeat(np.repeat(seen, 2, 0), 2, 1))
     assert (pha.mean() > LARGE) == solved
-    same = np.array_equal(full_size(pha, seen, frame, Outline.solved), full_size(pha, seen, frame))
+    same = np.array_equal(full_size(pha, seen, frame, how), full_size(pha, seen, frame))
     assert same != solved

@@ -42,12 +42,14 @@ def test_the_page_is_isolated_and_takes_nothing_from_elsewhere(web):
 
 def test_files_of_the_page(web, tmp_path, monkeypatch):
     import gzip
+    import lzma
 
     from koutu.server import pages
 
     (tmp_path / "js").mkdir()
     (tmp_path / "js" / "a.mjs").write_text("export {}")
     (tmp_path / "net.wasm.gz").write_bytes(gzip.compress(b"wasm" * 100))
+    (tmp_path / "slow.wasm.xz").write_bytes(lzma.compress(b"slow" * 100))
     (tmp_path / "b.css").write_text("p {}")
     (tmp_path / "b.css.gz").write_bytes(gzip.compress(b"p {}"))
     (tmp_path / "link").symlink_to("/etc/hostname")
@@ -60,11 +62,24 @@ def test_files_of_the_page(web, tmp_path, monkeypatch):
         packed = other.get("/web/net.wasm", headers={"Accept-Encoding": "gzip"})
         assert packed.headers["content-encoding"] == "gzip" and packed.headers["content-type"] == "application/wasm"
         assert packed.content == b"wasm" * 100  # the client unpacks
+        for encoding in ("gzip", "identity"):  # kept as xz, which browsers do not take
+            slow = other.get("/web/slow.wasm", headers={"Accept-Encoding": encoding})
+            assert slow.headers.get("content-encoding", "identity") == encoding and slow.content == b"slow" * 100
         plain = other.get("/web/net.wasm", headers={"Accept-Encoding": "identity"})
         assert "content-encoding" not in plain.headers and plain.content == b"wasm" * 100
         assert plain.headers["etag"] != packed.headers["etag"]
         assert other.get("/web/b.css", headers={"Accept-Encoding": "identity"}).text == "p {}"
-        for name in ("link", "../app.py", "..%2fapp.py", "%2e%2e/app.py", "js", "nothing", "net.wasm.gz", "a%00b"):
+        for name in (
+            "link",
+            "../app.py",
+            "..%2fapp.py",
+            "%2e%2e/app.py",
+            "js",
+            "nothing",
+            "net.wasm.gz",
+            "slow.wasm.xz",
+            "a%00b",
+        ):
             assert other.get(f"/web/{name}").status_code == 404
         (tmp_path / "js" / "a.mjs").write_text("export {a}")
         assert other.get("/web/js/a.mjs").text == "export {a}"

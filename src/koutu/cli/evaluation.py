@@ -53,6 +53,9 @@ def evaluate(
         typer.Option(min=1, help="How often every network with a memory, whoever made it, is shown a first frame."),
     ] = MeasureSettings.looks,
     zoom: options.Zoom = MeasureSettings.zoom,
+    opinion: Annotated[
+        bool, typer.Option(help="Let stills of koutu's networks get a second opinion, as koutu image gives it.")
+    ] = MeasureSettings.opinion,
     recovery: Annotated[
         bool,
         typer.Option(
@@ -105,7 +108,12 @@ def evaluate(
     backends = {name: load_named(spec, **how) for name, spec in models.items()}
     guess = Matter(load()) if mask == "auto" else None
     settings = MeasureSettings(
-        perceptual=perceptual, trimap_radius=trimap_radius, recovery=recovery, looks=looks, zoom=zoom
+        perceptual=perceptual,
+        trimap_radius=trimap_radius,
+        recovery=recovery,
+        looks=looks,
+        zoom=zoom,
+        opinion=opinion,
     )
     recipe = SetRecipe(
         seed=seed,

@@ -66,6 +66,9 @@ def image(
     solve: Annotated[
         bool, typer.Option(help="Solve the outline of people who are large in closed form, for a tenth of a second.")
     ] = True,
+    opinion: Annotated[
+        bool, typer.Option(help="Ask two more networks what they think of the matte, for a tenth of a second or two.")
+    ] = True,
 ) -> None:
     """Cut the person out of images. Into a folder, each is written as STEM.png, or as --format says.
 
@@ -90,7 +93,7 @@ def image(
             convert_image(
                 picture, target, background=behind, alpha_only=alpha_only, backend=backend, hints=hints,
                 format="PNG" if output == "-" else None, multilevel=multilevel, premultiplied=premultiplied,
-                zoom=zoom, solve=solve,
+                zoom=zoom, solve=solve, opinion=opinion,
             )  # fmt: skip
 
         _each(pairs, output, cut)

@@ -24,6 +24,7 @@ from koutu.matting.hints import Hints
 from koutu.matting.matter import Matter
 from koutu.trimap import trimap_from_mask
 from koutu.types import Frame, InputError, KoutuError, OutputError
+from koutu.zoo import load_opinion
 
 ROWS = "rows.jsonl"
 RATE = Fraction(1, 30)
@@ -112,7 +113,10 @@ class _Stage:
     ):
         self.result = ClipResult(name, clip.name, clip.still)
         hints = Hints(mask="auto", guess=guess) if guess else None
-        self.matter = Matter(backend, hints=hints, looks=settings.looks, zoom=settings.zoom, solve=clip.still)
+        self.matter = Matter(
+            backend, hints=hints, looks=settings.looks, zoom=settings.zoom, solve=clip.still or None,
+            opinion=load_opinion() if clip.still and settings.opinion else None,
+        )  # fmt: skip
         self.scorer = Scorer(settings, clip.still, "trimap" in backend.needs, moved)
         self.settings = settings
         self.worst: tuple[Example, np.ndarray] | None = None

@@ -9,7 +9,8 @@ class MeasureSettings:
 
     perceptual: Gradient and Connectivity; video: dtSSD, flicker; recovery: clips again with a wrong memory, and with
     somebody who comes in (`koutu.evaluation.recovery`). looks: how often every network with a memory is shown the frame
-    that it begins with, whoever made it; zoom: as of `koutu.matting.matter.Matter`.
+    that it begins with, whoever made it; zoom: as of `koutu.matting.matter.Matter`. opinion: stills of koutu's networks
+    get a second opinion, as `koutu image` gives it.
     """
 
     perceptual: bool = True
@@ -19,6 +20,7 @@ class MeasureSettings:
     recovery: bool = False
     looks: int = 2
     zoom: bool = True
+    opinion: bool = True
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from koutu.color import to_rgb
 from koutu.composite import with_alpha_of
 from koutu.engines.backend import Backend, State
+from koutu.engines.opinion import Opinion
 from koutu.matting.hints import Hints
 from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
 from koutu.matting.plated import Plated
 from koutu.matting.refine import guided_upsample, quantise
+from koutu.matting.second_opinion import after_opinion
 from koutu.matting.shots import Shots, shows_the_same
-from koutu.matting.solved_band import LARGE, solved_band
+from koutu.matting.solved_band import LARGE, quickly_solved_band, solved_band
 from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
 from koutu.matting.zoom import Box, Zoom, cropped, pasted, seen_from, whole
 from koutu.media.given import Channels, Given, frame_of
@@ -36,9 +38,11 @@ class Matter:
     once. `hints` make what the network needs beside the frames; a network that carries its hints on gets them with the
     first frame, and its memory then outlives cuts and gaps. `zoom`: show the network only the part of the frame where
     somebody is, whose memory is the last alpha alone (`koutu.matting.zoom`); a shot begins with the whole frame.
-    `solve`: solve the band around people who are large in closed form (`koutu.matting.solved_band`), for a tenth of a
-    second a frame: for stills. `again`: matte a planar frame anew that shows, byte for byte, what the last one did;
-    else it gets that one's matte, and all memory stays as it is.
+    `solve`: the band around people who are large is solved in closed form (`koutu.matting.solved_band`): True: fully,
+    for stills; None: as far as a video has time for; False: not at all. `opinion`: two more networks are asked about
+    every frame (`koutu.zoo.load_opinion`), for stills, if the only memory of the backend is alpha. `again`: matte a
+    planar frame anew that shows, byte for byte, what the last one did; else it gets that one's matte, and all memory
+    stays as it is.
     """
 
     def __init__(
@@ -49,11 +53,13 @@ class Matter:
         hints: Hints | None = None,
         looks: int | None = None,
         zoom: bool = True,
-        solve: bool = False,
+        solve: bool | None = None,
+        opinion: Opinion | None = None,
         again: bool = True,
     ):
         self.backend, self.refine, self.hints = backend, refine, hints or Hints()
         self.solve, self.again = solve, again
+        self.opinion = opinion if backend.can_recall and not backend.needs else None
         self.hints.require_used(backend.needs, backend.name)
         own = 2 if backend.warms_up else 1  # a network with a memory sees more when it looks twice
         self.looks = own if looks is None or backend.propagates else looks
@@ -100,13 +106,16 @@ class Matter:
         elif self.zooms and self._zoom.is_due(self._shots.thumbnail, frame.size):
             part, rgb = self._widened(frame, part, rgb)
         fgr, pha, self.state = self.backend(rgb, self.state, **given)
-        pha = self.plated(pha, rgb, frame, fresh) if self.plated else pha
+        if self.plated:
+            pha = self.plated(pha, rgb, frame, fresh)
+        elif self.opinion:
+            pha = after_opinion(pha, *self.opinion(rgb))
         self._last, plain = frame, pha
         pha = self._touched(pha, rgb, fresh)
         box = self._zoom.box
         follows = self.refine and self.backend.refines
         # a hint tells the outline better than the colours beside it
-        by = Outline.as_given if self.backend.needs else Outline.solved if self.solve else Outline.by_colours
+        by = Outline.as_given if self.backend.needs else _SOLVED[self.solve]
         own = full_size(pha, rgb, part, by) if follows else plain_size(pha, part)
         alpha, found = alphas_of(frame, pasted(own, box, frame.size))
         matte = Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), self.backend.low(self.state), found)
@@ -246,7 +255,11 @@ class Outline(Enum):
 
     as_given = 0
     by_colours = 1  # where the colours on both sides of it say
-    solved = 2  # the same, and its band then solved in closed form
+    quickly_solved = 2  # the same, and its band then solved in closed form at half the size
+    solved = 3  # the same, fully
+
+
+_SOLVED = {False: Outline.by_colours, None: Outline.quickly_solved, True: Outline.solved}
 
 
 def full_size(pha: NDArray[np.float32], rgb: Rgb, frame: Frame, outline: Outline = Outline.by_colours) -> Alpha:
@@ -257,6 +270,8 @@ def full_size(pha: NDArray[np.float32], rgb: Rgb, frame: Frame, outline: Outline
         pha = follow_colours(pha, rgb)
     if outline is Outline.solved and pha.mean() > LARGE:
         pha = solved_band(pha, rgb)
+    if outline is Outline.quickly_solved:
+        pha = quickly_solved_band(pha, rgb)
     if pha.shape[0] < frame.size[0]:
         return guided_upsample(pha, frame.picture)
     return plain_size(pha, frame)

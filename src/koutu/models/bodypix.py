@@ -28,6 +28,11 @@ def from_onnx(path: Path) -> dict[str, Tensor]:
             for part, x in zip(("weight", "bias"), pair, strict=True)}  # fmt: skip
 
 
+def head_from_onnx(path: Path) -> dict[str, Tensor]:
+    """Weight (1, 256, 1, 1) and bias of its last layer, which makes logits of people out of the deepest features."""
+    return dict(zip(("weight", "bias"), convolutions(path)[-1], strict=True))
+
+
 def _in_order(network: MobileNetV1) -> dict[str, nn.Conv2d]:
     return {name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
 

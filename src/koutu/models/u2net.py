@@ -8,13 +8,16 @@ segments: edges are a pixel or two soft, and it keeps no memory of a video.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from koutu.models.base import Network
+from koutu.models.mediapipe import convolutions
 from koutu.nn.pixels import check, imagenet, resize
+from koutu.types import ModelError
 
 _LEVELS = (7, 6, 5, 4, 4, 4)  # of the stages' own U-nets; the last two dilate instead of pooling
 
@@ -51,7 +54,7 @@ class ConvNormRelu(nn.Module):
     def __init__(self, inp: int, out: int, dilation: int = 1):
         super().__init__()
         self.conv_s1 = nn.Conv2d(inp, out, 3, padding=dilation, dilation=dilation)
-        self.bn_s1 = nn.BatchNorm2d(out)
+        self.bn_s1: nn.Module = nn.BatchNorm2d(out)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.bn_s1(self.conv_s1(x)))
@@ -138,3 +141,24 @@ class U2Net(Network):
         sides = [self.get_submodule(f"side{i}")(x) for i, x in enumerate(reversed(decoded), start=1)]
         sides = [resize(side, img) for side in sides]
         return TrainingOutputs(self.outconv(torch.cat(sides, dim=1)), tuple(sides))
+
+
+def from_onnx(path: Path) -> dict[str, Tensor]:
+    """The state dict of the small network (`SMALL`) from an ONNX file of it, whose convolutions have its norms in them.
+
+    They stand in the file in the order in which they run. Raises ModelError if the file is another network.
+    """
+    network, found = U2Net(SMALL), convolutions(path)
+    convs = {name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
+    shapes = [[conv.weight.shape, conv.weight.shape[:1]] for conv in convs.values()]
+    if [[x.shape for x in pair] for pair in found] != shapes:
+        raise ModelError(
+            f"expected U²-Net-p in {path}, got a network of {len(found)} other convolutions; give that one's file"
+        )
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):  # nothing is left for it to do
+            nn.init.constant_(module.running_var, 1 - module.eps)  # type: ignore[arg-type]
+    return network.state_dict() | {
+        f"{name}.{part}": x for (name, pair) in zip(convs, found, strict=True)
+        for part, x in zip(("weight", "bias"), pair, strict=True)
+    }  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 from koutu.color import to_rgb
 from koutu.composite import replace
 from koutu.engines.backend import Backend
+from koutu.engines.opinion import Opinion
 from koutu.matting.matter import Matter
 from koutu.media.background import Background
 from koutu.pipeline.convert import own_colours
@@ -44,9 +45,9 @@ class Cut:
         return cv2.countNonZero(cv2.inRange(self.alpha, SURE, 255)) > LEAST * self.alpha.size
 
 
-def cut_out(frame: Frame, backend: Backend, roi: Box | None = None) -> Cut:
-    """The person in the image, or in the part of it that `roi` names; all else is background."""
-    matte = Matter(backend, solve=True)(frame if roi is None else _part(frame, roi))
+def cut_out(frame: Frame, backend: Backend, roi: Box | None = None, *, opinion: Opinion | None = None) -> Cut:
+    """The person in the image, or in the part of it that `roi` names; all else is background. opinion: of `Matter`."""
+    matte = Matter(backend, solve=True, opinion=opinion)(frame if roi is None else _part(frame, roi))
     cut = Cut(to_rgb(own_colours(matte)), matte.alpha)
     return cut if roi is None else pasted(cut, frame.size, (roi[0], roi[1]))
 

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.engines.backend import Backend, NetworkShape, State
+from koutu.engines.opinion import Opinion
 from koutu.engines.stabilise import held_steady
 from koutu.engines.wrapped import WrappedBackend, unwrapped
 from koutu.files import sha256_of
 from koutu.matting.matter import Matter
 from koutu.server.settings import ServerSettings
 from koutu.types import ModelError, Rgb
-from koutu.zoo import CHOICE, MODELS, load, packaged
+from koutu.zoo import CHOICE, MODELS, load, load_opinion, packaged
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,14 @@ class Networks:
         """The network for single images; "" is the default one."""
         return self._backend(name or self.default, stream=False)
 
+    def opinion(self) -> Opinion:
+        """The second opinion for single images."""
+        return load_opinion(self._settings.device, self._settings.threads)
+
     def warm_up(self) -> None:
         """Load the default network, so that nobody waits for it."""
         self.still()
+        self.opinion()
         self.matter()(np.zeros((90, 160, 3), np.uint8))
 
     def matter(self, name: str = "") -> Matter:

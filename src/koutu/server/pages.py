@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import lzma
 import threading
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -40,6 +41,8 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".md": "text/plain; charset=utf-8",
 }
+_PACKED = (".gz", ".xz")
+_EFFORT = 1  # of packing anew, for tenths of a second
 MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>koutu</title>
 <h1>The page is missing</h1><p>This koutu was installed without src/koutu/server/web/index.html.
 The HTTP API works: see <a href="/docs">/docs</a>.</p></html>"""
@@ -66,7 +69,7 @@ class Files:
         self._lock = threading.Lock()
 
     def get(self, name: str) -> _Kept | None:
-        """The file, or None. NAME.gz is found as NAME."""
+        """The file, or None. NAME.gz and NAME.xz are found as NAME."""
         with self._lock:
             if name not in self._names and monotonic() - self._listed > 1:
                 self._list()
@@ -80,9 +83,9 @@ class Files:
     def _list(self) -> None:
         paths = [path for path in self._folder.rglob("*") if path.is_file() and not path.is_symlink()]
         names = {path.relative_to(self._folder).as_posix(): path for path in paths}
-        self._names = {name.removesuffix(".gz"): path for name, path in names.items() if name.endswith(".gz")}
-        plain = {name: path for name, path in names.items() if not name.endswith(".gz")}
-        self._names = plain | self._names
+        packed = {name: path for name, path in names.items() if path.suffix in _PACKED}
+        plain = {name: path for name, path in names.items() if name not in packed}
+        self._names = plain | {name[:-3]: path for name, path in packed.items()}
         self._listed = monotonic()
 
     def _read(self, name: str, path: Path) -> _Kept:
@@ -91,12 +94,17 @@ class Files:
         kept = self._kept.get(name)
         if kept is None or kept.stamp != stamp:
             data = path.read_bytes()
-            packed = data if path.suffix == ".gz" else None
+            packed = data if path.suffix == ".gz" else _repacked(data) if path.suffix == ".xz" else None
             beside = self._folder / name
             plain = beside.read_bytes() if packed and beside.is_file() else None if packed else data
             kept = _Kept(stamp, hashlib.sha256(data).hexdigest()[:24], plain, packed)
             self._kept[name] = kept
         return kept
+
+
+def _repacked(data: bytes) -> bytes:
+    """What is kept as xz, which installs small, as the gzip that every browser takes."""
+    return gzip.compress(lzma.decompress(data), _EFFORT, mtime=0)
 
 
 def send_file(request: Request, kept: _Kept, name: str, headers: dict[str, str]) -> Response:

@@ -125,7 +125,8 @@ def removed(service: Service, data: bytes, options: RemoveOptions, kind: Kind) -
     if kind == "jpg" or (background and opacity == 255):
         solid = ",".join(map(str, colour)) if colour and opacity == 255 else "" if colour else background
         behind = service.backdrops.background(solid or "white")  # first: a wrong word costs no work
-    cut = cut_out(decoded(data, service), service.networks.still(options.model))
+    networks = service.networks
+    cut = cut_out(decoded(data, service), networks.still(options.model), opinion=networks.opinion())
     if options.om or options.only_mask or options.format == "alpha":
         return encode(alpha_picture(cut.alpha), None, kind)
     if behind is not None:

@@ -118,7 +118,8 @@ def _result(service: Service, order: Order, data: bytes, behind: bytes | None, k
     """In a worker thread: the person where they are wanted, and the file."""
     framing = parse_framing(order.crop, order.crop_margin, order.scale, order.position)
     frame = sized(decoded(data, service), order.size)
-    cut = cut_out(frame, service.networks.still(), parse_roi(order.roi, frame.size))
+    networks = service.networks
+    cut = cut_out(frame, networks.still(), parse_roi(order.roi, frame.size), opinion=networks.opinion())
     if not cut.shows_somebody:
         raise Refused(
             400, "unknown_foreground", "Could not identify foreground in image",
