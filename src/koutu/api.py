@@ -66,6 +66,7 @@ def convert(
     only_person: int | None = None,
     premultiplied: bool = False,
     zoom: bool = True,
+    opinion: bool = False,
     rate: Fraction | float | None = None,
     deinterlace: Deinterlace = "auto",
     sdr: bool = False,
@@ -84,13 +85,14 @@ def convert(
     which adds one frame of delay. hints: what networks other than the default need beside the pictures. observe: is
     given every matte in order, for example a `koutu.Reviewer`. corrections: masks as of `Matter.correct`, by the second
     from which on they are carried along. keep, only_person: of several people, those who stay, as of `koutu.Chosen`.
-    gate, steady: as of `koutu.load`; zoom: as of `koutu.Matter`. offline: take all the time that better mattes need;
-    what a stopped run has done lies beside the output, and the same call goes on. Needs a file (docs/offline.md).
+    gate, steady: as of `koutu.load`; zoom: as of `koutu.Matter`; opinion: as of `koutu.matte`, a quarter of a second for
+    a frame. offline: take all the time that better mattes need, with that opinion too; what a stopped run has done lies
+    beside the output, and the same call goes on. Needs a file (docs/offline.md).
     Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}
     outputs = Outputs(**{name: Path(path) for name, path in paths.items() if path is not None})
-    look = Look(background, fit, loop, decontaminate, refine, smooth, premultiplied, zoom)
+    look = Look(background, fit, loop, decontaminate, refine, smooth, premultiplied, zoom, opinion)
     chosen = Chosen(keep, only_person)
     _require_background_stays(background, outputs)
     if offline:
@@ -120,7 +122,7 @@ def matte(
 
     Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), or have their channels first; uint8, uint16 or floats from 0
     to 1. channels: "rgb", or "bgr" as OpenCV has them. What the picture's own alpha hides stays hidden. zoom, solve: as
-    of `koutu.Matter`. opinion: ask two more networks about it, for another tenth of a second or two.
+    of `koutu.Matter`. opinion: ask two more networks about it, for a quarter of a second more.
     """
     asked = load_opinion(device, threads) if opinion else None
     matter = Matter(_backend(model, engine, device, threads), hints=hints, zoom=zoom, solve=solve, opinion=asked)

@@ -64,7 +64,7 @@ def of_call(function: Any, *names: str) -> dict[str, Any]:
 LOADED = of_call(zoo.load, "device", "threads", "steady")
 FROM = {
     "video": {
-        **of(Look(), "background", "fit", "smooth", "refine", "decontaminate", "zoom"), "hold": not Look().loop,
+        **of(Look(), "background", "fit", "smooth", "refine", "decontaminate", "zoom", "opinion"), "hold": not Look().loop,
         **of(EncodeOptions(), "codec", "preset", "crf", "depth", "audio"), **of_call(api.convert, "keep"), **LOADED,
     },
     "batch": {
@@ -74,7 +74,7 @@ FROM = {
              "steady", "mask", "plate_fixed", "clicks", "trimap_radius", "codec", "preset", "crf", "alpha_crf", "depth",
              "sdr", "audio"),
     },
-    "image": {**of_call(api.convert_image, "background", "fit", "alpha_only", "multilevel", "zoom", "solve"),
+    "image": {**of_call(api.convert_image, "background", "fit", "alpha_only", "multilevel", "zoom", "solve", "opinion"),
               **of_call(zoo.load, "device", "threads")},
     "review": of_call(zoo.load, "device", "threads"),
     "trimap": of_call(zoo.load, "device"),
@@ -91,7 +91,7 @@ FROM = {
              "viewers", "idle_seconds"),
     },
     "eval": {**of(SetRecipe(), "seed", "frames", "cause"),
-             **of(MeasureSettings(), "perceptual", "recovery", "looks", "zoom", "trimap_radius"), **LOADED},
+             **of(MeasureSettings(), "perceptual", "recovery", "looks", "zoom", "opinion", "trimap_radius"), **LOADED},
     "data compose": of(SetRecipe(), "seed", "frames", "cause"),
     "data matte": {**of(MattePlan(), "mirrored", "long_side", "method", network="networks", keep_pictures="pictures"),
                    **of(ClipPlan(), "every", "frames", "plate")},
@@ -117,7 +117,7 @@ def test_defaults_are_those_of_the_library(words):
 
 
 def test_the_function_looks_as_the_class():
-    names = ("background", "fit", "loop", "decontaminate", "refine", "smooth", "zoom")
+    names = ("background", "fit", "loop", "decontaminate", "refine", "smooth", "zoom", "opinion")
     assert of_call(api.convert, *names) == of(Look(), *names)
 
 

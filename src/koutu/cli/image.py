@@ -66,9 +66,7 @@ def image(
     solve: Annotated[
         bool, typer.Option(help="Solve the outline of people who are large in closed form, for a tenth of a second.")
     ] = True,
-    opinion: Annotated[
-        bool, typer.Option(help="Ask two more networks what they think of the matte, for a tenth of a second or two.")
-    ] = True,
+    opinion: options.Opinion = True,
 ) -> None:
     """Cut the person out of images. Into a folder, each is written as STEM.png, or as --format says.
 

@@ -130,6 +130,9 @@ BackgroundFit = Annotated[
 ]
 Refine = Annotated[bool, typer.Option(help="Let alpha follow the edges of the full-size picture.")]
 Zoom = Annotated[bool, typer.Option(help="Show the network only the part of the picture where somebody is.")]
+Opinion = Annotated[
+    bool, typer.Option(help="Ask two more networks what they think of the matte, for a quarter of a second each.")
+]
 Decontaminate = Annotated[bool, typer.Option(help="Take the old background's light off the edges.")]
 Hold = Annotated[
     bool, typer.Option("--hold", help="At its end, hold a background video's last frame instead of looping.")

@@ -85,6 +85,7 @@ def video(
     smooth: options.Smooth = Look.smooth,
     refine: options.Refine = Look.refine,
     zoom: options.Zoom = Look.zoom,
+    opinion: options.Opinion = Look.opinion,
     decontaminate: options.Decontaminate = Look.decontaminate,
     codec: options.VideoCodec = options.CODEC,
     preset: options.Preset = _ENCODE.preset,
@@ -128,7 +129,7 @@ def video(
         report = convert(
             source, output, background=background, alpha=alpha, foreground=foreground, side_by_side=side_by_side,
             model=backend, hints=hints, fit=fit.value, loop=not hold, smooth=smooth, refine=refine, zoom=zoom,
-            decontaminate=decontaminate, encode=encode, progress=progress, observe=reviewer,
+            opinion=opinion, decontaminate=decontaminate, encode=encode, progress=progress, observe=reviewer,
             keep=people, only_person=only_person or None,
             premultiplied=premultiplied, rate=fps or None, deinterlace=deinterlace.value, sdr=sdr, offline=offline,
         )  # fmt: skip

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from koutu.color import to_rgb
 from koutu.engines.backend import Backend
+from koutu.engines.opinion import Opinion
 from koutu.matting.before_plate import alpha_before
 from koutu.matting.matter import full_size, plain_size
 from koutu.matting.plated import Plated
 from koutu.matting.refine import guided_upsample, quantise
+from koutu.matting.second_opinion import after_opinion
 from koutu.matting.shots import Shots
 from koutu.matting.solved_band import solved_band
 from koutu.matting.steady import Neighbour, steadied
@@ -56,15 +58,16 @@ class TwoPasses:
 
     refine: let alpha follow the full-size frame. plated: the step of the clip's plate, for frames in order, or None.
     both, uncover, solve, rounds: look both ways, use what other frames show of the background, solve the band, steady
-    so many times; to measure what each is good for.
+    so many times; to measure what each is good for. opinion: as of `koutu.Matter`.
     """
 
     def __init__(
         self, backend: Backend, *, refine: bool = True, plated: Plated | None = None, both: bool = True,
-        uncover: bool = True, solve: bool = True, rounds: int = ROUNDS,
+        uncover: bool = True, solve: bool = True, rounds: int = ROUNDS, opinion: Opinion | None = None,
     ):  # fmt: skip
         self.backend, self.refine, self.plated = backend, refine and backend.refines, plated
         self.both, self.uncover, self.solve, self.rounds = both, uncover, solve, rounds
+        self.opinion = opinion if backend.can_recall and not backend.needs else None
 
     def __call__(self, frames: Sequence[Frame], tick: Callable[[], None] = lambda: None) -> list[Found]:
         """tick: called STEPS times a frame, to tell how far it is."""
@@ -81,7 +84,7 @@ class TwoPasses:
     def _shot(self, seen: Sequence[_Seen], tick: Callable[[], None]) -> list[Found]:
         forward = self._pass(seen, tick)
         backward = self._pass(seen[::-1], tick)[::-1] if self.both else forward
-        phas = [joined(*pair) for pair in zip(forward, backward, strict=True)]
+        phas = [self._asked(joined(*pair), one.rgb) for *pair, one in zip(forward, backward, seen, strict=True)]
         plates = Uncovered([one.rgb for one in seen], phas) if self.uncover and len(seen) > 1 else None
         alphas = []
         for at, (one, pha) in enumerate(zip(seen, phas, strict=True)):
@@ -97,6 +100,10 @@ class TwoPasses:
         for _ in range(self.rounds):
             alphas = _steadied([one.frame for one in seen], alphas)
         return [Found(alpha, one.fresh) for alpha, one in zip(alphas, seen, strict=True)]
+
+    def _asked(self, pha: NDArray[np.float32], rgb: Rgb) -> NDArray[np.float32]:
+        """Alpha after a second opinion, if one is asked."""
+        return after_opinion(pha, *self.opinion(rgb)) if self.opinion else pha
 
     def _pass(self, seen: Sequence[_Seen], tick: Callable[[], None]) -> list[NDArray[np.float32]]:
         """The network's alphas in this order, its memory empty at first."""

@@ -33,6 +33,7 @@ from koutu.pipeline.mailbox import Mailbox, Stage, stage, stop
 from koutu.pipeline.offline import Kept, Progress, offline_mattes
 from koutu.pipeline.sought import sought
 from koutu.types import Alpha, Frame, OutputError, Picture, Planes, Yuv
+from koutu.zoo import load_opinion
 
 WARM = Fraction(2)  # seconds before a segment, after which no memory was seen to differ
 WAITING = 3  # frames between two stages: enough to overlap them, little enough to forget
@@ -159,7 +160,8 @@ def convert_video(
             report.model += " · offline"
             first = next(iter(outputs.paths().values()))
             kept = offline_mattes(source, first, backend, hints=hints, refine=look.refine, progress=progress, **how)
-        found = kept or Matter(backend, refine=look.refine, hints=hints, zoom=look.zoom, again=False)
+        opinion = load_opinion() if look.opinion and not offline else None
+        found = kept or Matter(backend, refine=look.refine, hints=hints, zoom=look.zoom, opinion=opinion, again=False)
         matter = Corrected(found, corrections or {}, chosen or Chosen())
         stages = _stages(reader, matter, composer, look.smooth, span)
         stack.callback(stop, stages)

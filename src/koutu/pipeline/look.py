@@ -20,3 +20,4 @@ class Look:
     smooth: bool = False  # one-frame-delay
     premultiplied: bool = False  # colours in files with alpha multiplied by it
     zoom: bool = True  # the network is shown only the part where somebody is
+    opinion: bool = False  # two more networks are asked about every frame

@@ -26,6 +26,7 @@ from koutu.matting.two_passes import STEPS, Found, TwoPasses
 from koutu.media.pipe import is_pipe
 from koutu.media.reader import VideoReader, open_video
 from koutu.types import Frame, InputError, ModelError, OutputError
+from koutu.zoo import load_opinion
 
 Progress: TypeAlias = Callable[[int, VideoReader], None]
 
@@ -176,7 +177,15 @@ def offline_mattes(
     plated = plated_of(hints, backend)
     with open_video(source, **how) as reader:
         answer = _answer(backend, next(iter(reader)))
-    made_of = (_same_source(source), backend.name, answer, hints.said if hints else "", refine, sorted(how.items()))
+    made_of = (
+        _same_source(source),
+        backend.name,
+        answer,
+        hints.said if hints else "",
+        refine,
+        "opinion",
+        sorted(how.items()),
+    )
     alphas = AlphaFolder(result.absolute().parent, result.stem, made_of)
     with open_video(source, **how) as reader:
 
@@ -184,7 +193,8 @@ def offline_mattes(
             if progress:
                 progress(done, reader)
 
-        make_alphas(reader, TwoPasses(backend, refine=refine, plated=plated), alphas, told)
+        passes = TwoPasses(backend, refine=refine, plated=plated, opinion=load_opinion())
+        make_alphas(reader, passes, alphas, told)
     return Kept(alphas, plated.notes() if plated else [])
 
 
