@@ -35,16 +35,18 @@ class Chosen:
     keep: who stays, each from their moment on; before the first of these everybody does. only_person: instead, this
     one from the left, 1 or more, in the first frame that so many are in. Regions of alpha that do not touch are people;
     each is who most of it was in the frame before, and people who come to touch are parted as they stood. Who was lost,
-    as at a cut, is found again by colours. Raises InputError where nobody is at the point.
+    as at a cut, is found again by colours. first: instead, all whom the first frame shows, taken for one. Raises
+    InputError where nobody is at the point.
     """
 
-    def __init__(self, keep: Sequence[PersonAt] = (), only_person: int | None = None):
+    def __init__(self, keep: Sequence[PersonAt] = (), only_person: int | None = None, *, first: bool = False):
         if keep and only_person is not None:
             raise InputError("expected people by their points or by their number, got both; give one of them")
         if only_person is not None and only_person < 1:
             raise InputError(f"expected a person's number from the left, got {only_person}; the leftmost is 1")
         self._due, self._nth = sorted(keep, key=lambda person: person.seconds), only_person
-        self._asked = bool(keep or only_person)
+        self._first = first
+        self._asked = bool(keep or only_person or first)
         self._known: list[_Somebody] = []  # those who stay; label i + 1 is theirs, the one after all others'
         self._before: Labels | None = None
         self._absent: list[tuple[int, float, float | None]] = []  # who, from when, until when
@@ -123,6 +125,9 @@ class Chosen:
 
     def _begun(self, labels: Labels, found: Labels, rgb: Rgb, scales: tuple[float, float]) -> Labels:
         """The labels with whoever is chosen at this frame."""
+        if self._first and found.any():
+            self._first = False
+            return self._take(labels, found > 0, rgb)
         if self._nth and not self._known:
             self._most = max(self._most, int(found.max(initial=0)))
             return self._take(labels, found == self._nth, rgb) if self._nth <= self._most else labels

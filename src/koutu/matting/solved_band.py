@@ -13,7 +13,7 @@ from koutu.types import Rgb
 REACH = 0.003  # of the longer side, beyond what is unsure, that is solved too
 LARGE = 1 / 3  # of what the network sees: people who fill less show no strands there
 _SURE = 0.05  # of alpha
-_ENDS = 0.02  # of what is solved, that is nobody's or somebody's wholly
+ENDS = 0.02  # of what is solved, that is nobody's or somebody's wholly
 
 
 def solved_band(pha: NDArray[np.float32], rgb: Rgb, reach: float = REACH) -> NDArray[np.float32]:
@@ -26,7 +26,7 @@ def solved_band(pha: NDArray[np.float32], rgb: Rgb, reach: float = REACH) -> NDA
         return pha
     guess = np.where(trimap == UNKNOWN, pha, trimap / np.float32(255)).astype(np.float32)
     solved = solved_unknown(rgb, trimap == UNKNOWN, guess)
-    return np.clip((solved - _ENDS) / (1 - 2 * _ENDS), 0, 1).astype(np.float32)
+    return np.clip((solved - ENDS) / (1 - 2 * ENDS), 0, 1).astype(np.float32)
 
 
 def band_trimap(pha: NDArray[np.float32], reach: float = REACH) -> NDArray[np.uint8]:

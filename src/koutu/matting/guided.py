@@ -1,0 +1,111 @@
+"""The step that a trimap, a mask or clicks add to a network which knows nothing of them: alpha obeys what they know.
+
+What is unknown is the network's, brought to the colours of the picture, and for stills solved in closed form from what
+is known around it (`koutu.matting.closed_form`).
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from koutu.color import to_rgb
+from koutu.engines.backend import Backend
+from koutu.matting.chosen import Chosen
+from koutu.matting.closed_form import solved_unknown
+from koutu.matting.guidance import Guidance, Trimap
+from koutu.matting.hints import Hints
+from koutu.matting.local_colour import follow_colours
+from koutu.matting.matte import Matte
+from koutu.matting.refine import guided_upsample, quantise
+from koutu.matting.solved_band import ENDS, band_trimap
+from koutu.matting.touch import Touch, touch_of
+from koutu.trimap import FOREGROUND, UNKNOWN
+from koutu.types import Alpha, Frame, Rgb
+
+SOLVED = 1 << 20  # pixels of the picture that is solved, at most
+WRONG = 0.5  # of alpha, by which a network that is wrong differs from what is known
+WORTH = 0.002  # of what is seen, that must be wrong to be carried along
+
+Floats = NDArray[np.float32]
+
+
+class Guided:
+    """What the hints of one stream know, frame by frame, and who of its people are wanted."""
+
+    def __init__(self, hints: Hints, backend: Backend):
+        self._guidance = Guidance(hints, backend)
+        self._chosen: Chosen | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Whether the hint goes along with the frames."""
+        return self._guidance.moves
+
+    def notes(self) -> list[str]:
+        """What a user must know of it, in sentences."""
+        return self._guidance.notes()
+
+    def __call__(self, frame: Frame, fresh: bool) -> Trimap | None:
+        """The trimap (H, W) of what is known of a frame, None where nothing is; fresh: a shot begins with it."""
+        known = self._guidance(frame, fresh)
+        if fresh:
+            self._chosen = None if known is None or self.moves else Chosen(first=True)
+        return known
+
+    def alone(self, matte: Matte) -> Matte:
+        """The matte of those alone who are wanted since a picture told in the shot's first frame who they are."""
+        return matte if self._chosen is None else self._chosen(matte)
+
+
+def guided_of(hints: Hints, backend: Backend) -> Guided | None:
+    """The step of a stream's trimap, mask or clicks, if there are any, for a network that needs no hints itself."""
+    return Guided(hints, backend) if hints.guide and not backend.needs else None
+
+
+def obeyed(pha: Floats, known: Trimap) -> Floats:
+    """Alpha (h, w) in [0, 1] with what a trimap of any size is sure of."""
+    known = shrunk(known, (pha.shape[0], pha.shape[1]))
+    return np.where(known == UNKNOWN, pha, known / np.float32(255)).astype(np.float32)
+
+
+def shrunk(known: Trimap, size: tuple[int, int]) -> Trimap:
+    """A trimap at a size (h, w): unknown where anything of a pixel is."""
+    if known.shape == size:
+        return known
+    sure = (np.asarray(cv2.resize((known == x).astype(np.uint8) * 255, size[::-1], interpolation=cv2.INTER_AREA)) == 255
+            for x in (0, FOREGROUND))  # fmt: skip
+    nobody, person = sure
+    return np.where(person, FOREGROUND, np.where(nobody, 0, UNKNOWN)).astype(np.uint8)
+
+
+def full_size_knowing(pha: Floats, rgb: Rgb, part: Frame, known: Trimap, *, solve: bool) -> Alpha:
+    """Alpha (h, w) of what the network saw, rgb (h, w, 3), at the part's size (H, W), of which a trimap is known."""
+    pha = obeyed(follow_colours(obeyed(pha, known), rgb), known)
+    if solve:
+        return solved(pha, part, known)
+    if pha.shape[0] < part.size[0]:
+        return guided_upsample(pha, part.picture)
+    return quantise(cv2.resize(pha, part.size[::-1], interpolation=cv2.INTER_LINEAR))
+
+
+def solved(pha: Floats, part: Frame, known: Trimap) -> Alpha:
+    """Alpha (h, w) at the part's size (H, W), what is unknown solved in closed form on SOLVED pixels at most."""
+    height, width = part.size
+    scale = min(1.0, (SOLVED / (height * width)) ** 0.5)
+    size = max(3, round(height * scale)), max(3, round(width * scale))
+    rgb, trimap = to_rgb(part.picture, size), shrunk(known, size)
+    pha = np.clip(cv2.resize(pha, size[::-1], interpolation=cv2.INTER_CUBIC), 0, 1).astype(np.float32)
+    band = np.where(trimap == UNKNOWN, band_trimap(pha), trimap)
+    guess = np.where(band == UNKNOWN, pha, band / np.float32(255)).astype(np.float32)
+    found = solved_unknown(rgb, band == UNKNOWN, guess)
+    found = np.clip((found - ENDS) / (1 - 2 * ENDS), 0, 1).astype(np.float32)
+    return quantise(found) if size == part.size else guided_upsample(found, part.picture)
+
+
+def mistakes(pha: Floats, rgb: Rgb, known: Trimap) -> Touch | None:
+    """What a network's alpha (h, w) of a frame (h, w, 3) has wrong of what is known, None where that is little."""
+    known = shrunk(known, (pha.shape[0], pha.shape[1]))
+    wrong = (known != UNKNOWN) & (np.abs(pha - known / np.float32(255)) > WRONG)
+    if wrong.mean() < WORTH:
+        return None
+    return touch_of(np.where(wrong, known, UNKNOWN), pha, rgb, None)
