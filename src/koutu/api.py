@@ -81,11 +81,12 @@ def convert(
     output: the composite, or with background "transparent" the cut-out with alpha (.mov ProRes 4444, .webm VP9, a
     folder of PNGs). background: an image or video file, a colour, "blur", "green" or "transparent". alpha: a grey
     video; foreground: the person on black; side_by_side: original beside composite. smooth: one-frame-delay smoothing,
-    which adds one frame of delay. hints: a plate, a trimap, a mask or clicks, which the default network can do
-    without and others need. observe: is given every matte in order, for example a `koutu.Reviewer`. corrections: masks
-    as of `Matter.correct`, by the second from which on they are carried along. keep, only_person: of several people, those who stay, as of `koutu.Chosen`.
-    gate, steady: as of `koutu.load`; zoom: as of `koutu.Matter`. offline: take all the time that better mattes need;
-    what a stopped run has done lies beside the output, and the same call goes on. Needs a file (docs/offline.md).
+    which adds one frame of delay. hints: a plate, a trimap, a mask or clicks, which the default network can do without.
+    observe: is given every matte in order, for example a `koutu.Reviewer`. corrections: masks as of `Matter.correct`,
+    by the second from which on they are carried along. keep, only_person: of several people, those who stay, as of
+    `koutu.Chosen`. gate, steady: as of `koutu.load`; zoom: as of `koutu.Matter`. offline: take all the time that better
+    mattes need; what a stopped run has done lies beside the output, and the same call goes on. Needs a file
+    (docs/offline.md).
     Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}

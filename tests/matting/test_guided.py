@@ -157,5 +157,7 @@ def test_a_mask_of_another_size_is_scaled():
 def test_a_pictures_hint_is_told_where_it_is_cut_out(tmp_path):
     told: list[str] = []
     write_image(tmp_path / "mask.png", np.repeat(NOBODY[..., None], 3, axis=2))
-    convert_image(scene(), tmp_path / "o.png", backend=Bright(), hints=Hints(mask=tmp_path / "mask.png"), tell=told.append)
+    convert_image(
+        scene(), tmp_path / "o.png", backend=Bright(), hints=Hints(mask=tmp_path / "mask.png"), tell=told.append
+    )
     assert len(told) == 1 and "nobody in it" in told[0]

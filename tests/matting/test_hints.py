@@ -282,11 +282,11 @@ class PlateAlone(Backend):
     [Hints(trimap=EMPTY), Hints(mask=EMPTY), Hints(clicks=[Click(3, 4, True)])],
     ids=["trimap", "mask", "clicks"],
 )
-def test_a_hint_that_the_network_makes_nothing_of_is_refused(hints):
+def test_a_hint_that_the_network_makes_nothing_of_is_refused(tmp_path, hints):
     with pytest.raises(InputError, match=r"plate-alone makes nothing, got .*name a network that does"):
         Matter(PlateAlone(), hints=hints)
     with pytest.raises(InputError, match=r"an offline run makes nothing, got .*leave either out"):
-        offline_mattes(SAMPLE, Path("out.mp4"), load(), hints=hints)
+        offline_mattes("talk.mp4", tmp_path / "out.mp4", load(), hints=hints)
 
 
 def test_a_hint_that_the_default_network_would_guess_for_itself_is_refused():

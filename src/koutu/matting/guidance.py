@@ -3,7 +3,6 @@
 from typing import Any
 
 import cv2
-import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import to_rgb
@@ -38,6 +37,11 @@ class Guidance:
         """Whether the hint goes along with the frames."""
         return self._hints.guide_moves
 
+    @property
+    def exact(self) -> bool:
+        """Whether the hint is a trimap; a mask is not believed near its edge."""
+        return self._hints.guide == "trimap"
+
     def notes(self) -> list[str]:
         """What a user must know of it, in sentences."""
         return list(self._notes)
@@ -65,7 +69,7 @@ class Guidance:
 
     def _trimap(self, hint: NDArray[Any]) -> Trimap:
         """A trimap as it is, a mask with what is not believed of it unknown."""
-        if self._hints.guide == "trimap":
+        if self.exact:
             return hint
         radius = self._hints.radius
         return trimap_from_mask(hint, round(COARSE * max(hint.shape)) if radius is None else radius)

@@ -1,14 +1,14 @@
 """The step that a trimap, a mask or clicks add to a network which knows nothing of them: alpha obeys what they know.
 
-What is unknown is the network's, brought to the colours of the picture, and for stills solved in closed form from what
-is known around it (`koutu.matting.closed_form`).
+What is unknown is the network's, brought to the colours of the picture. For stills it is solved in closed form: all
+that a trimap leaves unknown, from what is known around it (`koutu.matting.closed_form`), and what the network is unsure
+of (`koutu.matting.solved_band`) near the edge of a mask.
 """
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koutu.color import to_rgb
 from koutu.engines.backend import Backend
 from koutu.matting.chosen import Chosen
 from koutu.matting.closed_form import solved_unknown
@@ -16,13 +16,11 @@ from koutu.matting.guidance import Guidance, Trimap
 from koutu.matting.hints import Hints
 from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
-from koutu.matting.refine import guided_upsample, quantise
-from koutu.matting.solved_band import ENDS, band_trimap
+from koutu.matting.solved_band import ENDS
 from koutu.matting.touch import Touch, touch_of
 from koutu.trimap import FOREGROUND, UNKNOWN
-from koutu.types import Alpha, Frame, Rgb
+from koutu.types import Frame, Rgb
 
-SOLVED = 1 << 20  # pixels of the picture that is solved, at most
 WRONG = 0.5  # of alpha, by which a network that is wrong differs from what is known
 WORTH = 0.002  # of what is seen, that must be wrong to be carried along
 
@@ -40,6 +38,11 @@ class Guided:
     def moves(self) -> bool:
         """Whether the hint goes along with the frames."""
         return self._guidance.moves
+
+    @property
+    def exact(self) -> bool:
+        """Whether all is in doubt that it leaves unknown, as of a trimap; of a mask, only what the network doubts."""
+        return self._guidance.exact
 
     def notes(self) -> list[str]:
         """What a user must know of it, in sentences."""
@@ -78,28 +81,12 @@ def shrunk(known: Trimap, size: tuple[int, int]) -> Trimap:
     return np.where(person, FOREGROUND, np.where(nobody, 0, UNKNOWN)).astype(np.uint8)
 
 
-def full_size_knowing(pha: Floats, rgb: Rgb, part: Frame, known: Trimap, *, solve: bool) -> Alpha:
-    """Alpha (h, w) of what the network saw, rgb (h, w, 3), at the part's size (H, W), of which a trimap is known."""
-    pha = obeyed(follow_colours(obeyed(pha, known), rgb), known)
-    if solve:
-        return solved(pha, part, known)
-    if pha.shape[0] < part.size[0]:
-        return guided_upsample(pha, part.picture)
-    return quantise(cv2.resize(pha, part.size[::-1], interpolation=cv2.INTER_LINEAR))
-
-
-def solved(pha: Floats, part: Frame, known: Trimap) -> Alpha:
-    """Alpha (h, w) at the part's size (H, W), what is unknown solved in closed form on SOLVED pixels at most."""
-    height, width = part.size
-    scale = min(1.0, (SOLVED / (height * width)) ** 0.5)
-    size = max(3, round(height * scale)), max(3, round(width * scale))
-    rgb, trimap = to_rgb(part.picture, size), shrunk(known, size)
-    pha = np.clip(cv2.resize(pha, size[::-1], interpolation=cv2.INTER_CUBIC), 0, 1).astype(np.float32)
-    band = np.where(trimap == UNKNOWN, band_trimap(pha), trimap)
-    guess = np.where(band == UNKNOWN, pha, band / np.float32(255)).astype(np.float32)
-    found = solved_unknown(rgb, band == UNKNOWN, guess)
-    found = np.clip((found - ENDS) / (1 - 2 * ENDS), 0, 1).astype(np.float32)
-    return quantise(found) if size == part.size else guided_upsample(found, part.picture)
+def solved(pha: Floats, rgb: Rgb, known: Trimap) -> Floats:
+    """Alpha (h, w) in [0, 1] of a picture (h, w, 3): what a trimap leaves unknown, by colours and in closed form."""
+    trimap = shrunk(known, (pha.shape[0], pha.shape[1]))
+    guess = obeyed(follow_colours(obeyed(pha, trimap), rgb), trimap)
+    found = solved_unknown(rgb, trimap == UNKNOWN, guess)
+    return np.clip((found - ENDS) / (1 - 2 * ENDS), 0, 1).astype(np.float32)
 
 
 def mistakes(pha: Floats, rgb: Rgb, known: Trimap) -> Touch | None:

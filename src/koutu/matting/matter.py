@@ -13,7 +13,7 @@ from koutu.color import to_rgb
 from koutu.composite import with_alpha_of
 from koutu.engines.backend import Backend, State
 from koutu.matting.guidance import Trimap
-from koutu.matting.guided import full_size_knowing, guided_of, mistakes, obeyed
+from koutu.matting.guided import guided_of, mistakes, obeyed, solved
 from koutu.matting.hints import Hints
 from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
@@ -123,13 +123,14 @@ class Matter:
 
     def _finished(self, pha: NDArray[np.float32], rgb: Rgb, part: Frame, known: Trimap | None) -> Alpha:
         """Alpha at the size of the part, of which a trimap may be known."""
+        pha = pha if known is None else obeyed(pha, known)
+        # a hint tells the outline better than the colours beside it
+        by = Outline.as_given if self.backend.needs else Outline.solved if self.solve else Outline.by_colours
         if not (self.refine and self.backend.refines):
             alpha = plain_size(pha, part)
-        elif known is not None:
-            alpha = full_size_knowing(pha, rgb, part, known, solve=self.solve)
+        elif known is not None and self.guided and self.guided.exact and self.solve:
+            alpha = full_size(solved(pha, rgb, known), rgb, part, Outline.as_given)
         else:
-            # a hint tells the outline better than the colours beside it
-            by = Outline.as_given if self.backend.needs else Outline.solved if self.solve else Outline.by_colours
             alpha = full_size(pha, rgb, part, by)
         return alpha if known is None else np.where(known == UNKNOWN, alpha, known).astype(np.uint8)
 
