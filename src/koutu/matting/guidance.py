@@ -39,7 +39,7 @@ class Guidance:
 
     @property
     def exact(self) -> bool:
-        """Whether the hint is a trimap; a mask is not believed near its edge."""
+        """Whether what it knows is exact, as of a trimap; a mask is not believed near its edge."""
         return self._hints.guide == "trimap"
 
     def notes(self) -> list[str]:

@@ -32,8 +32,9 @@ class Hints:
     trimap, mask, plate: a picture, a video in step with the frames, or an array (H, W[, 3]) uint8; a mask or a trimap
     "auto" is what `guess` finds, a Matter of another network, once a frame. One stands for another where it can: a mask
     for a trimap (unknown within `radius` pixels of its edge, 2 % of the shorter side if not given), a trimap or clicks
-    for a mask. The plate is aligned with each frame unless `fixed`; it may be a `Plate` of which not all is known, or
-    "auto", which `convert` finds in the clip. Sizes that differ from the frame's are stretched.
+    for a mask. A network that needs none obeys them (`koutu.matting.guided`). The plate is aligned with each frame
+    unless `fixed`; it may be a `Plate` of which not all is known, or "auto", which `convert` finds in the clip. Sizes
+    that differ from the frame's are stretched.
     """
 
     def __init__(

@@ -36,12 +36,13 @@ class Matter:
     wants another network size for the same frames, its memory is brought to that size if it can be. `refine`: let alpha
     follow the edges of the full-size frame. `warms_up` and `refines` of the backend say whether it takes part in
     either; `looks` at a first frame, 1 or more, go before `warms_up`, but for networks that carry hints on, which look
-    once. `hints` make what the network needs beside the frames; a network that carries its hints on gets them with the
-    first frame, and its memory then outlives cuts and gaps. `zoom`: show the network only the part of the frame where
-    somebody is, whose memory is the last alpha alone (`koutu.matting.zoom`); a shot begins with the whole frame.
-    `solve`: solve the band around people who are large in closed form (`koutu.matting.solved_band`), for a tenth of a
-    second a frame: for stills. `again`: matte a planar frame anew that shows, byte for byte, what the last one did;
-    else it gets that one's matte, and all memory stays as it is.
+    once. `hints` make what the network needs beside the frames, or guide one that needs nothing
+    (`koutu.matting.guided`); a network that carries its hints on gets them with the first frame, and its memory then
+    outlives cuts and gaps. `zoom`: show the network only the part of the frame where somebody is, whose memory is the
+    last alpha alone (`koutu.matting.zoom`); a shot begins with the whole frame. `solve`: solve the band around people
+    who are large in closed form (`koutu.matting.solved_band`), for a tenth of a second a frame: for stills. `again`:
+    matte a planar frame anew that shows, byte for byte, what the last one did; else it gets that one's matte, and all
+    memory stays as it is.
     """
 
     def __init__(
