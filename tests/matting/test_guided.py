@@ -6,6 +6,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from koutu.api import convert_image
 from koutu.engines.backend import Backend
@@ -104,6 +105,27 @@ def test_who_comes_in_later_is_left_out():
     matter = Matter(Bright(), hints=Hints(mask=left()))
     frames = [Frame(scene(other=x), t, Fraction(1, 10)) for t, x in enumerate((60, 56, 52, 48, 44))]
     assert [people(matter(frame).alpha) for frame in frames] == [(True, False)] * 5
+
+
+def test_a_correction_does_not_bring_others_back():
+    matter = Matter(Bright(), hints=Hints(mask=left()))
+    first, second = clip(2)
+    matter(first)
+    matter(second)
+    touch = np.full(SIZE, 128, np.uint8)
+    touch[40:44, 10:14] = 255
+    alpha = matter.correct(touch).alpha
+    assert people(alpha) == (True, False) and (alpha[40:44, 10:14] == 255).all()
+
+
+def test_a_video_of_masks_goes_along(tmp_path):
+    first, *more = (Image.fromarray(mask) for mask in (left(6), left(8) * 0, left(10)))
+    first.save(tmp_path / "masks.gif", save_all=True, append_images=more, duration=100)
+    moving = Hints(mask=tmp_path / "masks.gif")
+    matter = Matter(Bright(), hints=moving)
+    alphas = [matter(Frame(scene(6 + 2 * t), t, Fraction(1, 10))).alpha for t in range(3)]
+    moving.close()
+    assert [people(alpha) for alpha in alphas] == [(True, False), (False, False), (True, False)] and not matter.notes()
 
 
 def test_who_left_is_not_taken_for_another():

@@ -1,8 +1,8 @@
 """The step that a trimap, a mask or clicks add to a network which knows nothing of them: alpha obeys what they know.
 
-What is unknown is the network's, brought to the colours of the picture. For stills it is solved in closed form: far
-around what the network is unsure of where a trimap leaves it open (`koutu.matting.closed_form`), and near it, as
-without a hint, where a mask is not believed (`koutu.matting.solved_band`).
+What is unknown is the network's, brought to the colours of the picture. For stills it is solved in closed form: all
+that a trimap leaves open (`koutu.matting.closed_form`), and of what a mask does, what the network is unsure of, as
+without a hint (`koutu.matting.solved_band`).
 """
 
 import cv2
@@ -16,12 +16,11 @@ from koutu.matting.guidance import Guidance, Trimap
 from koutu.matting.hints import Hints
 from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
-from koutu.matting.solved_band import ENDS, band_trimap
+from koutu.matting.solved_band import ENDS
 from koutu.matting.touch import Touch, touch_of
 from koutu.trimap import FOREGROUND, UNKNOWN
 from koutu.types import Frame, Rgb
 
-REACH = 0.02  # of the longer side, beyond what the network is unsure of, that is solved where a trimap leaves it open
 WRONG = 0.5  # of alpha, by which a network that is wrong differs from what is known
 WORTH = 0.002  # of what is seen, that must be wrong to be carried along
 
@@ -85,9 +84,8 @@ def shrunk(known: Trimap, size: tuple[int, int]) -> Trimap:
 def solved(pha: Floats, rgb: Rgb, known: Trimap) -> Floats:
     """Alpha (h, w) in [0, 1] of a picture (h, w, 3), what a trimap leaves open solved by colours and in closed form."""
     trimap = shrunk(known, (pha.shape[0], pha.shape[1]))
-    pha = obeyed(follow_colours(obeyed(pha, trimap), rgb), trimap)
-    trimap = np.where(trimap == UNKNOWN, band_trimap(pha, REACH), trimap)
-    found = solved_unknown(rgb, trimap == UNKNOWN, obeyed(pha, trimap))
+    guess = obeyed(follow_colours(obeyed(pha, trimap), rgb), trimap)
+    found = solved_unknown(rgb, trimap == UNKNOWN, guess)
     return np.clip((found - ENDS) / (1 - 2 * ENDS), 0, 1).astype(np.float32)
 
 

@@ -72,7 +72,7 @@ class Hints:
         return hints
 
     def require_used(self, needs: Sequence[str], name: str, remedy: str = _ANOTHER) -> None:
-        """Raise InputError for a trimap, a mask or clicks where a network that needs others makes nothing of any."""
+        """Raise InputError for a trimap, a mask or clicks of which `name`, which has these needs, makes nothing."""
         trimap, mask = self._trimap is not None or self._auto_trimap, self._mask is not None or self._auto_mask
         given = {"a trimap": trimap, "a mask": mask, "clicks": bool(self.clicks)}
         if (said := [what for what, there in given.items() if there]) and not {"trimap", "mask", "seg"} & set(needs):

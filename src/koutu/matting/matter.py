@@ -116,11 +116,11 @@ class Matter:
         alpha, found = alphas_of(frame, pasted(own, box, frame.size))
         matte = Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), self.backend.low(self.state), found)
         self._answer = matte, plain, rgb
-        if self.guided:
-            matte, plain = self._alone(matte, plain, rgb, known)
+        if known is not None:
+            plain = self._remembered(matte, plain, rgb, known)
         if self.zooms and self._touch is None and self._zoom.follow(plain, frame.size):
             self._recall(plain, frame, box)
-        return matte
+        return self._alone(matte)
 
     def _finished(self, pha: NDArray[np.float32], rgb: Rgb, part: Frame, known: Trimap | None) -> Alpha:
         """Alpha at the size of the part, of which a trimap may be known."""
@@ -135,23 +135,22 @@ class Matter:
             alpha = full_size(pha, rgb, part, by)
         return alpha if known is None else np.where(known == UNKNOWN, alpha, known).astype(np.uint8)
 
-    def _alone(
-        self, matte: Matte, plain: NDArray[np.float32], rgb: Rgb, known: Trimap | None
-    ) -> tuple[Matte, NDArray[np.float32]]:
-        """The matte of those alone whom hints name, and the network's alpha with what is known, which is remembered."""
+    def _remembered(self, matte: Matte, plain: NDArray[np.float32], rgb: Rgb, known: Trimap) -> NDArray[np.float32]:
+        """The network's alpha with what is known: its memory in a first frame, whose mistakes are carried along."""
         assert self.guided is not None
-        if known is not None:
-            seen = known[self._zoom.box or whole(matte.frame.size)]
-            wrong = None if self.guided.moves else mistakes(plain, rgb, seen)
-            if wrong is not None:
-                plain, rgb = self._unzoomed(plain, rgb, matte.frame)
-                seen, self._touch = known, mistakes(plain, rgb, known)
-            plain = obeyed(plain, seen)
-            if matte.fresh and self.backend.can_recall:
-                self.state = self.backend.recalled(rgb, plain)
-        matte = self.guided.alone(matte)
+        seen = known[self._zoom.box or whole(matte.frame.size)]
+        if matte.fresh and not self.guided.moves and mistakes(plain, rgb, seen) is not None:
+            plain, rgb = self._unzoomed(plain, rgb, matte.frame)
+            seen, self._touch = known, mistakes(plain, rgb, known)
+        plain = obeyed(plain, seen)
+        if matte.fresh and self.backend.can_recall:
+            self.state = self.backend.recalled(rgb, plain)
         self._answer = matte, plain, rgb
-        return matte, plain
+        return plain
+
+    def _alone(self, matte: Matte) -> Matte:
+        """The matte of those alone whom hints name, if they do."""
+        return matte if self.guided is None else self.guided.alone(matte)
 
     def _repeated(self, frame: Frame) -> Matte | None:
         """The last matte as that of a frame that shows the same; None if it does not, or something else may differ."""
@@ -164,7 +163,7 @@ class Matter:
             return None
         matte = replace(matte, frame=frame, fresh=False, repeated=True)
         self._last, self._answer = frame, (matte, plain, rgb)
-        return matte
+        return self._alone(matte)
 
     def _seen(self, frame: Frame) -> tuple[Frame, Rgb]:
         """The part of a frame that is looked at, and what the network is shown of it."""
@@ -235,7 +234,7 @@ class Matter:
         foreground = None if kept.any() else matte.foreground  # the network knows no colours of what it left out
         matte = replace(matte, alpha=alpha, found=found, foreground=foreground)
         self._answer = matte, plain, rgb
-        return matte
+        return self._alone(matte)
 
     def _unzoomed(self, pha: NDArray[np.float32], rgb: Rgb, frame: Frame) -> tuple[NDArray[np.float32], Rgb]:
         """A frame and its alpha seen whole, as what follows will be: corrections may lie anywhere."""
