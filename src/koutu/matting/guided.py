@@ -1,8 +1,8 @@
 """The step that a trimap, a mask or clicks add to a network which knows nothing of them: alpha obeys what they know.
 
-What is unknown is the network's, brought to the colours of the picture. For stills it is solved in closed form: all
-that a trimap leaves open (`koutu.matting.closed_form`), and of what a mask does, what the network is unsure of, as
-without a hint (`koutu.matting.solved_band`).
+What is unknown is the network's, brought to the colours of the picture. For stills it is solved in closed form
+(`koutu.matting.closed_form`): all that is left open by a trimap, or by a mask whose person the network mistakes; else,
+near a mask's edge, what the network is unsure of, as without a hint.
 """
 
 import cv2
@@ -39,10 +39,9 @@ class Guided:
         """Whether the hint goes along with the frames."""
         return self._guidance.moves
 
-    @property
-    def exact(self) -> bool:
-        """Whether what it knows is exact, as of a trimap; a mask is coarse."""
-        return self._guidance.exact
+    def leaves_open(self, pha: Floats, rgb: Rgb, known: Trimap) -> bool:
+        """Whether all that is unknown is to be solved: of a trimap, and of a mask whose person the network mistakes."""
+        return self._guidance.exact or mistakes(pha, rgb, known) is not None
 
     def notes(self) -> list[str]:
         """What a user must know of it, in sentences."""

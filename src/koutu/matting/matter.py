@@ -124,12 +124,13 @@ class Matter:
 
     def _finished(self, pha: NDArray[np.float32], rgb: Rgb, part: Frame, known: Trimap | None) -> Alpha:
         """Alpha at the size of the part, of which a trimap may be known."""
+        open_wide = known is not None and self.guided and self.guided.leaves_open(pha, rgb, known)
         pha = pha if known is None else obeyed(pha, known)
         # a hint tells the outline better than the colours beside it
         by = Outline.as_given if self.backend.needs else Outline.solved if self.solve else Outline.by_colours
         if not (self.refine and self.backend.refines):
             alpha = plain_size(pha, part)
-        elif known is not None and self.guided and self.guided.exact and self.solve:
+        elif known is not None and open_wide and self.solve:
             alpha = full_size(solved(pha, rgb, known), rgb, part, Outline.as_given)
         else:
             alpha = full_size(pha, rgb, part, by)
