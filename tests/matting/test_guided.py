@@ -11,6 +11,7 @@ from PIL import Image
 from koutu.api import convert_image
 from koutu.engines.backend import Backend
 from koutu.matting.clicks import Click
+from koutu.matting.guidance import clicked
 from koutu.matting.hints import Hints
 from koutu.matting.matter import Matter
 from koutu.media.image import write_image
@@ -82,6 +83,16 @@ def test_who_is_wanted_in_the_first_frame_stays_alone(hints):
     matter = Matter(Bright(), hints=hints)
     assert [people(matter(frame).alpha) for frame in clip()] == [(True, False)] * 4
     assert not matter.notes()
+
+
+def test_clicks_take_whom_the_network_finds_there_and_their_own_mask_elsewhere():
+    found = np.zeros(SIZE, bool)
+    found[10:40, 6:20] = found[10:40, 44:58] = True
+    mask = np.full(SIZE, 255, np.uint8)
+    assert np.array_equal(clicked(mask, found, [Click(12, 25), Click(2, 2, False)]), left())
+    assert np.array_equal(clicked(mask, found, [Click(30, 25)]), mask)
+    mask[:, 13:] = 0
+    assert np.array_equal(clicked(mask, found, [Click(8, 25), Click(18, 25, False)]), np.where(mask, left(), 0))
 
 
 def test_a_mask_is_not_believed_near_its_edge():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from koutu.color import to_rgb
 from koutu.matting.matte import Matte
-from koutu.matting.people import Labels, PersonAt, carried, nearest, pixel_of, regions
+from koutu.matting.people import ANOTHER, SHARE, Labels, PersonAt, carried, nearest, pixel_of, regions
 from koutu.types import InputError, Rgb
 
 LONGEST = 320  # side of the matte that people are told apart on
@@ -45,7 +45,7 @@ class Chosen:
         if only_person is not None and only_person < 1:
             raise InputError(f"expected a person's number from the left, got {only_person}; the leftmost is 1")
         self._due, self._nth = sorted(keep, key=lambda person: person.seconds), only_person
-        self._first = first
+        self._first, self._another = first, SHARE if first else ANOTHER
         self._asked = bool(keep or only_person or first)
         self._known: list[_Somebody] = []  # those who stay; label i + 1 is theirs, the one after all others'
         self._before: Labels | None = None
@@ -109,7 +109,7 @@ class Chosen:
             return found
         others = len(self._known) + 1
         blank = self._before is None or self._before.shape != found.shape or fresh
-        labels = np.zeros_like(found) if blank else carried(found, self._before)  # type: ignore[arg-type]
+        labels = np.zeros_like(found) if blank else carried(found, self._before, self._another)  # type: ignore[arg-type]
         free = [int(region) for region in np.unique(found) if region and not labels[found == region].any()]
         lost = [i for i in range(len(self._known)) if not (labels == i + 1).any()]
         looks = {region: _looks(rgb, found == region) for region in free}

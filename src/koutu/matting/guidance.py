@@ -1,12 +1,15 @@
 """What a stream's trimap, mask or clicks know of its frames, and whether that is of any use: told where it is not."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
+import numpy as np
 from numpy.typing import NDArray
 
 from koutu.color import to_rgb
 from koutu.engines.backend import Backend
+from koutu.matting.clicks import Click
 from koutu.matting.hints import Hints
 from koutu.trimap import BACKGROUND, FOREGROUND, UNKNOWN, trimap_from_mask
 from koutu.types import Frame
@@ -59,6 +62,8 @@ class Guidance:
         if not fresh and self._refused:
             return None
         hint = self._hints.guidance(frame)
+        if self._hints.guide == "clicks":
+            hint = clicked(hint, self._found(frame), self._hints.clicks)
         self._spent = True
         reason = self._why_not(frame, hint) if fresh else None
         if reason is not None:
@@ -91,14 +96,34 @@ class Guidance:
             return "expected it where somebody is, got one where nobody was found; make it of this picture"
         return None
 
+    def _found(self, frame: Frame) -> NDArray[np.bool_]:
+        """Where the network sees somebody, at its own size."""
+        size = self._backend.network_size(frame.size)
+        return np.asarray(self._backend(to_rgb(frame.picture, size), self._backend.initial_state(size))[1] >= 0.5)
+
     def _meets(self, frame: Frame, hint: NDArray[Any]) -> bool:
         """Whether those whom the network finds, if anybody, are where the hint is."""
-        size = self._backend.network_size(frame.size)
-        found = self._backend(to_rgb(frame.picture, size), self._backend.initial_state(size))[1] >= 0.5
+        found = self._found(frame)
         if found.mean() < SOMEBODY:
             return True
-        there = cv2.resize(hint, size[::-1], interpolation=cv2.INTER_NEAREST) >= UNKNOWN
+        there = cv2.resize(hint, found.shape[::-1], interpolation=cv2.INTER_NEAREST) >= UNKNOWN
         return bool((found & there).sum() >= TOUCHED * min(found.sum(), there.sum()))
+
+
+def clicked(mask: NDArray[Any], found: NDArray[np.bool_], clicks: Sequence[Click]) -> NDArray[Any]:
+    """The mask (H, W) of clicks, but of those who were found (h, w) where all clicks on somebody hit them.
+
+    Where a click beside lies on the same people, the mask parts them.
+    """
+    height, width = mask.shape
+    people = cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    _, labels = cv2.connectedComponents(people)
+    hit = {click: int(labels[int(click.y), int(click.x)]) for click in clicks}
+    wanted = {label for click, label in hit.items() if click.person}
+    if 0 in wanted:
+        return mask
+    parted = np.isin(labels, [label for click, label in hit.items() if not click.person and label])
+    return np.where(np.isin(labels, list(wanted)) & (~parted | (mask >= _HALF)), 255, 0).astype(np.uint8)
 
 
 def useless(hint: NDArray[Any], name: str) -> str | None:
