@@ -1,7 +1,7 @@
 """The library in a few calls: convert a video, an image, matte an image or a stream, and what they need loaded."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, nullcontext
 from fractions import Fraction
 from pathlib import Path
@@ -82,12 +82,12 @@ def convert(
     output: the composite, or with background "transparent" the cut-out with alpha (.mov ProRes 4444, .webm VP9, a
     folder of PNGs). background: an image or video file, a colour, "blur", "green" or "transparent". alpha: a grey
     video; foreground: the person on black; side_by_side: original beside composite. smooth: one-frame-delay smoothing,
-    which adds one frame of delay. hints: what networks other than the default need beside the pictures. observe: is
-    given every matte in order, for example a `koutu.Reviewer`. corrections: masks as of `Matter.correct`, by the second
-    from which on they are carried along. keep, only_person: of several people, those who stay, as of `koutu.Chosen`.
-    gate, steady: as of `koutu.load`; zoom: as of `koutu.Matter`; opinion: as of `koutu.matte`, a quarter of a second for
-    a frame. offline: take all the time that better mattes need, with that opinion too; what a stopped run has done lies
-    beside the output, and the same call goes on. Needs a file (docs/offline.md).
+    which adds one frame of delay. hints: a plate, a trimap, a mask or clicks, which the default network can do without.
+    observe: is given every matte in order, for example a `koutu.Reviewer`. corrections: masks as of `Matter.correct`,
+    by the second from which on they are carried along. keep, only_person: of several people, those who stay, as of
+    `koutu.Chosen`. gate, steady: as of `koutu.load`; zoom: as of `koutu.Matter`; opinion: as of `koutu.matte`, for a
+    quarter of a second a frame. offline: take all the time that better mattes need, with that opinion too; what a
+    stopped run has done lies beside the output, and the same call goes on. Needs a file (docs/offline.md).
     Raises a KoutuError that says what was expected, what came and what to do.
     """
     paths = {"composite": output, "alpha": alpha, "foreground": foreground, "side_by_side": side_by_side}
@@ -186,16 +186,20 @@ def convert_image(
     zoom: bool = True,
     solve: bool = True,
     opinion: bool = True,
+    tell: Callable[[str], None] | None = None,
 ) -> tuple[Rgb, Alpha]:
     """Cut the person out of one image and write it; returns the picture as written (H, W, 3) and its alpha (H, W).
 
-    source, channels, zoom, solve, opinion: as of `koutu.matte`.
-    Transparent: colours freed of the old background, with alpha (PNG, WebP, TIFF). `alpha_only`: alpha as grey.
-    `multilevel`: colours by pymatting's multi-level method, slower. `premultiplied`: colours multiplied by alpha.
+    source, channels, zoom, solve, opinion: as of `koutu.matte`. tell: is given what a user must know of it, in
+    sentences. Transparent: colours freed of the old background, with alpha (PNG, WebP, TIFF). `alpha_only`: alpha as
+    grey. `multilevel`: colours by pymatting's multi-level method, slower. `premultiplied`: colours multiplied by alpha.
     """
     asked = load_opinion() if opinion else None
     matter = Matter(backend or load(), hints=hints, zoom=zoom, solve=solve, opinion=asked)
     result = matter(frame_of(source, channels=channels))
+    if tell is not None:
+        for note in matter.notes():
+            tell(note)
     rgb, alpha = to_rgb(result.frame.picture), result.alpha
     if alpha_only:
         picture, kept = alpha[..., None].repeat(3, axis=2), None

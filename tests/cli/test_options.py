@@ -64,7 +64,8 @@ def of_call(function: Any, *names: str) -> dict[str, Any]:
 LOADED = of_call(zoo.load, "device", "threads", "steady")
 FROM = {
     "video": {
-        **of(Look(), "background", "fit", "smooth", "refine", "decontaminate", "zoom", "opinion"), "hold": not Look().loop,
+        **of(Look(), "background", "fit", "smooth", "refine", "decontaminate", "zoom", "opinion"),
+        "hold": not Look().loop,
         **of(EncodeOptions(), "codec", "preset", "crf", "depth", "audio"), **of_call(api.convert, "keep"), **LOADED,
     },
     "batch": {

@@ -22,6 +22,7 @@ from koutu.live.recorder import Form, Recorder, pictures_like
 from koutu.live.resizable_backend import SHARES, SizedBackend
 from koutu.live.source_address import DeviceRequest, SourceAddress, parse_source, without_secrets
 from koutu.live.stages import Compositing, Matting, mirrored
+from koutu.matting.hints import Hints
 from koutu.types import InputError, ModelError, OutputError
 
 
@@ -320,6 +321,11 @@ def test_figures_of_an_output():
     assert record.ages_ms() == (60, 200)
     clock.now += 100
     assert record.figures(None, (0, 0), "").line() == "– fps · dropped 49 (49.5 %)" and Record(clock).ages_ms() is None
+
+
+def test_a_picture_of_who_is_where_is_refused():
+    with pytest.raises(InputError, match=r"in a live run makes nothing, got a mask; name a network"):
+        Matting(desk_of(), hints=Hints(mask=np.zeros((8, 8), np.uint8)))
 
 
 def test_mirrored_and_paused_pictures():

@@ -14,6 +14,7 @@ from koutu.matting.hints import Hints
 from koutu.matting.matter import Matter
 from koutu.matting.plate import align
 from koutu.media.image import read_image, write_image
+from koutu.pipeline.offline import offline_mattes
 from koutu.trimap import snapped, trimap_from_mask
 from koutu.types import Frame, InputError, ModelError
 from koutu.zoo import load
@@ -269,11 +270,25 @@ def test_sim_is_told_what_its_classifier_sees(tmp_path):
 EMPTY = np.zeros((8, 8), np.uint8)
 
 
+class PlateAlone(Backend):
+    """A network that needs a plate, and nothing else."""
+
+    name, needs = "plate-alone", ("bgr",)
+    network_size = initial_state = __call__ = lambda self, *given, **hints: None  # type: ignore[assignment]
+
+
 @pytest.mark.parametrize(
     "hints",
     [Hints(trimap=EMPTY), Hints(mask=EMPTY), Hints(clicks=[Click(3, 4, True)])],
     ids=["trimap", "mask", "clicks"],
 )
-def test_a_hint_that_the_network_makes_nothing_of_is_refused(hints):
-    with pytest.raises(InputError, match=r"makes nothing, got .*name a network that does"):
-        Matter(load(), hints=hints)
+def test_a_hint_that_the_network_makes_nothing_of_is_refused(tmp_path, hints):
+    with pytest.raises(InputError, match=r"plate-alone makes nothing, got .*name a network that does"):
+        Matter(PlateAlone(), hints=hints)
+    with pytest.raises(InputError, match=r"an offline run makes nothing, got .*leave either out"):
+        offline_mattes("talk.mp4", tmp_path / "out.mp4", load(), hints=hints)
+
+
+def test_a_hint_that_the_default_network_would_guess_for_itself_is_refused():
+    with pytest.raises(InputError, match="makes nothing, got a mask"):
+        Matter(load(), hints=Hints(mask="auto", guess=Matter(load())))

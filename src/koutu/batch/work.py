@@ -74,14 +74,15 @@ def answered(task: Task) -> str:
 
 def _picture(source: Path, outputs: dict[str, Path], options: ItemOptions, task: Task) -> Made:
     fit: Any = options.fit
+    notes: list[str] = []
     with closing(hints_of(options)) as hints:
         rgb, alpha = convert_image(
             source, outputs["output"], background=options.background, backend=backend_of(options), hints=hints,
-            fit=fit, premultiplied=options.premultiplied,
+            fit=fit, premultiplied=options.premultiplied, tell=notes.append,
         )  # fmt: skip
     if "alpha" in outputs:
         write_image(outputs["alpha"], alpha[..., None].repeat(3, axis=2))
-    return Made(frames=1, still=still_of(rgb, alpha))
+    return Made(frames=1, notes=tuple(notes), still=still_of(rgb, alpha))
 
 
 def _video(source: Path, outputs: dict[str, Path], options: ItemOptions, task: Task) -> Made:

@@ -75,6 +75,7 @@ def image(
     koutu image *.jpg -o cut/ --background white --format jpg
     koutu image portraits/ -o cut/ --recursive
     koutu image - -o - < portrait.jpg > portrait.png
+    koutu image portrait.jpg -o cut.png --trimap trimap.png
     koutu image portrait.jpg -o cut.png --model closed-form --mask auto
     koutu image portrait.jpg -o cut.png --model mgmatting --weights latest.pth --clicks "320,200 -20,20"
     """
@@ -91,7 +92,7 @@ def image(
             convert_image(
                 picture, target, background=behind, alpha_only=alpha_only, backend=backend, hints=hints,
                 format="PNG" if output == "-" else None, multilevel=multilevel, premultiplied=premultiplied,
-                zoom=zoom, solve=solve, opinion=opinion,
+                zoom=zoom, solve=solve, opinion=opinion, tell=_tell,
             )  # fmt: skip
 
         _each(pairs, output, cut)

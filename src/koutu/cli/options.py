@@ -114,7 +114,9 @@ Clicks = Annotated[
 Radius = Annotated[
     int,
     typer.Option(
-        "--trimap-radius", help="Pixels on either side of a mask's edge that are unknown; -1 is 2 % of the short side."
+        "--trimap-radius",
+        help="Pixels on either side of a mask's edge that are unknown; -1 is 2 % of the short side, and 4.5 % of the "
+        "long one with networks that need no hint.",
     ),
 ]
 

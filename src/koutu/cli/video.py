@@ -111,6 +111,7 @@ def video(
     koutu video talk.mp4 --side-by-side compare.mp4 --background '#204060'
     koutu video talk.mp4 -o out.mp4 --offline
     koutu video talk.mp4 -o out.mp4 --plate empty-room.jpg
+    koutu video two.mp4 -o one.mp4 --mask first.png
     koutu video talk.mp4 -o out.mp4 --model bgmv2 --weights pytorch_resnet50.pth --plate empty-room.jpg
     """
     from koutu.api import convert

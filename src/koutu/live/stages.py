@@ -3,13 +3,13 @@
 import dataclasses
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from threading import Thread
 from time import perf_counter
 
 import numpy as np
 
 from koutu.composite import replace
+from koutu.engines.backend import Backend
 from koutu.live.adaptive_size import Change, Sizer
 from koutu.live.controls import AUTO, Desk
 from koutu.live.flow import CapturedFrame, Shown
@@ -37,7 +37,7 @@ class Matting:
         self.rate: float | None = None
         self.busy_seconds, self.network = 0.0, (0, 0)
         self._tell, self._timer = tell, timer
-        self._matter_of = partial(Matter, refine=refine, hints=hints, zoom=zoom)
+        self._hints, self._refine, self._zoom = hints or Hints(), refine, zoom
         self._backend, self._resets = desk.backend, desk.resets
         self._matter = self._matter_of(self._backend)
         self._seen: deque[tuple[int, float]] = deque(maxlen=RATE_SHOTS)
@@ -61,6 +61,10 @@ class Matting:
                 self._announce(change, size)
                 self._switch(change.after, size)
         return shot, matte
+
+    def _matter_of(self, backend: Backend) -> Matter:
+        self._hints.require_used(backend.needs, f"{backend.name} in a live run")  # a picture is of one frame
+        return Matter(backend, refine=self._refine, hints=self._hints, zoom=self._zoom)
 
     def join(self) -> None:
         """Wait for a change of size that is under way."""

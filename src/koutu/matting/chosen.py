@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from koutu.color import to_rgb
 from koutu.matting.matte import Matte
-from koutu.matting.people import Labels, PersonAt, carried, nearest, pixel_of, regions
+from koutu.matting.people import ANOTHER, SHARE, Labels, PersonAt, carried, nearest, pixel_of, regions
 from koutu.types import InputError, Rgb
 
 LONGEST = 320  # side of the matte that people are told apart on
@@ -35,16 +35,18 @@ class Chosen:
     keep: who stays, each from their moment on; before the first of these everybody does. only_person: instead, this
     one from the left, 1 or more, in the first frame that so many are in. Regions of alpha that do not touch are people;
     each is who most of it was in the frame before, and people who come to touch are parted as they stood. Who was lost,
-    as at a cut, is found again by colours. Raises InputError where nobody is at the point.
+    as at a cut, is found again by colours. first: instead, all whom the first frame shows, taken for one. Raises
+    InputError where nobody is at the point.
     """
 
-    def __init__(self, keep: Sequence[PersonAt] = (), only_person: int | None = None):
+    def __init__(self, keep: Sequence[PersonAt] = (), only_person: int | None = None, *, first: bool = False):
         if keep and only_person is not None:
             raise InputError("expected people by their points or by their number, got both; give one of them")
         if only_person is not None and only_person < 1:
             raise InputError(f"expected a person's number from the left, got {only_person}; the leftmost is 1")
         self._due, self._nth = sorted(keep, key=lambda person: person.seconds), only_person
-        self._asked = bool(keep or only_person)
+        self._first, self._another = first, SHARE if first else ANOTHER
+        self._asked = bool(keep or only_person or first)
         self._known: list[_Somebody] = []  # those who stay; label i + 1 is theirs, the one after all others'
         self._before: Labels | None = None
         self._absent: list[tuple[int, float, float | None]] = []  # who, from when, until when
@@ -107,7 +109,7 @@ class Chosen:
             return found
         others = len(self._known) + 1
         blank = self._before is None or self._before.shape != found.shape or fresh
-        labels = np.zeros_like(found) if blank else carried(found, self._before)  # type: ignore[arg-type]
+        labels = np.zeros_like(found) if blank else carried(found, self._before, self._another)  # type: ignore[arg-type]
         free = [int(region) for region in np.unique(found) if region and not labels[found == region].any()]
         lost = [i for i in range(len(self._known)) if not (labels == i + 1).any()]
         looks = {region: _looks(rgb, found == region) for region in free}
@@ -123,6 +125,9 @@ class Chosen:
 
     def _begun(self, labels: Labels, found: Labels, rgb: Rgb, scales: tuple[float, float]) -> Labels:
         """The labels with whoever is chosen at this frame."""
+        if self._first and found.any():
+            self._first = False
+            return self._take(labels, found > 0, rgb)
         if self._nth and not self._known:
             self._most = max(self._most, int(found.max(initial=0)))
             return self._take(labels, found == self._nth, rgb) if self._nth <= self._most else labels

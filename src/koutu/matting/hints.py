@@ -13,7 +13,7 @@ from koutu.color import to_rgb
 from koutu.matting.clicks import Click, mask_from_clicks
 from koutu.matting.known_plate import Plate, whole_plate
 from koutu.matting.plate import align
-from koutu.media.background import Background, Moving
+from koutu.media.background import Background, Moving, Still
 from koutu.media.background_spec import make_background
 from koutu.trimap import snapped, trimap_from_mask
 from koutu.types import Alpha, Frame, InputError, ModelError
@@ -23,6 +23,7 @@ AUTO = "auto"
 _MASK_OF_TRIMAP = 170  # a trimap's level from which it counts as the person when a network wants a mask
 _OPTIONS = {"bgr": "--plate", "trimap": "--trimap, --mask or --clicks", "mask": "--mask, --trimap or --clicks"}
 _OPTIONS["seg"] = _OPTIONS["mask"]
+_ANOTHER = "name a network that does with --model (closed-form, mgmatting …), or leave the hint out"
 
 
 class Hints:
@@ -31,8 +32,9 @@ class Hints:
     trimap, mask, plate: a picture, a video in step with the frames, or an array (H, W[, 3]) uint8; a mask or a trimap
     "auto" is what `guess` finds, a Matter of another network, once a frame. One stands for another where it can: a mask
     for a trimap (unknown within `radius` pixels of its edge, 2 % of the shorter side if not given), a trimap or clicks
-    for a mask. The plate is aligned with each frame unless `fixed`; it may be a `Plate` of which not all is known, or
-    "auto", which `convert` finds in the clip. Sizes that differ from the frame's are stretched.
+    for a mask. A network that needs none obeys them (`koutu.matting.guided`). The plate is aligned with each frame
+    unless `fixed`; it may be a `Plate` of which not all is known, or "auto", which `convert` finds in the clip. Sizes
+    that differ from the frame's are stretched.
     """
 
     def __init__(
@@ -69,15 +71,43 @@ class Hints:
             hints[need] = hint
         return hints
 
-    def require_used(self, needs: Sequence[str], name: str) -> None:
-        """Raise InputError for a trimap, a mask or clicks where the network makes nothing of any."""
+    def require_used(self, needs: Sequence[str], name: str, remedy: str = _ANOTHER) -> None:
+        """Raise InputError for a trimap, a mask or clicks of which `name`, which has these needs, makes nothing."""
         trimap, mask = self._trimap is not None or self._auto_trimap, self._mask is not None or self._auto_mask
         given = {"a trimap": trimap, "a mask": mask, "clicks": bool(self.clicks)}
         if (said := [what for what, there in given.items() if there]) and not {"trimap", "mask", "seg"} & set(needs):
             raise InputError(
-                f"expected no hint of who is where, of which {name} makes nothing, got {' and '.join(said)}; "
-                "name a network that does with --model (closed-form, mgmatting …), or leave the hint out"
+                f"expected no hint of who is where, of which {name} makes nothing, got {' and '.join(said)}; {remedy}"
             )
+
+    @property
+    def guide(self) -> str:
+        """What tells who is wanted, in a word: "trimap", "mask" or "clicks"; "" if nothing does."""
+        if self._trimap is not None or self._auto_trimap:
+            return "trimap"
+        return "mask" if self._mask is not None or self._auto_mask else "clicks" if self.clicks else ""
+
+    @property
+    def guessed(self) -> bool:
+        """Whether another network is to guess it."""
+        return self._auto_trimap or self._auto_mask
+
+    @property
+    def guide_moves(self) -> bool:
+        """Whether it goes along with the frames; else it is of the first one."""
+        return isinstance(self._trimap or self._mask, Moving)
+
+    @property
+    def guide_size(self) -> tuple[int, int] | None:
+        """(H, W) of its own picture, None of a video and of what is made for the frame."""
+        source = self._trimap or self._mask
+        return (source.rgb.shape[0], source.rgb.shape[1]) if isinstance(source, Still) else None
+
+    def guidance(self, frame: Frame) -> NDArray[Any]:
+        """The trimap, or else the mask, of a frame at its size; there must be a guide."""
+        found = self._trimap_of(frame) if self.guide == "trimap" else self._mask_of(frame)
+        assert found is not None
+        return found
 
     @property
     def has_plate(self) -> bool:

@@ -13,6 +13,8 @@ from koutu.color import to_rgb
 from koutu.composite import with_alpha_of
 from koutu.engines.backend import Backend, State
 from koutu.engines.opinion import Opinion
+from koutu.matting.guidance import Trimap
+from koutu.matting.guided import guided_of, mistakes, obeyed, solved
 from koutu.matting.hints import Hints
 from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
@@ -24,6 +26,7 @@ from koutu.matting.solved_band import LARGE, quickly_solved_band, solved_band
 from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
 from koutu.matting.zoom import Box, Zoom, cropped, pasted, seen_from, whole
 from koutu.media.given import Channels, Given, frame_of
+from koutu.trimap import UNKNOWN
 from koutu.types import Alpha, Frame, InputError, Rgb
 
 
@@ -35,14 +38,14 @@ class Matter:
     wants another network size for the same frames, its memory is brought to that size if it can be. `refine`: let alpha
     follow the edges of the full-size frame. `warms_up` and `refines` of the backend say whether it takes part in
     either; `looks` at a first frame, 1 or more, go before `warms_up`, but for networks that carry hints on, which look
-    once. `hints` make what the network needs beside the frames; a network that carries its hints on gets them with the
-    first frame, and its memory then outlives cuts and gaps. `zoom`: show the network only the part of the frame where
-    somebody is, whose memory is the last alpha alone (`koutu.matting.zoom`); a shot begins with the whole frame.
-    `solve`: the band around people who are large is solved in closed form (`koutu.matting.solved_band`): True: fully,
-    for stills; None: as far as a video has time for; False: not at all. `opinion`: two more networks are asked about
-    every frame (`koutu.zoo.load_opinion`), for stills, if the only memory of the backend is alpha. `again`: matte a
-    planar frame anew that shows, byte for byte, what the last one did; else it gets that one's matte, and all memory
-    stays as it is.
+    once. `hints` make what the network needs beside the frames, or guide one that needs nothing
+    (`koutu.matting.guided`); a network that carries its hints on gets them with the first frame, and its memory then
+    outlives cuts and gaps. `zoom`: show the network only the part of the frame where somebody is, whose memory is the
+    last alpha alone (`koutu.matting.zoom`); a shot begins with the whole frame. `solve`: the band around people who are
+    large is solved in closed form (`koutu.matting.solved_band`): True: fully, for stills; None: as far as a video has
+    time for; False: not at all. `opinion`: two more networks are asked about every frame (`koutu.zoo.load_opinion`) for
+    stills, if the only memory of the backend is alpha. `again`: matte a planar frame anew that shows, byte for byte,
+    what the last one did; else it gets that one's matte, and all memory stays as it is.
     """
 
     def __init__(
@@ -60,10 +63,12 @@ class Matter:
         self.backend, self.refine, self.hints = backend, refine, hints or Hints()
         self.solve, self.again = solve, again
         self.opinion = opinion if backend.can_recall and not backend.needs else None
-        self.hints.require_used(backend.needs, backend.name)
+        if backend.needs or self.hints.guessed:
+            self.hints.require_used(backend.needs, backend.name)
         own = 2 if backend.warms_up else 1  # a network with a memory sees more when it looks twice
         self.looks = own if looks is None or backend.propagates else looks
         self.plated = plated_of(self.hints, backend)
+        self.guided = guided_of(self.hints, backend)
         self.zooms = zoom and backend.can_recall and not backend.needs and self.plated is None
         self._zoom = Zoom()
         self.state: State = None
@@ -79,10 +84,11 @@ class Matter:
         self._shots.forget()
         self._answer = self._touch = None
         self._zoom = Zoom()
+        self.guided = guided_of(self.hints, self.backend)
 
     def notes(self) -> list[str]:
         """What a user must know of the frames so far, in sentences."""
-        return self.plated.notes() if self.plated else []
+        return [note for step in (self.guided, self.plated) if step for note in step.notes()]
 
     def __call__(self, frame: Frame | Given, *, channels: Channels = "rgb", **hints: NDArray[Any]) -> Matte:
         """Alpha of a frame, or of a picture as `koutu.matte` takes it, which follows the last one by 1/30 s.
@@ -97,12 +103,13 @@ class Matter:
             return matte
         if fresh:
             self._zoom = Zoom()
+        known = self.guided(frame, fresh) if self.guided else None
         part, rgb = self._seen(frame)
         size = rgb.shape[0], rgb.shape[1]
         given = self._given(frame, size, hints, fresh)
         self._resize(size)
         if fresh or self.state is None:
-            part, rgb = self._begun(frame, part, rgb, given)
+            part, rgb = self._begun(frame, part, rgb, given, known)
         elif self.zooms and self._zoom.is_due(self._shots.thumbnail, frame.size):
             part, rgb = self._widened(frame, part, rgb)
         fgr, pha, self.state = self.backend(rgb, self.state, **given)
@@ -113,34 +120,68 @@ class Matter:
         self._last, plain = frame, pha
         pha = self._touched(pha, rgb, fresh)
         box = self._zoom.box
-        follows = self.refine and self.backend.refines
-        # a hint tells the outline better than the colours beside it
-        by = Outline.as_given if self.backend.needs else _SOLVED[self.solve]
-        own = full_size(pha, rgb, part, by) if follows else plain_size(pha, part)
+        own = self._finished(pha, rgb, part, known if known is None or box is None else known[box])
         alpha, found = alphas_of(frame, pasted(own, box, frame.size))
         matte = Matte(frame, alpha, fresh, _full_colours(fgr, rgb, frame), self.backend.low(self.state), found)
         self._answer = matte, plain, rgb
+        if known is not None:
+            plain = self._remembered(matte, plain, rgb, known)
         if self.zooms and self._touch is None and self._zoom.follow(plain, frame.size):
             self._recall(plain, frame, box)
-        return matte
+        return self._alone(matte)
+
+    def _finished(self, pha: NDArray[np.float32], rgb: Rgb, part: Frame, known: Trimap | None) -> Alpha:
+        """Alpha at the size of the part, of which a trimap may be known."""
+        open_wide = known is not None and self.guided and self.guided.leaves_open(pha, rgb, known)
+        pha = pha if known is None else obeyed(pha, known)
+        # a hint tells the outline better than the colours beside it
+        by = Outline.as_given if self.backend.needs else _SOLVED[self.solve]
+        if not (self.refine and self.backend.refines):
+            alpha = plain_size(pha, part)
+        elif known is not None and open_wide and self.solve:
+            alpha = full_size(solved(pha, rgb, known), rgb, part, Outline.as_given)
+        else:
+            alpha = full_size(pha, rgb, part, by)
+        return alpha if known is None else np.where(known == UNKNOWN, alpha, known).astype(np.uint8)
+
+    def _remembered(self, matte: Matte, plain: NDArray[np.float32], rgb: Rgb, known: Trimap) -> NDArray[np.float32]:
+        """The network's alpha with what is known: its memory in a first frame, whose mistakes are carried along."""
+        assert self.guided is not None
+        seen = known[self._zoom.box or whole(matte.frame.size)]
+        if matte.fresh and not self.guided.moves and mistakes(plain, rgb, seen) is not None:
+            plain, rgb = self._unzoomed(plain, rgb, matte.frame)
+            seen, self._touch = known, mistakes(plain, rgb, known)
+        plain = obeyed(plain, seen)
+        if matte.fresh and self.backend.can_recall:
+            self.state = self.backend.recalled(rgb, plain)
+        self._answer = matte, plain, rgb
+        return plain
+
+    def _alone(self, matte: Matte) -> Matte:
+        """The matte of those alone whom hints name, if they do."""
+        return matte if self.guided is None else self.guided.alone(matte)
 
     def _repeated(self, frame: Frame) -> Matte | None:
         """The last matte as that of a frame that shows the same; None if it does not, or something else may differ."""
         if self._answer is None or self.backend.needs or self.plated is not None or self._shots.change:
+            return None
+        if self.guided is not None and self.guided.moves:
             return None
         matte, plain, rgb = self._answer
         if not shows_the_same(frame, matte.frame):
             return None
         matte = replace(matte, frame=frame, fresh=False, repeated=True)
         self._last, self._answer = frame, (matte, plain, rgb)
-        return matte
+        return self._alone(matte)
 
     def _seen(self, frame: Frame) -> tuple[Frame, Rgb]:
         """The part of a frame that is looked at, and what the network is shown of it."""
         part = cropped(frame, self._zoom.box)
         return part, to_rgb(part.picture, self.backend.network_size(part.size))
 
-    def _begun(self, frame: Frame, part: Frame, rgb: Rgb, given: dict[str, NDArray[Any]]) -> tuple[Frame, Rgb]:
+    def _begun(
+        self, frame: Frame, part: Frame, rgb: Rgb, given: dict[str, NDArray[Any]], known: Trimap | None
+    ) -> tuple[Frame, Rgb]:
         """A first frame seen as often as it is to be before it counts; the part that it is then seen in."""
         if self._zoom.box is not None:  # a memory that could not be brought to another size
             self._zoom = Zoom()
@@ -149,6 +190,9 @@ class Matter:
         self.state, pha = self.backend.initial_state(self._size), None
         for _ in range(self.looks - 1 if self.state else 0):
             _, pha, self.state = self.backend(rgb, self.state, **given)
+        if pha is not None and known is not None and self.backend.can_recall:
+            pha = obeyed(pha, known)
+            self.state = self.backend.recalled(rgb, pha)
         if pha is None or not self.zooms or not self._zoom.look(pha, frame.size):
             return part, rgb
         self._recall(pha, frame, None)
@@ -186,11 +230,7 @@ class Matter:
                 "expected a correction of a frame that was matted, got one before the first; matte it first"
             )
         matte, plain, rgb = self._answer
-        if self._zoom.box is not None:  # corrections may lie anywhere
-            box, self._zoom = self._zoom.box, Zoom()
-            size = self.backend.network_size(matte.frame.size)
-            plain, rgb = seen_from(plain, matte.frame, box, None, size)
-            self._recall(plain, matte.frame, None)
+        plain, rgb = self._unzoomed(plain, rgb, matte.frame)
         if mask.shape != matte.alpha.shape or mask.dtype != np.uint8:
             raise InputError(
                 f"expected a correction {matte.alpha.shape} uint8 of 0, 128 and 255, got {mask.shape} {mask.dtype}; "
@@ -203,7 +243,16 @@ class Matter:
         foreground = None if kept.any() else matte.foreground  # the network knows no colours of what it left out
         matte = replace(matte, alpha=alpha, found=found, foreground=foreground)
         self._answer = matte, plain, rgb
-        return matte
+        return self._alone(matte)
+
+    def _unzoomed(self, pha: NDArray[np.float32], rgb: Rgb, frame: Frame) -> tuple[NDArray[np.float32], Rgb]:
+        """A frame and its alpha seen whole, as what follows will be: corrections may lie anywhere."""
+        if self._zoom.box is None:
+            return pha, rgb
+        box, self._zoom = self._zoom.box, Zoom()
+        pha, rgb = seen_from(pha, frame, box, None, self.backend.network_size(frame.size))
+        self._recall(pha, frame, None)
+        return pha, rgb
 
     def _touched(self, pha: NDArray[np.float32], rgb: Rgb, fresh: bool) -> NDArray[np.float32]:
         """Alpha with the correction, if there is one that reaches this frame."""

@@ -66,15 +66,18 @@ def nearest(labels: Labels) -> Labels:
     return np.asarray(names[seeds])
 
 
-def carried(found: Labels, before: Labels) -> Labels:
-    """Of the regions `found`, who each was `before`; 0 where nobody was. People who touch are parted as they stood."""
+def carried(found: Labels, before: Labels, another: float = ANOTHER) -> Labels:
+    """Of the regions `found`, who each was `before`; 0 where nobody was. People who touch are parted as they stood.
+
+    another: as of ANOTHER.
+    """
     now = np.zeros_like(found)
     for region in range(1, int(found.max(initial=0)) + 1):
         inside = found == region
         counts = np.bincount(before[inside])[1:]
         if not counts.any():
             continue
-        several = np.flatnonzero(counts >= ANOTHER * counts.sum()) + 1
+        several = np.flatnonzero(counts >= another * counts.sum()) + 1
         if len(several) > 1:
             now[inside] = nearest(np.where(np.isin(before, several), before, 0).astype(np.int32))[inside]
         else:

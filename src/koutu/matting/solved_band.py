@@ -15,7 +15,7 @@ LARGE = 1 / 3  # of what the network sees: people who fill less show no strands 
 FADES = 0.28, 0.38  # likewise, between which a video's frames go from as they were to solved: no step is seen
 QUICK_STEPS = 12
 _SURE = 0.05  # of alpha
-_ENDS = 0.02  # of what is solved, that is nobody's or somebody's wholly
+ENDS = 0.02  # of what is solved, that is nobody's or somebody's wholly
 
 
 def quickly_solved_band(pha: NDArray[np.float32], rgb: Rgb) -> NDArray[np.float32]:
@@ -39,7 +39,7 @@ def solved_band(
         return pha
     guess = np.where(trimap == UNKNOWN, pha, trimap / np.float32(255)).astype(np.float32)
     solved = solved_unknown(rgb, trimap == UNKNOWN, guess, steps, fully=fully)
-    return np.clip((solved - _ENDS) / (1 - 2 * _ENDS), 0, 1).astype(np.float32)
+    return np.clip((solved - ENDS) / (1 - 2 * ENDS), 0, 1).astype(np.float32)
 
 
 def band_trimap(pha: NDArray[np.float32], reach: float = REACH) -> NDArray[np.uint8]:

@@ -174,6 +174,8 @@ def offline_mattes(
         raise ModelError(
             f"expected a network that needs the picture alone for an offline run, got {backend.name}; choose another"
         )
+    if hints is not None:
+        hints.require_used((), "an offline run", "leave either out")
     plated = plated_of(hints, backend)
     with open_video(source, **how) as reader:
         answer = _answer(backend, next(iter(reader)))
