@@ -29,7 +29,7 @@ from koutu.media.image import read_image
 from koutu.metrics import band, mad
 from koutu.trimap import trimap_from_mask
 from koutu.types import Frame, Rgb
-from koutu.zoo import load
+from koutu.zoo import load, load_opinion
 
 RATE = Fraction(1, 5)
 RADII = (10, 20)  # of trimaps, pixels to either side of what is neither black nor white
@@ -89,7 +89,7 @@ def pictures(
     people: Sequence[tuple[str, Rgb, Plane]], places: Sequence[Path], ways: Sequence[str], solve: int
 ) -> Iterator[dict[str, Any]]:
     """A row of figures for every way and picture; closed-form matting solves the first `solve`."""
-    plain, solver = load(threads=1), load("closed-form")
+    plain, solver, opinion = load(threads=1), load("closed-form"), load_opinion(threads=1)
     for number, (name, fgr, pha) in enumerate(people):
         rgb = composed(fgr, pha, background(places, 3 * number, pha))
         for way in ways:
@@ -100,7 +100,7 @@ def pictures(
             yield {
                 "name": name,
                 "way": way,
-                **figures(Matter(solver if solves else plain, hints=hints, solve=True), rgb, pha),
+                **figures(Matter(solver if solves else plain, hints=hints, solve=True, opinion=opinion), rgb, pha),
             }
 
 

@@ -12,6 +12,7 @@ from koutu.api import convert_image
 from koutu.engines.backend import Backend
 from koutu.matting.clicks import Click
 from koutu.matting.guidance import clicked
+from koutu.matting.guided import is_narrow
 from koutu.matting.hints import Hints
 from koutu.matting.matter import Matter
 from koutu.media.image import write_image
@@ -194,3 +195,9 @@ def test_a_pictures_hint_is_told_where_it_is_cut_out(tmp_path):
         scene(), tmp_path / "o.png", backend=Bright(), hints=Hints(mask=tmp_path / "mask.png"), tell=told.append
     )
     assert len(told) == 1 and "nobody in it" in told[0]
+
+
+@pytest.mark.parametrize("radius, narrow", [(5, True), (10, False)])
+def test_a_narrow_trimap_is_a_line(radius, narrow):
+    mask = cv2.ellipse(np.zeros((300, 400), np.uint8), (200, 180), (80, 110), 0, 0, 360, 255, -1)
+    assert is_narrow(trimap_from_mask(mask, radius)) == narrow

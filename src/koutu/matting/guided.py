@@ -1,8 +1,8 @@
 """The step that a trimap, a mask or clicks add to a network which knows nothing of them: alpha obeys what they know.
 
 What is unknown is the network's, brought to the colours of the picture. For stills it is solved in closed form
-(`koutu.matting.closed_form`): all that is left open by a trimap, or by a mask whose person the network mistakes; else,
-near a mask's edge, what the network is unsure of, as without a hint.
+(`koutu.matting.closed_form`): all that is left open by a narrow trimap, or by a hint whose person the network mistakes;
+else what the network is unsure of, as without a hint.
 """
 
 import cv2
@@ -22,6 +22,7 @@ from koutu.trimap import FOREGROUND, UNKNOWN
 from koutu.types import Frame, Rgb
 
 WRONG = 0.5  # of alpha, by which a network that is wrong differs from what is known
+NARROW = 0.038  # of the longer side: so wide may be what is unknown for colours alone to tell it
 WORTH = 0.002  # of what is seen, that must be wrong to be carried along
 
 Floats = NDArray[np.float32]
@@ -40,8 +41,8 @@ class Guided:
         return self._guidance.moves
 
     def leaves_open(self, pha: Floats, rgb: Rgb, known: Trimap) -> bool:
-        """Whether all that is unknown is to be solved: of a trimap, and of a mask whose person the network mistakes."""
-        return self._guidance.exact or mistakes(pha, rgb, known) is not None
+        """Whether all that is unknown is to be solved: a narrow trimap, or a hint whose person the network mistakes."""
+        return (self._guidance.exact and is_narrow(known)) or mistakes(pha, rgb, known) is not None
 
     def notes(self) -> list[str]:
         """What a user must know of it, in sentences."""
@@ -86,6 +87,13 @@ def solved(pha: Floats, rgb: Rgb, known: Trimap) -> Floats:
     guess = obeyed(follow_colours(obeyed(pha, trimap), rgb), trimap)
     found = solved_unknown(rgb, trimap == UNKNOWN, guess)
     return np.clip((found - ENDS) / (1 - 2 * ENDS), 0, 1).astype(np.float32)
+
+
+def is_narrow(known: Trimap) -> bool:
+    """Whether what a trimap leaves open is a line rather than a region."""
+    unknown = (known == UNKNOWN).astype(np.uint8)
+    outline = np.count_nonzero(unknown - cv2.erode(unknown, np.ones((3, 3), np.uint8)))
+    return 2 * np.count_nonzero(unknown) < NARROW * max(known.shape) * outline
 
 
 def mistakes(pha: Floats, rgb: Rgb, known: Trimap) -> Touch | None:
