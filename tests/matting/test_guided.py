@@ -197,7 +197,7 @@ def test_a_pictures_hint_is_told_where_it_is_cut_out(tmp_path):
     assert len(told) == 1 and "nobody in it" in told[0]
 
 
-@pytest.mark.parametrize("radius, narrow", [(5, True), (10, False)])
+@pytest.mark.parametrize("radius, narrow", [(5, True), (16, False)])
 def test_a_narrow_trimap_is_a_line(radius, narrow):
     mask = cv2.ellipse(np.zeros((300, 400), np.uint8), (200, 180), (80, 110), 0, 0, 360, 255, -1)
     assert is_narrow(trimap_from_mask(mask, radius)) == narrow

@@ -17,7 +17,7 @@ from koutu.types import Frame
 COARSE = 0.045  # of the longer side: how far from a mask's edge it is not believed
 SQUEEZED = 0.03  # share by which a hint's aspect may differ from the frame's
 SOMEBODY = 0.003  # share of the frame from which on the network is believed that somebody is there
-TOUCHED = 0.05  # share of the smaller of both that a hint and somebody must have in common
+TOUCHED = 0.3  # share of the smaller of both that a hint and somebody must have in common
 _HALF = 128
 
 Trimap = NDArray[Any]  # (H, W) uint8 of 0, 128 and 255

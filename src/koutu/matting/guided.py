@@ -22,7 +22,7 @@ from koutu.trimap import FOREGROUND, UNKNOWN
 from koutu.types import Frame, Rgb
 
 WRONG = 0.5  # of alpha, by which a network that is wrong differs from what is known
-NARROW = 0.038  # of the longer side: so wide may be what is unknown for colours alone to tell it
+NARROW = 0.052  # of the longer side: so wide may be what is unknown for colours alone to tell it
 WORTH = 0.002  # of what is seen, that must be wrong to be carried along
 
 Floats = NDArray[np.float32]
