@@ -14,6 +14,7 @@ from koutu.classical import solve_foreground
 from koutu.color import to_rgb
 from koutu.composite import HIDDEN, Fit, multiplied, replace, without_background
 from koutu.engines.backend import Backend
+from koutu.engines.opinion import Opinion
 from koutu.foreground import decontaminate
 from koutu.matting.chosen import Chosen
 from koutu.matting.hints import Hints
@@ -185,16 +186,17 @@ def convert_image(
     premultiplied: bool = False,
     zoom: bool = True,
     solve: bool = True,
-    opinion: bool = True,
+    opinion: bool | Opinion = True,
     tell: Callable[[str], None] | None = None,
 ) -> tuple[Rgb, Alpha]:
     """Cut the person out of one image and write it; returns the picture as written (H, W, 3) and its alpha (H, W).
 
-    source, channels, zoom, solve, opinion: as of `koutu.matte`. tell: is given what a user must know of it, in
-    sentences. Transparent: colours freed of the old background, with alpha (PNG, WebP, TIFF). `alpha_only`: alpha as
-    grey. `multilevel`: colours by pymatting's multi-level method, slower. `premultiplied`: colours multiplied by alpha.
+    source, channels, zoom, solve, opinion: as of `koutu.matte`; or the opinion that `koutu.zoo.load_opinion` gave.
+    tell: is given what a user must know of it, in sentences. Transparent: colours freed of the old background, with
+    alpha (PNG, WebP, TIFF). `alpha_only`: alpha as grey. `multilevel`: colours by pymatting's multi-level method,
+    slower. `premultiplied`: colours multiplied by alpha.
     """
-    asked = load_opinion() if opinion else None
+    asked = opinion if isinstance(opinion, Opinion) else load_opinion() if opinion else None
     matter = Matter(backend or load(), hints=hints, zoom=zoom, solve=solve, opinion=asked)
     result = matter(frame_of(source, channels=channels))
     if tell is not None:

@@ -32,7 +32,7 @@ from koutu.media.join import join_segments
 from koutu.media.reader import open_video
 from koutu.pipeline.convert import Outputs, Span, convert_video
 from koutu.types import InputError, KoutuError
-from koutu.zoo import load, parse_options
+from koutu.zoo import load, load_opinion, parse_options
 
 TEMPORARY = "koutu-batch-"
 _EVERY = 10  # frames between two looks at the memory
@@ -79,6 +79,7 @@ def _picture(source: Path, outputs: dict[str, Path], options: ItemOptions, task:
         rgb, alpha = convert_image(
             source, outputs["output"], background=options.background, backend=backend_of(options), hints=hints,
             fit=fit, premultiplied=options.premultiplied, tell=notes.append,
+            opinion=load_opinion(options.device, options.threads),
         )  # fmt: skip
     if "alpha" in outputs:
         write_image(outputs["alpha"], alpha[..., None].repeat(3, axis=2))

@@ -82,17 +82,19 @@ def image(
     from koutu.api import convert_image
     from koutu.media.background_spec import make_background
     from koutu.pictures import jobs
+    from koutu.zoo import load_opinion
 
     pairs = jobs(sources, output, ending=format.value if format else "", recursive=recursive, tell=_tell)
     backend = load_backend(model, engine, device, threads, weights, option)
     hints = make_hints(trimap, mask, plate, clicks, trimap_radius, plate_fixed)
+    asked = load_opinion(device, threads) if opinion else False
     with make_background(background, fit=fit.value) as behind:
 
         def cut(picture: Any, target: Any) -> None:
             convert_image(
                 picture, target, background=behind, alpha_only=alpha_only, backend=backend, hints=hints,
                 format="PNG" if output == "-" else None, multilevel=multilevel, premultiplied=premultiplied,
-                zoom=zoom, solve=solve, opinion=opinion, tell=_tell,
+                zoom=zoom, solve=solve, opinion=asked, tell=_tell,
             )  # fmt: skip
 
         _each(pairs, output, cut)
