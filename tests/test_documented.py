@@ -29,6 +29,7 @@ from koutu import cli
 from koutu.api import convert
 from koutu.color import to_rgb
 from koutu.media.reader import open_video
+from koutu.trimap import trimap_from_mask
 from koutu.zoo import SAMPLE
 
 LINES = documented()
@@ -40,7 +41,7 @@ CURL = [line for line in LINES if line.words[0] == "curl"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """What the pages take for granted: a talk, a portrait, backgrounds, folders of either."""
+    """What the pages take for granted: a talk, a portrait, backgrounds, folders of either, masks and a trimap."""
     place = tmp_path_factory.mktemp("typed")
     with open_video(SAMPLE / "talk.mp4") as video:
         frames = [
@@ -58,6 +59,12 @@ def folder(tmp_path_factory) -> Path:
     grow(place, "P3M-10k/train/blurred_image/p.jpg c, P3M-10k/train/mask/p.png a")
     made = {"output": place / "cut.webm", "alpha": place / "alpha.mp4"}
     convert(place / "talk.mp4", **made, background="transparent", model="koutu-small")
+    with open_video(place / "alpha.mp4") as video:
+        mask = to_rgb(next(iter(video)).picture)
+    for name, picture in (("coarse.png", mask), ("first.png", mask), ("trimap.png", trimap_from_mask(mask[..., 0], 3))):
+        Image.fromarray(picture).save(place / name)
+    for name, same in (("rough.mp4", "alpha.mp4"), ("two.mp4", "talk.mp4"), ("group.jpg", "portrait.jpg")):
+        shutil.copy(place / same, place / name)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         typed(["koutu", "data", "pack", "P3M-10k", "-o", "packs/people"])
