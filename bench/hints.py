@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koutu.bench.run import about_run, save
+from koutu.color import to_rgb
 from koutu.composite import fit
 from koutu.data.sets.open import Example, open_dataset
 from koutu.evaluation.only import only_named
@@ -106,7 +107,7 @@ def pictures(
 
 def background(places: Sequence[Path], number: int, pha: Plane) -> Rgb:
     """A background for a cut-out."""
-    return fit(read_image(places[number % len(places)]), (pha.shape[0], pha.shape[1]), "cover")
+    return to_rgb(fit(read_image(places[number % len(places)]), (pha.shape[0], pha.shape[1]), "cover"))
 
 
 def hints_of(way: str, pha: Plane, rng: np.random.Generator) -> Hints | None:
