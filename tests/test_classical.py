@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from support.long import LONG
 
 PROGRAM = """
 import torch
@@ -14,6 +15,7 @@ print(library().__name__, torch.get_num_threads())
 """
 
 
+@LONG
 def test_it_leaves_pytorch_its_threads():
     pytest.importorskip("torch")
     pytest.importorskip("pymatting")

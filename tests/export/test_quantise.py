@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.long import LONG
 
 from koutu.engines.early_exit import parts_of
 from koutu.engines.onnxruntime import OnnxBackend
@@ -78,6 +79,7 @@ def test_it_says_what_it_differs_by(exported, whole):
     assert whole.error == pytest.approx(1000 * np.mean(off), rel=1e-3)
 
 
+@LONG
 def test_sensitive_layers_stay_float(tiny_onnx, tmp_path):
     """Of a network with half as many layers, since each is tried alone."""
     from koutu.export.int8.quantise import quantise

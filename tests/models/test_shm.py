@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.long import LONG
 
 torch = pytest.importorskip("torch")
 
@@ -25,6 +26,7 @@ def test_state_dicts_are_the_published_ones():
     assert signature(light) == GOLDEN["state_dicts"]["light"]
 
 
+@LONG
 @torch.no_grad()
 def test_the_large_layout_matches_the_reference():
     model = SHM().double().eval()

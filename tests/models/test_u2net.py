@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from support.long import LONG
 
 torch = pytest.importorskip("torch")
 
@@ -79,6 +80,7 @@ def test_other_channels_are_refused():
         U2Net(TINY)(torch.rand(1, 4, 32, 32))
 
 
+@LONG
 @pytest.mark.filterwarnings("ignore")
 def test_export_matches(tmp_path):
     import onnxruntime

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from support.long import LONG
 
 pytest.importorskip("playwright")
 pytest.importorskip("fastapi")
@@ -142,6 +143,7 @@ def test_a_frame_that_came_composed_is_cut_out_when_it_is_saved(browser, server,
         assert 0.1 < (found > 200).mean() < 0.6 and (found < 20).mean() > 0.3
 
 
+@LONG
 def test_photographs_of_phones(browser, tmp_path):
     """HEIC is made JPEG by the server, with its reason where not; what a server would refuse is sent smaller."""
     pytest.importorskip("pillow_heif").register_heif_opener()
@@ -176,6 +178,7 @@ def test_a_refused_picture_is_not_sent_again(browser, server, noise):
         assert "see the message" in page.page.inner_text("#pending")
 
 
+@LONG
 def test_a_heic_photograph_stays_until_it_may_be_sent(browser, server, tmp_path):
     pytest.importorskip("pillow_heif").register_heif_opener()
     with open_video(SAMPLE / "talk.mp4") as video:
