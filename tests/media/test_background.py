@@ -296,5 +296,5 @@ def test_a_real_video(tmp_path):
     (tmp_path / "b.mp4").write_bytes(path.read_bytes()[:300])
     (tmp_path / "c.mp4").write_bytes(b"")
     for name in ("b.mp4", "c.mp4"):
-        with pytest.raises(InputError, match="expected an image or a video as background"):
+        with pytest.raises(InputError, match="expected an image or a video, got neither"):
             make_background(tmp_path / name)
