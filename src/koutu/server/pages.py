@@ -42,7 +42,7 @@ TYPES = {
     ".md": "text/plain; charset=utf-8",
 }
 _PACKED = (".gz", ".xz")
-_EFFORT = 1  # of packing anew, for tenths of a second
+_EFFORT = 4  # of packing anew, for tenths of a second
 MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>koutu</title>
 <h1>The page is missing</h1><p>This koutu was installed without src/koutu/server/web/index.html.
 The HTTP API works: see <a href="/docs">/docs</a>.</p></html>"""
