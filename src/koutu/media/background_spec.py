@@ -66,8 +66,7 @@ def _from_file(path: Path, how: Fit, loop: bool, raw: bool) -> Background:
         return Moving(path, how, loop=loop, raw=raw)
     except InputError as error:
         raise InputError(
-            f"{path}: expected an image or a video, got neither ({error}); "
-            "convert it, for example to JPEG or to MP4"
+            f"{path}: expected an image or a video, got neither ({error}); convert it, for example to JPEG or to MP4"
         ) from error
 
 
