@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from koutu.engines.backend import Backend
 from koutu.matting.chosen import Chosen
-from koutu.matting.closed_form import solved_unknown
 from koutu.matting.guidance import Guidance, Trimap
 from koutu.matting.hints import Hints
 from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
-from koutu.matting.solved_band import ENDS
+from koutu.matting.solved_band import solved_to_ends
 from koutu.matting.touch import Touch, touch_of
 from koutu.trimap import FOREGROUND, UNKNOWN
 from koutu.types import Frame, Rgb
@@ -85,8 +84,7 @@ def solved(pha: Floats, rgb: Rgb, known: Trimap) -> Floats:
     """Alpha (h, w) in [0, 1] of a picture (h, w, 3), what a trimap leaves open solved by colours and in closed form."""
     trimap = shrunk(known, (pha.shape[0], pha.shape[1]))
     guess = obeyed(follow_colours(obeyed(pha, trimap), rgb), trimap)
-    found = solved_unknown(rgb, trimap == UNKNOWN, guess)
-    return np.clip((found - ENDS) / (1 - 2 * ENDS), 0, 1).astype(np.float32)
+    return solved_to_ends(rgb, trimap == UNKNOWN, guess)
 
 
 def is_narrow(known: Trimap) -> bool:

@@ -20,7 +20,7 @@ from koutu.matting.local_colour import follow_colours
 from koutu.matting.matte import Matte
 from koutu.matting.plated import Plated
 from koutu.matting.refine import guided_upsample, quantise
-from koutu.matting.second_opinion import after_opinion
+from koutu.matting.second_opinion import after_opinion, opinion_of
 from koutu.matting.shots import Shots, shows_the_same
 from koutu.matting.solved_band import LARGE, quickly_solved_band, solved_band
 from koutu.matting.touch import ERASE, KEEP, Touch, touch_of
@@ -62,7 +62,7 @@ class Matter:
     ):
         self.backend, self.refine, self.hints = backend, refine, hints or Hints()
         self.solve, self.again = solve, again
-        self.opinion = opinion if backend.can_recall and not backend.needs else None
+        self.opinion = opinion_of(opinion, backend)
         if backend.needs or self.hints.guessed:
             self.hints.require_used(backend.needs, backend.name)
         own = 2 if backend.warms_up else 1  # a network with a memory sees more when it looks twice
@@ -132,13 +132,13 @@ class Matter:
 
     def _finished(self, pha: NDArray[np.float32], rgb: Rgb, part: Frame, known: Trimap | None) -> Alpha:
         """Alpha at the size of the part, of which a trimap may be known."""
-        open_wide = known is not None and self.guided and self.guided.leaves_open(pha, rgb, known)
+        open_wide = self.solve and known is not None and self.guided and self.guided.leaves_open(pha, rgb, known)
         pha = pha if known is None else obeyed(pha, known)
         # a hint tells the outline better than the colours beside it
         by = Outline.as_given if self.backend.needs else _SOLVED[self.solve]
         if not (self.refine and self.backend.refines):
             alpha = plain_size(pha, part)
-        elif known is not None and open_wide and self.solve:
+        elif known is not None and open_wide:
             alpha = full_size(solved(pha, rgb, known), rgb, part, Outline.as_given)
         else:
             alpha = full_size(pha, rgb, part, by)

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from koutu.engines.backend import Backend
+from koutu.engines.opinion import Opinion
 from koutu.types import ModelError
 
 Floats = NDArray[np.float32]
@@ -20,6 +22,11 @@ _SLOPE = 3.0  # of those of people, which are small
 _AROUND = 1 / 50  # of the picture's side: so far beside its place may the outline of people be
 _ELSEWHERE = 0.15  # of what is said that is not allowed, from which on nothing of it is believed
 _AGREED = 2.0  # steepness of where both say the same
+
+
+def opinion_of(opinion: Opinion | None, backend: Backend) -> Opinion | None:
+    """The second opinion, if there is one, for a network whose only memory is alpha and that needs no hints."""
+    return opinion if backend.can_recall and not backend.needs else None
 
 
 def after_opinion(pha: Floats, things: Floats, people: Floats) -> Floats:

@@ -15,7 +15,7 @@ LARGE = 1 / 3  # of what the network sees: people who fill less show no strands 
 FADES = 0.28, 0.38  # likewise, between which a video's frames go from as they were to solved: no step is seen
 QUICK_STEPS = 12
 _SURE = 0.05  # of alpha
-ENDS = 0.02  # of what is solved, that is nobody's or somebody's wholly
+_ENDS = 0.02  # of what is solved, that is nobody's or somebody's wholly
 
 
 def quickly_solved_band(pha: NDArray[np.float32], rgb: Rgb) -> NDArray[np.float32]:
@@ -38,8 +38,15 @@ def solved_band(
     if not (trimap == FOREGROUND).any() or not (trimap == BACKGROUND).any():
         return pha
     guess = np.where(trimap == UNKNOWN, pha, trimap / np.float32(255)).astype(np.float32)
-    solved = solved_unknown(rgb, trimap == UNKNOWN, guess, steps, fully=fully)
-    return np.clip((solved - ENDS) / (1 - 2 * ENDS), 0, 1).astype(np.float32)
+    return solved_to_ends(rgb, trimap == UNKNOWN, guess, steps, fully=fully)
+
+
+def solved_to_ends(
+    rgb: Rgb, unknown: NDArray[np.bool_], guess: NDArray[np.float32], steps: int = STEPS, *, fully: bool = True
+) -> NDArray[np.float32]:
+    """Alpha (h, w) as of `solved_unknown`, within [0, 1], what is nearly nobody's or somebody's being so wholly."""
+    solved = solved_unknown(rgb, unknown, guess, steps, fully=fully)
+    return np.clip((solved - _ENDS) / (1 - 2 * _ENDS), 0, 1).astype(np.float32)
 
 
 def band_trimap(pha: NDArray[np.float32], reach: float = REACH) -> NDArray[np.uint8]:

@@ -20,7 +20,7 @@ from koutu.matting.before_plate import alpha_before
 from koutu.matting.matter import full_size, plain_size
 from koutu.matting.plated import Plated
 from koutu.matting.refine import guided_upsample, quantise
-from koutu.matting.second_opinion import after_opinion
+from koutu.matting.second_opinion import after_opinion, opinion_of
 from koutu.matting.shots import Shots
 from koutu.matting.solved_band import solved_band
 from koutu.matting.steady import Neighbour, steadied
@@ -67,7 +67,7 @@ class TwoPasses:
     ):  # fmt: skip
         self.backend, self.refine, self.plated = backend, refine and backend.refines, plated
         self.both, self.uncover, self.solve, self.rounds = both, uncover, solve, rounds
-        self.opinion = opinion if backend.can_recall and not backend.needs else None
+        self.opinion = opinion_of(opinion, backend)
 
     def __call__(self, frames: Sequence[Frame], tick: Callable[[], None] = lambda: None) -> list[Found]:
         """tick: called STEPS times a frame, to tell how far it is."""
