@@ -22,7 +22,7 @@ from koutu.evaluation.testset import backgrounds_in, compose
 from koutu.matting.matter import Matter
 from koutu.matting.two_passes import TwoPasses
 from koutu.types import Alpha, Frame
-from koutu.zoo import load
+from koutu.zoo import load, load_opinion
 
 COLUMNS = ("mad", "band_mad", "dtssd", "flicker", "band_flicker")
 Row = dict[str, float]
@@ -32,8 +32,11 @@ def ways() -> dict[str, Callable[[Sequence[Frame]], list[Alpha]]]:
     """What is compared, by name; the first is what the others are shares of."""
     live, plain = load(gate=None, steady=None, threads=1), load(gate=False, steady=False, threads=1)
 
+    opinion = load_opinion(threads=1)
+
     def offline(**without: object) -> Callable[[Sequence[Frame]], list[Alpha]]:
-        return lambda frames: [found.alpha for found in TwoPasses(plain, **without)(frames)]  # type: ignore[arg-type]
+        chosen = {"opinion": opinion} | without
+        return lambda frames: [found.alpha for found in TwoPasses(plain, **chosen)(frames)]  # type: ignore[arg-type]
 
     def as_live(frames: Sequence[Frame]) -> list[Alpha]:
         matter = Matter(live)
@@ -44,6 +47,7 @@ def ways() -> dict[str, Callable[[Sequence[Frame]], list[Alpha]]]:
         "offline": offline(),
         "without looking back": offline(both=False),
         "without uncovering": offline(uncover=False),
+        "without a second opinion": offline(opinion=None),
         "without solving": offline(solve=False),
         "without steadying": offline(rounds=0),
         "steadied once": offline(rounds=1),

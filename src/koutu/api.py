@@ -103,6 +103,7 @@ def convert(
     return convert_video(
         source, outputs, look=look, backend=backend, hints=hints, encode=encode, progress=progress, observe=observe,
         corrections=corrections, chosen=chosen, rate=rate, deinterlace=deinterlace, sdr=sdr, offline=offline,
+        opinion=lambda: load_opinion(device, threads),
     )  # fmt: skip
 
 

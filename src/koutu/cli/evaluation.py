@@ -1,6 +1,7 @@
 """`koutu eval`, and `koutu data compose`."""
 
 import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -99,7 +100,7 @@ def evaluate(
     from koutu.files import folder
     from koutu.matting.matter import Matter
     from koutu.progress import Steps
-    from koutu.zoo import load, load_named
+    from koutu.zoo import load, load_named, load_opinion
 
     if len(things) < 2:
         raise InputError(f"expected one or more models and then a data set, got only {things[0]}; name the other")
@@ -107,6 +108,7 @@ def evaluate(
     how = {"device": device, "threads": threads, "gate": gate, "steady": steady}
     backends = {name: load_named(spec, **how) for name, spec in models.items()}
     guess = Matter(load()) if mask == "auto" else None
+    asked = partial(load_opinion, device, threads)
     settings = MeasureSettings(
         perceptual=perceptual,
         trimap_radius=trimap_radius,
@@ -124,7 +126,9 @@ def evaluate(
     for data in _sets(Path(things[-1]), layout, split, backgrounds, recipe, limit, only):
         where = folder(output / (data.name if cause == "all" else "."))
         with Steps(data.name) as progress:
-            run = run_evaluation(backends, data, where, settings=settings, guess=guess, progress=progress)
+            run = run_evaluation(
+                backends, data, where, settings=settings, guess=guess, opinion=asked, progress=progress
+            )
         table = sum_up(run)
         paths = write(table, run, where)
         if find_spec("openpyxl"):

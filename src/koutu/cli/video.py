@@ -129,7 +129,8 @@ def video(
     with watch(source.name) as progress:
         report = convert(
             source, output, background=background, alpha=alpha, foreground=foreground, side_by_side=side_by_side,
-            model=backend, hints=hints, fit=fit.value, loop=not hold, smooth=smooth, refine=refine, zoom=zoom,
+            model=backend, device=device, threads=threads, hints=hints, fit=fit.value, loop=not hold, smooth=smooth,
+            refine=refine, zoom=zoom,
             opinion=opinion, decontaminate=decontaminate, encode=encode, progress=progress, observe=reviewer,
             keep=people, only_person=only_person or None,
             premultiplied=premultiplied, rate=fps or None, deinterlace=deinterlace.value, sdr=sdr, offline=offline,

@@ -13,6 +13,7 @@ import numpy as np
 
 from koutu.data.sets.open import Broken, Clip, DataSet, Example
 from koutu.engines.backend import Backend
+from koutu.engines.opinion import Opinion
 from koutu.evaluation import recovery
 from koutu.evaluation.gallery import Gallery
 from koutu.evaluation.measure import Scorer, SharedMotion, badness
@@ -39,12 +40,14 @@ def evaluate(
     *,
     settings: MeasureSettings | None = None,
     guess: Callable[[Frame], Any] | None = None,
+    opinion: Callable[[], Opinion] = load_opinion,
     progress: Progress = lambda done, total, clip: None,
 ) -> Evaluation:
     """Run every network on every clip as `Matter` does for users, and write a line a clip and network to the folder.
 
     A folder that holds part of the same run is taken up where it ended; one of another run raises InputError. guess:
-    a Matter whose alpha stands for masks that networks need (`Hints`). A network that fails on a clip gets its error as
+    a Matter whose alpha stands for masks that networks need (`Hints`). opinion: loads the second opinion, if `settings`
+    let stills get one. A network that fails on a clip gets its error as
     result, a broken file is listed with its clip; neither stops the run.
     """
     settings = settings or MeasureSettings()
@@ -59,11 +62,12 @@ def evaluate(
     for result in results:
         gallery.known(result)
     done = {(r.model, r.clip) for r in results}
+    asked = opinion() if settings.opinion and any(clip.still for clip in data.clips) else None
     for i, clip in enumerate(data.clips):
         progress(i, len(data.clips), clip.name)
         pending = {name: backend for name, backend in models.items() if (name, clip.name) not in done}
         other = data.clips[(i + 1) % len(data.clips)]
-        for result in _on_clip(pending, (clip, other), settings, guess, gallery):
+        for result in _on_clip(pending, (clip, other), settings, guess, asked, gallery):
             _append(folder / ROWS, asdict(result))
             results.append(result)
     progress(len(data.clips), len(data.clips), "")
@@ -75,12 +79,13 @@ def _on_clip(
     clips: tuple[Clip, Clip],
     settings: MeasureSettings,
     guess: Callable[[Frame], Any] | None,
+    opinion: Opinion | None,
     gallery: Gallery,
 ) -> list[ClipResult]:
     """The clip is read once for all networks; with `settings.recovery` it and the other, for its memory, once more."""
     clip, other = clips
     moved = SharedMotion()
-    stages = [_Stage(name, backend, clip, settings, guess, moved) for name, backend in models.items()]
+    stages = [_Stage(name, backend, clip, settings, guess, opinion, moved) for name, backend in models.items()]
     if not stages:
         return []
     for at, item in enumerate(clip.examples()):
@@ -109,13 +114,14 @@ class _Stage:
     """One network on one clip."""
 
     def __init__(
-        self, name: str, backend: Backend, clip: Clip, settings: MeasureSettings, guess: Any, moved: SharedMotion
-    ):
+        self, name: str, backend: Backend, clip: Clip, settings: MeasureSettings, guess: Any, opinion: Opinion | None,
+        moved: SharedMotion,
+    ):  # fmt: skip
         self.result = ClipResult(name, clip.name, clip.still)
         hints = Hints(mask="auto", guess=guess) if guess else None
         self.matter = Matter(
             backend, hints=hints, looks=settings.looks, zoom=settings.zoom, solve=clip.still or None,
-            opinion=load_opinion() if clip.still and settings.opinion else None,
+            opinion=opinion if clip.still else None,
         )  # fmt: skip
         self.scorer = Scorer(settings, clip.still, "trimap" in backend.needs, moved)
         self.settings = settings

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from koutu.color import rgb_to_planes
 from koutu.composite import matte_picture, multiplied, replace, side_by_side, without_background
 from koutu.engines.backend import Backend
+from koutu.engines.opinion import Opinion
 from koutu.foreground import decontaminate, put_over
 from koutu.matting.chosen import SOON, Chosen
 from koutu.matting.hints import Hints
@@ -128,6 +129,7 @@ def convert_video(
     sdr: bool = False,
     span: Span | None = None,
     offline: bool = False,
+    opinion: Callable[[], Opinion] = load_opinion,
 ) -> Report:
     """Matte the video `source` and write every output asked for; nothing half-written is left if that fails.
 
@@ -136,6 +138,7 @@ def convert_video(
     corrections: masks as of `Matter.correct`, of any size, by the second from which on they are carried along.
     chosen: of several people, who stays. rate, deinterlace, sdr: as of `koutu.open_video`. span: of a video file, the
     segment to write, without sound; the memory is warmed on what comes before it. offline: as of `koutu.convert`.
+    opinion: loads the second opinion, which `look` or an offline run may ask for.
     Raises InputError, OutputError or ModelError; what of a damaged file could not be read stands in the report.
     """
     look, encode = look or Look(), encode or EncodeOptions()
@@ -159,9 +162,11 @@ def convert_video(
         if offline:
             report.model += " · offline"
             first = next(iter(outputs.paths().values()))
-            kept = offline_mattes(source, first, backend, hints=hints, refine=look.refine, progress=progress, **how)
-        opinion = load_opinion() if look.opinion and not offline else None
-        found = kept or Matter(backend, refine=look.refine, hints=hints, zoom=look.zoom, opinion=opinion, again=False)
+            kept = offline_mattes(
+                source, first, backend, hints=hints, refine=look.refine, opinion=opinion, progress=progress, **how
+            )
+        asked = opinion() if look.opinion and not offline else None
+        found = kept or Matter(backend, refine=look.refine, hints=hints, zoom=look.zoom, opinion=asked, again=False)
         matter = Corrected(found, corrections or {}, chosen or Chosen())
         stages = _stages(reader, matter, composer, look.smooth, span)
         stack.callback(stop, stages)

@@ -18,6 +18,7 @@ import cv2
 from koutu import __version__
 from koutu.color import to_rgb
 from koutu.engines.backend import Backend
+from koutu.engines.opinion import Opinion
 from koutu.files import folder, whole_file
 from koutu.matting.hints import Hints
 from koutu.matting.matte import Matte
@@ -161,12 +162,14 @@ def offline_mattes(
     *,
     hints: Hints | None = None,
     refine: bool = True,
+    opinion: Callable[[], Opinion] = load_opinion,
     progress: Progress | None = None,
     **how: Any,
 ) -> Kept:
     """Find the alphas of a whole video, kept beside its result; to be removed when that is whole.
 
-    how: as of `koutu.open_video`. progress: as of `koutu.convert`. Raises InputError, OutputError, ModelError.
+    how: as of `koutu.open_video`. opinion: loads the second opinion. progress: as of `koutu.convert`.
+    Raises InputError, OutputError, ModelError.
     """
     if is_pipe(source):
         raise InputError(f"{source}: expected a file for an offline run, got a pipe, which is read once; name a file")
@@ -195,7 +198,7 @@ def offline_mattes(
             if progress:
                 progress(done, reader)
 
-        passes = TwoPasses(backend, refine=refine, plated=plated, opinion=load_opinion())
+        passes = TwoPasses(backend, refine=refine, plated=plated, opinion=opinion())
         make_alphas(reader, passes, alphas, told)
     return Kept(alphas, plated.notes() if plated else [])
 
