@@ -45,6 +45,7 @@ def ways() -> dict[str, Callable[[Sequence[Frame]], list[Alpha]]]:
     return {
         "live": as_live,
         "offline": offline(),
+        "without zooming": offline(zoom=False),
         "without looking back": offline(both=False),
         "without uncovering": offline(uncover=False),
         "without a second opinion": offline(opinion=None),

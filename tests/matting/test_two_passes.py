@@ -11,7 +11,8 @@ from support.walkers import walk
 
 from koutu.color import to_rgb
 from koutu.matting.solved_band import band_trimap, solved_band
-from koutu.matting.two_passes import TwoPasses, joined
+from koutu.matting.two_passes import STEPS, TwoPasses, joined
+from koutu.matting.zoom import SOMEBODY
 from koutu.metrics import mad
 from koutu.types import Frame
 
@@ -50,7 +51,7 @@ def test_solving_and_steadying_each_help():
     restless = [found.alpha for found in TwoPasses(Unsteady(), rounds=0)(clip)]
     unsolved = [found.alpha for found in TwoPasses(Unsteady(), solve=False)(clip)]
     assert error(whole, truths) < 0.8 * error(unsolved, truths) and flicker(whole) < 0.8 * flicker(restless)
-    assert len(ticks) == 3 * len(clip)
+    assert len(ticks) == STEPS * len(clip)
 
 
 def test_what_other_frames_show_of_the_background_is_no_person():
@@ -77,6 +78,45 @@ def test_what_the_past_does_not_tell_the_future_may():
         for both in (True, False)
     )
     assert error(both[:1], truths[:1]) < 0.5 * error(one_way[:1], truths[:1])
+
+
+class Wide(Everything):
+    """A network whose memory is alpha: it finds what is dark, and keeps the sizes of what it was shown."""
+
+    can_recall = True
+
+    def __init__(self):
+        super().__init__()
+        self.shown: list[tuple[int, int]] = []
+
+    def network_size(self, size):
+        return 96, round(96 * size[1] / size[0])
+
+    def __call__(self, rgb, state, **hints):
+        self.shown.append(rgb.shape[:2])
+        return None, (rgb.max(axis=2) < 80).astype(np.float32), state + 1
+
+
+def test_people_who_walk_are_seen_as_large_as_they_can_be():
+    places = [(600 + 20 * at, 300) for at in range(4)]
+    clip, truths = [], []
+    for at, middle in enumerate(places):
+        truths.append(cv2.circle(np.zeros((480, 1280), np.uint8), middle, 60, 255, -1))
+        clip.append(
+            Frame(np.where(truths[-1][..., None] > 0, 40, 200).repeat(3, 2).astype(np.uint8), at, Fraction(1, 25))
+        )
+    far, near = Wide(), Wide()
+    found = [
+        [one.alpha for one in TwoPasses(backend, refine=False, uncover=False, rounds=0, zoom=zoom)(clip)]
+        for backend, zoom in ((far, False), (near, True))
+    ]
+    assert set(far.shown) == {(96, 256)} and len(far.shown) == 2 * len(clip)
+    assert near.shown[: len(clip)] == [(96, 256)] * len(clip)  # whole, to find the part
+    (part,) = set(near.shown[len(clip) :])
+    assert part[1] < 200 and len(near.shown) == 3 * len(clip)
+    assert error(found[1], truths) < 0.7 * error(found[0], truths)
+    outside = slice(0, 500)
+    assert all(not alpha[:, outside].any() and alpha.max() > 255 * SOMEBODY for alpha in found[1])
 
 
 def test_a_cut_parts_the_passes():

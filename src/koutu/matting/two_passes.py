@@ -6,7 +6,7 @@ log-odds, so that the surer one counts more.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import cv2
@@ -25,12 +25,13 @@ from koutu.matting.shots import Shots
 from koutu.matting.solved_band import solved_band
 from koutu.matting.steady import Neighbour, steadied
 from koutu.matting.uncovered import Uncovered
+from koutu.matting.zoom import Box, bounds, cropped, part_of, pasted, spanned, whole
 from koutu.sizes import near_area
 from koutu.types import Alpha, Frame, Rgb
 
 REACH = 0.009  # of the longer side, beyond what is unsure, that is solved too
 SOLVED = 480_000  # pixels of the pictures whose band is solved, at most
-STEPS = 3  # that are told of each frame: forward, backward, and what is made of both
+STEPS = 4  # that are told of each frame: for the part of it, forward, backward, and what is made of all
 ROUNDS = 3  # of steadying: how many frames to either side have a say
 CERTAIN = 0.01  # that an alpha is from 0 and 1 when its odds are taken
 _UNSURE = 5  # of 255: alpha this near to either end is sure
@@ -57,6 +58,7 @@ class TwoPasses:
     """A stretch of a clip → what is found of every frame, by all of the others.
 
     refine: let alpha follow the full-size frame. plated: the step of the clip's plate, for frames in order, or None.
+    zoom: show the network only the part of a shot's frames where somebody is in any of them; not before a plate.
     both, uncover, solve, rounds: look both ways, use what other frames show of the background, solve the band, steady
     so many times; to measure what each is good for. opinion: as of `koutu.Matter`.
     """
@@ -64,17 +66,18 @@ class TwoPasses:
     def __init__(
         self, backend: Backend, *, refine: bool = True, plated: Plated | None = None, both: bool = True,
         uncover: bool = True, solve: bool = True, rounds: int = ROUNDS, opinion: Opinion | None = None,
+        zoom: bool = True,
     ):  # fmt: skip
         self.backend, self.refine, self.plated = backend, refine and backend.refines, plated
         self.both, self.uncover, self.solve, self.rounds = both, uncover, solve, rounds
         self.opinion = opinion_of(opinion, backend)
+        self.zooms = zoom and plated is None and backend.can_recall
 
     def __call__(self, frames: Sequence[Frame], tick: Callable[[], None] = lambda: None) -> list[Found]:
         """tick: called STEPS times a frame, to tell how far it is."""
         shots, seen = Shots(), list[_Seen]()
         for frame in frames:
-            rgb = to_rgb(frame.picture, self.backend.network_size(frame.size))
-            seen.append(_Seen(frame, rgb, shots(frame)))
+            seen.append(self._seen(frame, shots(frame)))
         begins = [i for i, one in enumerate(seen) if one.fresh]
         found: list[Found] = []
         for begin, end in pairwise([*begins, len(seen)]):
@@ -82,7 +85,27 @@ class TwoPasses:
         return found
 
     def _shot(self, seen: Sequence[_Seen], tick: Callable[[], None]) -> list[Found]:
-        forward = self._pass(seen, tick)
+        found = self._pass(seen, tick)
+        box = self._part(found, seen[0].frame.size) if self.zooms else None
+        if box is None:
+            for _ in seen:
+                tick()
+            return self._mattes(seen, found, tick)
+        parts = [self._seen(cropped(one.frame, box), one.fresh) for one in seen]
+        mattes = self._mattes(parts, self._pass(parts, tick), tick)
+        return [replace(x, alpha=pasted(x.alpha, box, one.frame.size)) for x, one in zip(mattes, seen, strict=True)]
+
+    def _seen(self, frame: Frame, fresh: bool) -> _Seen:
+        return _Seen(frame, to_rgb(frame.picture, self.backend.network_size(frame.size)), fresh)
+
+    def _part(self, found: Sequence[NDArray[np.float32]], size: tuple[int, int]) -> Box | None:
+        """The part of a shot's frames (H, W) that holds everybody in all of them; None: they are seen whole."""
+        return part_of(spanned([bounds(pha, whole(size)) for pha in found]), size)
+
+    def _mattes(
+        self, seen: Sequence[_Seen], forward: Sequence[NDArray[np.float32]], tick: Callable[[], None]
+    ) -> list[Found]:
+        """What is found of a shot, its network's alphas in order given."""
         backward = self._pass(seen[::-1], tick)[::-1] if self.both else forward
         phas = [self._asked(joined(*pair), one.rgb) for *pair, one in zip(forward, backward, seen, strict=True)]
         plates = Uncovered([one.rgb for one in seen], phas) if self.uncover and len(seen) > 1 else None

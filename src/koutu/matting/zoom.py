@@ -6,6 +6,7 @@ part stays where it is for as long as it holds everybody; now and then, and when
 whole frame is looked at again for those who come in.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +17,7 @@ from koutu.color import to_rgb
 from koutu.types import Alpha, Frame, Picture, Rgb, Yuv, Yuv420
 
 Box = tuple[slice, slice]  # rows and columns of a frame
+Bounds = tuple[float, float, float, float]  # top, bottom, left, right in a frame's pixels
 SOMEBODY = 0.3  # alpha above which a cell is somebody's
 CELLS = 64  # that the longer side of alpha is looked at in
 SPECK = 3  # cells: what is smaller is nobody
@@ -128,8 +130,8 @@ def seen_from(
     return np.asarray(moved, np.float32), to_rgb(part.picture, size)
 
 
-def bounds(found: NDArray[np.float32], box: Box) -> tuple[float, float, float, float] | None:
-    """Where people are, by alpha (h, w) of the part `box`: top, bottom, left, right in the frame's pixels; or None."""
+def bounds(found: NDArray[np.float32], box: Box) -> Bounds | None:
+    """Where people are, by alpha (h, w) of the part `box`; None: nowhere."""
     share = min(1.0, CELLS / max(found.shape))
     cells = (max(1, round(found.shape[1] * share)), max(1, round(found.shape[0] * share)))
     small = np.asarray(cv2.resize(found, cells, interpolation=cv2.INTER_AREA)) > SOMEBODY
@@ -148,7 +150,16 @@ def bounds(found: NDArray[np.float32], box: Box) -> tuple[float, float, float, f
     )
 
 
-def part_of(people: tuple[float, float, float, float] | None, size: tuple[int, int]) -> Box | None:
+def spanned(each: Iterable[Bounds | None]) -> Bounds | None:
+    """Where people are in any of several frames, by where they are in each."""
+    people = [one for one in each if one is not None]
+    if not people:
+        return None
+    tops, bottoms, lefts, rights = zip(*people, strict=True)
+    return min(tops), max(bottoms), min(lefts), max(rights)
+
+
+def part_of(people: Bounds | None, size: tuple[int, int]) -> Box | None:
     """The part of a frame (H, W) with room around the people; None: all of it, which is hardly more, or for nobody."""
     if people is None:
         return None
@@ -170,7 +181,7 @@ def _span(middle: float, length: float, limit: int) -> slice:
     return slice(start, min(limit, start + (int(np.ceil(length)) + 3) // 2 * 2))
 
 
-def _leaves(people: tuple[float, float, float, float], box: Box, size: tuple[int, int]) -> bool:
+def _leaves(people: Bounds, box: Box, size: tuple[int, int]) -> bool:
     """Whether people are nearly out of the part at a side that is not the frame's."""
     top, bottom, left, right = people
     rows, columns = box

@@ -163,8 +163,9 @@ def convert_video(
             report.model += " · offline"
             first = next(iter(outputs.paths().values()))
             kept = offline_mattes(
-                source, first, backend, hints=hints, refine=look.refine, opinion=opinion, progress=progress, **how
-            )
+                source, first, backend, hints=hints, refine=look.refine, zoom=look.zoom, opinion=opinion,
+                progress=progress, **how,
+            )  # fmt: skip
         asked = opinion() if look.opinion and not offline else None
         found = kept or Matter(backend, refine=look.refine, hints=hints, zoom=look.zoom, opinion=asked, again=False)
         matter = Corrected(found, corrections or {}, chosen or Chosen())

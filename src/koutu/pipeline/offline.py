@@ -162,14 +162,15 @@ def offline_mattes(
     *,
     hints: Hints | None = None,
     refine: bool = True,
+    zoom: bool = True,
     opinion: Callable[[], Opinion] = load_opinion,
     progress: Progress | None = None,
     **how: Any,
 ) -> Kept:
     """Find the alphas of a whole video, kept beside its result; to be removed when that is whole.
 
-    how: as of `koutu.open_video`. opinion: loads the second opinion. progress: as of `koutu.convert`.
-    Raises InputError, OutputError, ModelError.
+    refine, zoom: as of `koutu.Matter`. how: as of `koutu.open_video`. opinion: loads the second opinion.
+    progress: as of `koutu.convert`. Raises InputError, OutputError, ModelError.
     """
     if is_pipe(source):
         raise InputError(f"{source}: expected a file for an offline run, got a pipe, which is read once; name a file")
@@ -188,6 +189,7 @@ def offline_mattes(
         answer,
         hints.said if hints else "",
         refine,
+        zoom,
         "opinion",
         sorted(how.items()),
     )
@@ -198,7 +200,7 @@ def offline_mattes(
             if progress:
                 progress(done, reader)
 
-        passes = TwoPasses(backend, refine=refine, plated=plated, opinion=opinion())
+        passes = TwoPasses(backend, refine=refine, plated=plated, opinion=opinion(), zoom=zoom)
         make_alphas(reader, passes, alphas, told)
     return Kept(alphas, plated.notes() if plated else [])
 
