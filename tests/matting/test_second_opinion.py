@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from koutu.engines.opinion import SIDE
 from koutu.matting.matter import Matter
 from koutu.matting.second_opinion import after_opinion
 from koutu.media.image import read_image
+from koutu.models.second_opinion import SIDE
 from koutu.types import ModelError
 from koutu.zoo import SAMPLE, load, load_opinion
 
