@@ -31,7 +31,6 @@ Row = dict[str, float]
 def ways() -> dict[str, Callable[[Sequence[Frame]], list[Alpha]]]:
     """What is compared, by name; the first is what the others are shares of."""
     live, plain = load(gate=None, steady=None, threads=1), load(gate=False, steady=False, threads=1)
-
     opinion = load_opinion(threads=1)
 
     def offline(**without: object) -> Callable[[Sequence[Frame]], list[Alpha]]:

@@ -1,7 +1,6 @@
 """`koutu eval`, and `koutu data compose`."""
 
 import sys
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -108,7 +107,6 @@ def evaluate(
     how = {"device": device, "threads": threads, "gate": gate, "steady": steady}
     backends = {name: load_named(spec, **how) for name, spec in models.items()}
     guess = Matter(load()) if mask == "auto" else None
-    asked = partial(load_opinion, device, threads)
     settings = MeasureSettings(
         perceptual=perceptual,
         trimap_radius=trimap_radius,
@@ -127,8 +125,9 @@ def evaluate(
         where = folder(output / (data.name if cause == "all" else "."))
         with Steps(data.name) as progress:
             run = run_evaluation(
-                backends, data, where, settings=settings, guess=guess, opinion=asked, progress=progress
-            )
+                backends, data, where, settings=settings, guess=guess, progress=progress,
+                opinion=lambda: load_opinion(device, threads),
+            )  # fmt: skip
         table = sum_up(run)
         paths = write(table, run, where)
         if find_spec("openpyxl"):

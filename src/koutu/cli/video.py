@@ -130,9 +130,8 @@ def video(
         report = convert(
             source, output, background=background, alpha=alpha, foreground=foreground, side_by_side=side_by_side,
             model=backend, device=device, threads=threads, hints=hints, fit=fit.value, loop=not hold, smooth=smooth,
-            refine=refine, zoom=zoom,
-            opinion=opinion, decontaminate=decontaminate, encode=encode, progress=progress, observe=reviewer,
-            keep=people, only_person=only_person or None,
+            refine=refine, zoom=zoom, opinion=opinion, decontaminate=decontaminate, encode=encode, progress=progress,
+            observe=reviewer, keep=people, only_person=only_person or None,
             premultiplied=premultiplied, rate=fps or None, deinterlace=deinterlace.value, sdr=sdr, offline=offline,
         )  # fmt: skip
     for line in summary(report):
