@@ -1,11 +1,12 @@
-"""Two trained tmodnets as one of two semantic branches, or the first of the two taken out again:
+"""Two trained tmodnets as one of two semantic branches, or the two taken apart again:
 
-    python tools/second_branch.py FIRST.pt SECOND.pt OUT.pt
-    python tools/second_branch.py --apart BOTH.pt FIRST.pt
+    python tools/second_branch.py FIRST.pt SECOND.pt OUT.pt [--size 320] [--counts 2]
+    python tools/second_branch.py --apart BOTH.pt FIRST.pt [SECOND.pt]
 
 FIRST keeps all it has and sees pictures as they are; SECOND's semantic branch, of a network with a decoder, is shown
-the mirror image. Nothing is learned. Weights are kept as half floats, whose rounding no alpha shows. Taken out again,
-the first one looks at the mirror image itself.
+the mirror image, in squares of `--size`, and counts `--counts` times. Nothing is learned. Weights are kept as half
+floats, whose rounding no alpha shows. Taken out again, the first one looks at the mirror image itself, and the second
+is a network of its own, to train on at the size it had.
 """
 
 import argparse
@@ -18,37 +19,60 @@ import torch
 from koutu.models import load_own
 from koutu.models.tmodnet import TMODNet
 
+_BRANCH = "second_branch."
 
-def joined(first: TMODNet, second: TMODNet) -> TMODNet:
+
+def joined(first: TMODNet, second: TMODNet, size: int, counts: float) -> TMODNet:
     """Both as one network, in evaluation mode."""
     if not second.cfg.decoder:
         raise SystemExit("expected a second network with a decoder (variant joint or semantic), got one without")
-    network = TMODNet(replace(first.cfg, mirrored=False, second=second.cfg.decoder))
+    cfg = replace(first.cfg, mirrored=False, second=second.cfg.decoder, second_size=size, second_counts=counts)
+    network = TMODNet(cfg)
     state = first.state_dict()
-    state |= {f"second_branch.{name}": tensor for name, tensor in second.semantic_branch.state_dict().items()}
+    state |= {_BRANCH + name: tensor for name, tensor in second.semantic_branch.state_dict().items()}
     network.load_state_dict(state)
     return network.eval()
 
 
 def first_of(both: TMODNet) -> TMODNet:
     """The network without its second branch, mirrored."""
-    network = TMODNet(replace(both.cfg, mirrored=True, second=()))
-    network.load_state_dict({k: x for k, x in both.state_dict().items() if not k.startswith("second_branch.")})
+    network = TMODNet(replace(both.cfg, mirrored=True, second=(), second_size=0))
+    network.load_state_dict({k: x for k, x in both.state_dict().items() if not k.startswith(_BRANCH)})
     return network.eval()
+
+
+def second_of(both: TMODNet) -> TMODNet:
+    """The second branch alone, as the semantic branch of a network that has nothing else."""
+    side = both.cfg.second_size or both.cfg.semantic_size
+    cfg = replace(both.cfg, second=(), second_size=0, semantic_size=side, decoder=both.cfg.second, detail_channels=())
+    network = TMODNet(cfg)
+    state = {k.removeprefix(_BRANCH): x for k, x in both.state_dict().items() if k.startswith(_BRANCH)}
+    network.semantic_branch.load_state_dict(state)
+    return network.eval()
+
+
+def save(network: TMODNet, path: Path) -> None:
+    state = {name: x.half() if x.is_floating_point() else x for name, x in network.state_dict().items()}
+    torch.save({"network": "tmodnet", "config": asdict(network.cfg), "state_dict": state}, path)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--apart", action="store_true")
+    parser.add_argument("--size", type=int, default=0, help="side of the square that SECOND sees; 0: as FIRST's")
+    parser.add_argument("--counts", type=float, default=1.0, help="how often SECOND counts where FIRST counts once")
     args = parser.parse_args()
-    *given, out = args.files
-    if len(given) != (1 if args.apart else 2):
-        parser.error("expected FIRST.pt SECOND.pt OUT.pt, or --apart BOTH.pt FIRST.pt")
-    networks = [cast(TMODNet, load_own(path, "tmodnet")) for path in given]
-    network = first_of(networks[0]) if args.apart else joined(*networks)
-    state = {name: x.half() if x.is_floating_point() else x for name, x in network.state_dict().items()}
-    torch.save({"network": "tmodnet", "config": asdict(network.cfg), "state_dict": state}, out)
+    files = args.files
+    if args.apart and len(files) in (2, 3):
+        both = cast(TMODNet, load_own(files[0], "tmodnet"))
+        for part, path in zip((first_of, second_of), files[1:], strict=False):
+            save(part(both), path)
+    elif not args.apart and len(files) == 3:
+        first, second = (cast(TMODNet, load_own(path, "tmodnet")) for path in files[:2])
+        save(joined(first, second, args.size, args.counts), files[2])
+    else:
+        parser.error("expected FIRST.pt SECOND.pt OUT.pt, or --apart BOTH.pt FIRST.pt [SECOND.pt]")
 
 
 if __name__ == "__main__":

@@ -202,6 +202,39 @@ def test_a_second_branch_sees_the_mirror_image_and_counts_half():
     assert torch.equal(seen[0].flip(-1), seen[1])
 
 
+@torch.no_grad()
+def test_a_second_branch_may_see_more_pixels_and_count_more():
+    torch.manual_seed(1)
+    network = TMODNet(Config(second=(8, 8, 8, 8), semantic_size=64, second_size=96, second_counts=2.0)).eval()
+    biases = {name: bias for name, bias in network.named_parameters() if name.endswith("head.bias")}
+    biases["semantic_branch.head.bias"].fill_(500.0)
+    biases["second_branch.faces.head.bias"].fill_(-500.0)
+    seen = []
+    network.second_branch.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
+    network.semantic_branch.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
+    src, prev = torch.rand(1, 3, *SIZE), torch.rand(1, 1, *SIZE)
+    expected = torch.sigmoid(torch.tensor((6 - 2 * 6) / 3))  # of three voices one is sure of 1, two are of 0
+    assert torch.allclose(network(src, prev)[1], expected, atol=2e-2)
+    assert seen == [(64, 64), (96, 96)]
+    logits, features = network.begin(src, prev)
+    assert torch.equal(network.finish(src, prev, logits=logits, features=features), network(src, prev)[1])
+
+
+@pytest.mark.parametrize("size", [48, 100])
+def test_a_second_branch_does_not_see_less_nor_odd_sizes(size):
+    with pytest.raises(ModelError, match="expected a second_size of 0, or a multiple of 16 from semantic_size"):
+        Config(second=(8, 8, 8, 8), semantic_size=64, second_size=size)
+
+
+def test_a_second_branch_that_is_sure_and_wrong_can_still_learn():
+    network = TMODNet(Config(second=(8, 8, 8, 8), semantic_size=64, detail_channels=()))
+    bias = network.second_branch.faces.head.bias
+    bias.data.fill_(-30.0)
+    src = torch.rand(1, 3, *SIZE)
+    (1 - network.training_outputs(src, torch.zeros(1, 1, *SIZE)).pha).mean().backward()
+    assert bias.grad is not None and bias.grad.abs().sum() > 0
+
+
 def test_a_second_branch_begins_from_both_files(published, bodies):
     network = TMODNet(Config(second=(96, 64, 32, 24)))
     for path in (published[1], bodies[1]):

@@ -41,6 +41,8 @@ class Config:
     semantic_size: int = 256  # side of the square that the semantic branch sees, a multiple of 16
     mirrored: bool = False  # it also sees the mirror image: twice its cost, fewer mistakes
     second: tuple[int, ...] = ()  # as `decoder`, of a second semantic branch, which then sees the mirror image
+    second_size: int = 0  # side of the square that it sees, not under `semantic_size`, a multiple of 16; 0: the same
+    second_counts: float = 1.0  # how often what it says counts in the mean, where the first branch counts once
     decoder: tuple[int, ...] = ()  # channels at 1/16 … 1/2 that join a second encoder's, of bodies; empty: without
     detail_channels: tuple[int, ...] = (16, 32)  # at 1/2 and at 1/4; empty: the semantic branch is all there is
     detail_blocks: int = 2  # residual blocks at 1/4
@@ -48,7 +50,12 @@ class Config:
     pixels: int = 512 * 288  # of the images it is shown
 
     def __post_init__(self) -> None:
-        """Recipes and checkpoints write blocks as plain keys and values."""
+        """Recipes and checkpoints write blocks as plain keys and values. Raises ModelError for odd sizes."""
+        if self.second_size and (self.second_size < self.semantic_size or self.second_size % 16):
+            raise ModelError(
+                f"expected a second_size of 0, or a multiple of 16 from semantic_size ({self.semantic_size}) on, "
+                f"got {self.second_size}; give another"
+            )
         blocks = tuple(block if isinstance(block, Block) else Block(**block) for block in self.blocks)
         object.__setattr__(self, "blocks", blocks)
         object.__setattr__(self, "detail_channels", tuple(self.detail_channels))
@@ -68,7 +75,7 @@ VARIANTS = {
 
 @dataclass
 class TemporalOutputs(TrainingOutputs):
-    """MODNet's outputs; low: the semantic branch's own alpha (N, 1, S, S), S = `Config.semantic_size`.
+    """MODNet's outputs; low: the semantic branch's own alpha (N, 1, S, S), S = `Config.semantic_size` (`second_size`).
 
     logits: of pha (N, 1, H, W).
     """
@@ -211,7 +218,7 @@ class TMODNet(Trimapless):
         """
         x = self._given(src, state)
         if self.cfg.second:
-            logits = self._with_second(logits, self._small(x))
+            logits = self._with_second(logits, x)
         elif self.cfg.mirrored:
             mirrored = self.semantic_branch(self._small(x).flip(-1))
             logits = _both_ways(logits, mirrored[0])
@@ -264,19 +271,23 @@ class TMODNet(Trimapless):
         small = self._small(x)
         if self.cfg.second:
             logits, features = self.semantic_branch(small)
-            return self._with_second(logits, small), features
+            return self._with_second(logits, x), features
         if not self.cfg.mirrored or (self.training and torch.rand(()) < 0.5):  # either must do without the other
             return self.semantic_branch(small)
         logits, features = self.semantic_branch(torch.cat([small, small.flip(-1)]))
         return _both_ways(*logits.chunk(2)), _both_ways(*features.chunk(2))
 
-    def _with_second(self, logits: Tensor, small: Tensor) -> Tensor:
-        """Logits (N, 1, S, S) and what the second branch says of the mirror image: their mean, neither all too sure."""
-        mirrored = self.second_branch(small.flip(-1))[0]
-        return _both_ways(logits.clamp(-_SUREST, _SUREST), mirrored.clamp(-_SUREST, _SUREST))
+    def _with_second(self, logits: Tensor, x: Tensor) -> Tensor:
+        """Logits (N, 1, S, S) and what the second branch says of x's mirror image: their mean, neither all too sure.
 
-    def _small(self, x: Tensor) -> Tensor:
-        side = self.cfg.semantic_size
+        As large as the second branch's, (N, 1, S', S'), S' = `cfg.second_size` or S.
+        """
+        mirrored = self.second_branch(self._small(x, self.cfg.second_size).flip(-1))[0]
+        plain, mirrored = resize(_unsure(logits), mirrored), _unsure(mirrored)
+        return _both_ways(plain, mirrored, self.cfg.second_counts)
+
+    def _small(self, x: Tensor, side: int = 0) -> Tensor:
+        side = side or self.cfg.semantic_size
         return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
 
     def _given(self, src: Tensor, state: tuple[Tensor, ...]) -> Tensor:
@@ -295,9 +306,15 @@ def _fill(branch: MobileNetV3UNet | MobileNetV1, state: dict[str, Tensor], path:
     branch.load_state_dict(state)
 
 
-def _both_ways(plain: Tensor, mirrored: Tensor) -> Tensor:
-    """What was said of a picture and of its mirror image, both (N, C, H, W): their mean, the right way round."""
-    return (plain + mirrored.flip(-1)) / 2
+def _unsure(logits: Tensor) -> Tensor:
+    """Logits within ±`_SUREST`; in training, what is surer and wrong still learns."""
+    within = logits.clamp(-_SUREST, _SUREST)
+    return logits + (within - logits).detach() if logits.requires_grad else within
+
+
+def _both_ways(plain: Tensor, mirrored: Tensor, counts: float = 1.0) -> Tensor:
+    """What was said of a picture and, counting `counts` times, of its mirror image, both (N, C, H, W): their mean."""
+    return (plain + mirrored.flip(-1) * counts) / (1 + counts)
 
 
 def _stretched(logits: Tensor) -> Tensor:
