@@ -144,6 +144,20 @@ def test_both_encoders_and_what_joins_them_learn_alone(joint):
     assert not any(p.grad is not None for p in joint.detail_branch.parameters())
 
 
+def test_norms_that_are_held_stay_so_when_a_batch_is_seen_with_the_networks_own_past(joint):
+    joint.train()
+    held = [module for module in joint.semantic_branch.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for norm in held:
+        norm.eval()
+    sample = torch.rand(1, 3, *SIZE), torch.rand(1, 1, *SIZE)
+    batch = Batch(sample[0], (torch.rand(1, 1, *SIZE) > 0.5).float(), sample[0], sample[0], sample[1], {})
+    objective = build_objective("semantic", joint, {"own_history": 1.0})
+    for _ in range(8):  # each with an even chance of its own past
+        objective(joint, batch, 1.0)
+    assert held and not any(norm.training or norm.num_batches_tracked for norm in held)
+    assert joint.training and joint.detail_branch.training
+
+
 @torch.no_grad()
 def test_mirrored_it_says_the_same_of_a_picture_and_its_mirror_image(published):
     torch.manual_seed(1)
@@ -203,9 +217,10 @@ def test_a_second_branch_sees_the_mirror_image_and_counts_half():
 
 
 @torch.no_grad()
-def test_a_second_branch_may_see_more_pixels_and_count_more():
+def test_a_second_branch_may_see_people_as_wide_as_they_are_and_count_more():
     torch.manual_seed(1)
-    network = TMODNet(Config(second=(8, 8, 8, 8), semantic_size=64, second_size=96, second_counts=2.0)).eval()
+    counts = {"second_counts": 2.0, "agreement": 0.5}
+    network = TMODNet(Config(second=(8, 8, 8, 8), semantic_size=32, second_size=64, pixels=64 * 96, **counts)).eval()
     biases = {name: bias for name, bias in network.named_parameters() if name.endswith("head.bias")}
     biases["semantic_branch.head.bias"].fill_(500.0)
     biases["second_branch.faces.head.bias"].fill_(-500.0)
@@ -213,17 +228,19 @@ def test_a_second_branch_may_see_more_pixels_and_count_more():
     network.second_branch.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
     network.semantic_branch.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
     src, prev = torch.rand(1, 3, *SIZE), torch.rand(1, 1, *SIZE)
-    expected = torch.sigmoid(torch.tensor((6 - 2 * 6) / 3))  # of three voices one is sure of 1, two are of 0
+    expected = torch.sigmoid(torch.tensor(0.5 * (6 - 2 * 6) / 3))  # of three voices one is sure of 1, two are of 0
     assert torch.allclose(network(src, prev)[1], expected, atol=2e-2)
-    assert seen == [(64, 64), (96, 96)]
+    assert seen == [(32, 32), (64, 80)]
     logits, features = network.begin(src, prev)
     assert torch.equal(network.finish(src, prev, logits=logits, features=features), network(src, prev)[1])
+    tiny = torch.rand(1, 3, 8, 8), torch.rand(1, 1, 8, 8)
+    assert network(*tiny)[1].shape == (1, 1, 8, 8) and seen[-1] == (16, 16)
 
 
-@pytest.mark.parametrize("size", [48, 100])
-def test_a_second_branch_does_not_see_less_nor_odd_sizes(size):
-    with pytest.raises(ModelError, match="expected a second_size of 0, or a multiple of 16 from semantic_size"):
-        Config(second=(8, 8, 8, 8), semantic_size=64, second_size=size)
+@pytest.mark.parametrize("size", [-16, 80])
+def test_a_second_branch_sees_no_more_than_there_is(size):
+    with pytest.raises(ModelError, match=r"expected a second_size from 0 to the root of pixels \(6144\)"):
+        Config(second=(8, 8, 8, 8), second_size=size, pixels=64 * 96)
 
 
 def test_a_second_branch_that_is_sure_and_wrong_can_still_learn():

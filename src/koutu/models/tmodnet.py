@@ -41,8 +41,11 @@ class Config:
     semantic_size: int = 256  # side of the square that the semantic branch sees, a multiple of 16
     mirrored: bool = False  # it also sees the mirror image: twice its cost, fewer mistakes
     second: tuple[int, ...] = ()  # as `decoder`, of a second semantic branch, which then sees the mirror image
-    second_size: int = 0  # side of the square that it sees, not under `semantic_size`, a multiple of 16; 0: the same
+    second_size: int = (
+        0  # it sees images of `pixels` at their own shape, as large as a square of this side; 0: as above
+    )
     second_counts: float = 1.0  # how often what it says counts in the mean, where the first branch counts once
+    agreement: float = 1.0  # factor on that mean: what two say alike is surer than what each says
     decoder: tuple[int, ...] = ()  # channels at 1/16 … 1/2 that join a second encoder's, of bodies; empty: without
     detail_channels: tuple[int, ...] = (16, 32)  # at 1/2 and at 1/4; empty: the semantic branch is all there is
     detail_blocks: int = 2  # residual blocks at 1/4
@@ -50,11 +53,11 @@ class Config:
     pixels: int = 512 * 288  # of the images it is shown
 
     def __post_init__(self) -> None:
-        """Recipes and checkpoints write blocks as plain keys and values. Raises ModelError for odd sizes."""
-        if self.second_size and (self.second_size < self.semantic_size or self.second_size % 16):
+        """Recipes and checkpoints write blocks as plain keys and values. Raises ModelError for a wrong one."""
+        if self.second_size < 0 or self.second_size**2 > self.pixels:
             raise ModelError(
-                f"expected a second_size of 0, or a multiple of 16 from semantic_size ({self.semantic_size}) on, "
-                f"got {self.second_size}; give another"
+                f"expected a second_size from 0 to the root of pixels ({self.pixels}), got {self.second_size}; "
+                "give another"
             )
         blocks = tuple(block if isinstance(block, Block) else Block(**block) for block in self.blocks)
         object.__setattr__(self, "blocks", blocks)
@@ -75,7 +78,9 @@ VARIANTS = {
 
 @dataclass
 class TemporalOutputs(TrainingOutputs):
-    """MODNet's outputs; low: the semantic branch's own alpha (N, 1, S, S), S = `Config.semantic_size` (`second_size`).
+    """MODNet's outputs; low: the semantic branch's own alpha (N, 1, S, S), S = `Config.semantic_size`.
+
+    Of a network whose second branch sees another size, low has that one.
 
     logits: of pha (N, 1, H, W).
     """
@@ -280,15 +285,23 @@ class TMODNet(Trimapless):
     def _with_second(self, logits: Tensor, x: Tensor) -> Tensor:
         """Logits (N, 1, S, S) and what the second branch says of x's mirror image: their mean, neither all too sure.
 
-        As large as the second branch's, (N, 1, S', S'), S' = `cfg.second_size` or S.
+        As large as what the second branch sees.
         """
-        mirrored = self.second_branch(self._small(x, self.cfg.second_size).flip(-1))[0]
+        mirrored = self.second_branch(self._seen_by_second(x).flip(-1))[0]
         plain, mirrored = resize(_unsure(logits), mirrored), _unsure(mirrored)
-        return _both_ways(plain, mirrored, self.cfg.second_counts)
+        return self.cfg.agreement * _both_ways(plain, mirrored, self.cfg.second_counts)
 
-    def _small(self, x: Tensor, side: int = 0) -> Tensor:
-        side = side or self.cfg.semantic_size
+    def _small(self, x: Tensor) -> Tensor:
+        side = self.cfg.semantic_size
         return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+
+    def _seen_by_second(self, x: Tensor) -> Tensor:
+        """x (N, C, H, W) at its own shape, people not squeezed, sides multiples of 16; a square if no size is given."""
+        if not self.cfg.second_size:
+            return self._small(x)
+        part = round(1024 * self.cfg.second_size / self.cfg.pixels**0.5)  # whole numbers alone: H and W may be symbols
+        size = tuple((side * part // 1024 + 15) // 16 * 16 for side in x.shape[-2:])
+        return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
     def _given(self, src: Tensor, state: tuple[Tensor, ...]) -> Tensor:
         self._require(state)

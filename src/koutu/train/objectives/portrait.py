@@ -46,10 +46,11 @@ class OnOwnPast(Objective):
     @torch.no_grad()
     def _own(self, network: Network, batch: Batch) -> Tensor:
         """What the network makes of the first frame with the made-up past: the past of the next frame."""
-        training = network.training
+        training = [module for module in network.modules() if module.training]  # not all: some norms are held
         network.eval()
         pha = self._answer(network, batch.src[: len(batch.prev)], batch.prev).float()
-        network.train(training)
+        for module in training:
+            module.training = True
         return pha
 
     def _answer(self, network: Network, src: Tensor, prev: Tensor) -> Tensor:
