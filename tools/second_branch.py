@@ -1,18 +1,18 @@
 """Two trained tmodnets as one of two semantic branches, or the two taken apart again:
 
-    python tools/second_branch.py FIRST.pt SECOND.pt OUT.pt [--size 320] [--counts 2]
+    python tools/second_branch.py FIRST.pt SECOND.pt OUT.pt --size 384 --counts 2 --agreement 2 [--new-detail]
     python tools/second_branch.py --apart BOTH.pt FIRST.pt [SECOND.pt]
 
-FIRST keeps all it has and sees pictures as they are; SECOND's semantic branch, of a network with a decoder, is shown
-the mirror image, in squares of `--size`, and counts `--counts` times. Nothing is learned. Weights are kept as half
-floats, whose rounding no alpha shows. Taken out again, the first one looks at the mirror image itself, and the second
-is a network of its own, to train on at the size it had.
+FIRST keeps all it has and sees pictures as they are; SECOND's semantic branch, of a network with a decoder, or its
+second one if it has two, is shown the mirror image. Nothing is learned. With `--new-detail` the detail and fusion
+branches begin anew, separable, and correct nothing yet: to be trained. Weights are kept as half floats, whose rounding
+no alpha shows. Taken out again, the first one looks at the mirror image itself, and the second is a network of its own.
 """
 
 import argparse
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 
@@ -22,15 +22,19 @@ from koutu.models.tmodnet import TMODNet
 _BRANCH = "second_branch."
 
 
-def joined(first: TMODNet, second: TMODNet, size: int, counts: float) -> TMODNet:
-    """Both as one network, in evaluation mode."""
+def joined(first: TMODNet, second: TMODNet, new_detail: bool, **cfg: Any) -> TMODNet:
+    """Both as one network, in evaluation mode. cfg: of `Config`, but for the first's."""
+    if second.cfg.second:
+        second = second_of(second)
     if not second.cfg.decoder:
         raise SystemExit("expected a second network with a decoder (variant joint or semantic), got one without")
-    cfg = replace(first.cfg, mirrored=False, second=second.cfg.decoder, second_size=size, second_counts=counts)
-    network = TMODNet(cfg)
     state = first.state_dict()
+    if new_detail:
+        cfg["separable"] = True
+        state = {k: x for k, x in state.items() if not k.startswith(("detail_branch.", "fusion_branch."))}
+    network = TMODNet(replace(first.cfg, mirrored=False, second=second.cfg.decoder, **cfg))
     state |= {_BRANCH + name: tensor for name, tensor in second.semantic_branch.state_dict().items()}
-    network.load_state_dict(state)
+    network.load_state_dict(network.state_dict() | state)
     return network.eval()
 
 
@@ -43,8 +47,7 @@ def first_of(both: TMODNet) -> TMODNet:
 
 def second_of(both: TMODNet) -> TMODNet:
     """The second branch alone, as the semantic branch of a network that has nothing else."""
-    side = both.cfg.second_size or both.cfg.semantic_size
-    cfg = replace(both.cfg, second=(), second_size=0, semantic_size=side, decoder=both.cfg.second, detail_channels=())
+    cfg = replace(both.cfg, second=(), second_size=0, decoder=both.cfg.second, detail_channels=())
     network = TMODNet(cfg)
     state = {k.removeprefix(_BRANCH): x for k, x in both.state_dict().items() if k.startswith(_BRANCH)}
     network.semantic_branch.load_state_dict(state)
@@ -60,8 +63,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--apart", action="store_true")
-    parser.add_argument("--size", type=int, default=0, help="side of the square that SECOND sees; 0: as FIRST's")
-    parser.add_argument("--counts", type=float, default=1.0, help="how often SECOND counts where FIRST counts once")
+    parser.add_argument("--size", type=int, default=0, help="second_size of the network's Config")
+    parser.add_argument("--counts", type=float, default=1.0, help="second_counts")
+    parser.add_argument("--agreement", type=float, default=1.0)
+    parser.add_argument("--pixels", type=int, default=0, help="of the images that OUT is shown; 0: as FIRST")
+    parser.add_argument("--new-detail", action="store_true")
     args = parser.parse_args()
     files = args.files
     if args.apart and len(files) in (2, 3):
@@ -70,7 +76,8 @@ def main() -> None:
             save(part(both), path)
     elif not args.apart and len(files) == 3:
         first, second = (cast(TMODNet, load_own(path, "tmodnet")) for path in files[:2])
-        save(joined(first, second, args.size, args.counts), files[2])
+        cfg = {"second_size": args.size, "second_counts": args.counts, "agreement": args.agreement}
+        save(joined(first, second, args.new_detail, **cfg, pixels=args.pixels or first.cfg.pixels), files[2])
     else:
         parser.error("expected FIRST.pt SECOND.pt OUT.pt, or --apart BOTH.pt FIRST.pt [SECOND.pt]")
 

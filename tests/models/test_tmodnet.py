@@ -144,6 +144,19 @@ def test_both_encoders_and_what_joins_them_learn_alone(joint):
     assert not any(p.grad is not None for p in joint.detail_branch.parameters())
 
 
+@torch.no_grad()
+def test_beside_edges_alone_details_count_and_only_so_much():
+    torch.manual_seed(1)
+    branch = TMODNet(Config(semantic_size=64, edge=2)).eval().fusion_branch
+    branch.correction.bias.fill_(100.0)  # everything is somebody, says the detail branch
+    low = torch.full((1, 1, 64, 64), -9.0)
+    low[..., 32:] = 9.0
+    logits = branch(torch.rand(1, 16, 64, 64), low)
+    change = logits - torch.nn.functional.interpolate(low, scale_factor=2.0, mode="bilinear")
+    assert change[..., :56].abs().max() < 0.01 and change[..., 72:].abs().max() < 0.01
+    assert change[..., 62:66].min() > 1.9 and change.max() <= 2.0
+
+
 def test_norms_that_are_held_stay_so_when_a_batch_is_seen_with_the_networks_own_past(joint):
     joint.train()
     held = [module for module in joint.semantic_branch.modules() if isinstance(module, torch.nn.BatchNorm2d)]

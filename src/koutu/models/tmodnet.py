@@ -28,6 +28,7 @@ from koutu.types import ModelError
 
 CELL = 2  # side of the cells that alpha is written in
 _SUREST = 6.0  # of the logits of two branches before their mean: no branch overrules the other
+_MOST = 2.0  # by which logits beside an edge are corrected: who is there, the semantic branches know better
 _SPARE = 0.02  # what a sigmoid must reach beyond 0 and 1: plain places then become exactly 0 or 1
 
 
@@ -41,14 +42,13 @@ class Config:
     semantic_size: int = 256  # side of the square that the semantic branch sees, a multiple of 16
     mirrored: bool = False  # it also sees the mirror image: twice its cost, fewer mistakes
     second: tuple[int, ...] = ()  # as `decoder`, of a second semantic branch, which then sees the mirror image
-    second_size: int = (
-        0  # it sees images of `pixels` at their own shape, as large as a square of this side; 0: as above
-    )
+    second_size: int = 0  # it sees images of `pixels` unsqueezed, as large as a square of this side; 0: as the first
     second_counts: float = 1.0  # how often what it says counts in the mean, where the first branch counts once
     agreement: float = 1.0  # factor on that mean: what two say alike is surer than what each says
     decoder: tuple[int, ...] = ()  # channels at 1/16 … 1/2 that join a second encoder's, of bodies; empty: without
     detail_channels: tuple[int, ...] = (16, 32)  # at 1/2 and at 1/4; empty: the semantic branch is all there is
     detail_blocks: int = 2  # residual blocks at 1/4
+    edge: int = 0  # pixels of `low` beside an edge of which the fusion branch corrects, by `_MOST`; 0: all, by anything
     separable: bool = False  # the detail and fusion branches filter each channel alone, then mix: a fifth of the cost
     pixels: int = 512 * 288  # of the images it is shown
 
@@ -151,7 +151,7 @@ class FusionBranch(nn.Module):
     def __init__(self, cfg: Config):
         super().__init__()
         channels = cfg.detail_channels[0]
-        self.bounded = bool(cfg.decoder)
+        self.bounded, self.edge = bool(cfg.decoder), cfg.edge
         self.mix = _mix(channels, cfg)
         self.correction = nn.Conv2d(channels, CELL * CELL, 1)
         nn.init.zeros_(self.correction.weight)
@@ -159,7 +159,15 @@ class FusionBranch(nn.Module):
 
     def forward(self, detail: Tensor, low: Tensor) -> Tensor:
         correction = F.pixel_shuffle(self.correction(torch.relu(self.mix(detail))), CELL)
+        if self.edge:
+            correction = _MOST * torch.tanh(correction / _MOST) * resize(self._beside_edges(low), correction)
         return resize(bounded(low) if self.bounded else low, correction) + correction
+
+    def _beside_edges(self, low: Tensor) -> Tensor:
+        """By how much alpha differs within `edge` pixels of each pixel: 0 where all are the same, 1 at an outline."""
+        alpha = torch.sigmoid(low)
+        most, rest = (F.max_pool2d(x, 2 * self.edge + 1, 1, self.edge) for x in (alpha, 1 - alpha))
+        return most + rest - 1
 
 
 class TMODNet(Trimapless):
