@@ -250,10 +250,18 @@ def test_a_second_branch_may_see_people_as_wide_as_they_are_and_count_more():
     assert network(*tiny)[1].shape == (1, 1, 8, 8) and seen[-1] == (16, 16)
 
 
-@pytest.mark.parametrize("size", [-16, 80])
-def test_a_second_branch_sees_no_more_than_there_is(size):
-    with pytest.raises(ModelError, match=r"expected a second_size from 0 to the root of pixels \(6144\)"):
-        Config(second=(8, 8, 8, 8), second_size=size, pixels=64 * 96)
+def test_a_second_branch_sees_no_more_than_there_is():
+    network = TMODNet(Config(second=(8, 8, 8, 8), semantic_size=32, second_size=384, pixels=64 * 96)).eval()
+    network.second_branch.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
+    seen: list[torch.Size] = []
+    network(torch.rand(1, 3, *SIZE), torch.rand(1, 1, *SIZE))
+    assert seen == [SIZE]
+
+
+@pytest.mark.parametrize("wrong", [{"second_size": -16}, {"edge": -1}])
+def test_sizes_below_nothing_are_refused(wrong):
+    with pytest.raises(ModelError, match="expected second_size and edge of 0 or more, got"):
+        Config(second=(8, 8, 8, 8), **wrong)
 
 
 def test_a_second_branch_that_is_sure_and_wrong_can_still_learn():

@@ -54,10 +54,9 @@ class Config:
 
     def __post_init__(self) -> None:
         """Recipes and checkpoints write blocks as plain keys and values. Raises ModelError for a wrong one."""
-        if self.second_size < 0 or self.second_size**2 > self.pixels:
+        if self.second_size < 0 or self.edge < 0:
             raise ModelError(
-                f"expected a second_size from 0 to the root of pixels ({self.pixels}), got {self.second_size}; "
-                "give another"
+                f"expected second_size and edge of 0 or more, got {self.second_size} and {self.edge}; give others"
             )
         blocks = tuple(block if isinstance(block, Block) else Block(**block) for block in self.blocks)
         object.__setattr__(self, "blocks", blocks)
@@ -70,7 +69,15 @@ VARIANTS = {
     "temporal": Config(),
     "mirrored": Config(mirrored=True),
     "joint": Config(decoder=(96, 64, 32, 24), detail_channels=(16, 48), detail_blocks=3, separable=True),
-    "twin": Config(second=(96, 64, 32, 24)),
+    "twin": Config(
+        second=(96, 64, 32, 24),
+        second_size=384,
+        second_counts=2.0,
+        agreement=2.0,
+        edge=2,
+        separable=True,
+        pixels=196544,
+    ),
     "semantic": Config(decoder=(96, 64, 32, 24), detail_channels=()),
     "single": Config(temporal=False),
 }
@@ -307,7 +314,7 @@ class TMODNet(Trimapless):
         """x (N, C, H, W) at its own shape, people not squeezed, sides multiples of 16; a square if no size is given."""
         if not self.cfg.second_size:
             return self._small(x)
-        part = round(1024 * self.cfg.second_size / self.cfg.pixels**0.5)  # whole numbers alone: H and W may be symbols
+        part = min(1024, round(1024 * self.cfg.second_size / self.cfg.pixels**0.5))  # no floats: H, W may be symbols
         size = tuple((side * part // 1024 + 15) // 16 * 16 for side in x.shape[-2:])
         return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
