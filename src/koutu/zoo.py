@@ -58,7 +58,7 @@ _CLEAN = (
 MODELS: dict[str, ModelCard] = {
     "koutu": ModelCard(
         file="koutu.onnx",
-        sha256="621cbec5299f899ee33355fda417428d54306684a12d0a218ea73c099e61609d",
+        sha256="92564270db309a63d298a9886973942bb112df49de15cf99dd4f88f712ad80db",
         network="tmodnet",
         checkpoint="koutu.pt",
         pixels=592 * 332,
@@ -66,8 +66,8 @@ MODELS: dict[str, ModelCard] = {
         licence="Apache-2.0",
         data=f"{_CLEAN}; rendered people, portraits of public servants (CC0), hands (MIT), signing clips (CC-BY 4.0)",
         parts=(
-            "7bc9d7c1db2a4735ab877ad890856bc574a2a8f697e3dfbea8e58d42d572d470",
-            "12c279a9b05bca4dc20e9e0a65943cf8cbbaff04e30131bdfb597e061e568d8a",
+            "70de668a93c0492dacbde8d4d0de7fd51d142040793d1ec8620ee74b16970178",
+            "8328ecd2bad10f0cd09358cf491156efec1befc146d7ee19ed37d6670c9132db",
         ),
     ),
     "koutu-small": ModelCard(
@@ -108,7 +108,7 @@ MODELS: dict[str, ModelCard] = {
 MODELS["koutu-fp16"] = replace(
     MODELS["koutu"],
     file="koutu-fp16.onnx",
-    sha256="0f5694232544b59cb463db6ab6b4bcb7bc09594d902bedda0c70d1a465901e98",
+    sha256="30a4e8a1d11f92533c74da31edb92d6baca13cd0719d20425a76d229a2d577c0",
     summary="koutu in half floats",
     parts=(),
     float32="koutu",

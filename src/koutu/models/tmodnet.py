@@ -28,7 +28,7 @@ from koutu.types import ModelError
 
 CELL = 2  # side of the cells that alpha is written in
 _SUREST = 6.0  # of the logits of two branches before their mean: no branch overrules the other
-_MOST = 2.0  # by which logits beside an edge are corrected: who is there, the semantic branches know better
+_MOST = 1.0  # by which logits beside an edge are corrected: who is there, the semantic branches know better
 _SPARE = 0.02  # what a sigmoid must reach beyond 0 and 1: plain places then become exactly 0 or 1
 
 
