@@ -58,7 +58,7 @@ _CLEAN = (
 MODELS: dict[str, ModelCard] = {
     "koutu": ModelCard(
         file="koutu.onnx",
-        sha256="92564270db309a63d298a9886973942bb112df49de15cf99dd4f88f712ad80db",
+        sha256="e2cf218f325ef71d97a7c9092308ad2a1559f7efdff089d45eb90dc2deba53dd",
         network="tmodnet",
         checkpoint="koutu.pt",
         pixels=592 * 332,
@@ -66,8 +66,8 @@ MODELS: dict[str, ModelCard] = {
         licence="Apache-2.0",
         data=f"{_CLEAN}; rendered people, portraits of public servants (CC0), hands (MIT), signing clips (CC-BY 4.0)",
         parts=(
-            "70de668a93c0492dacbde8d4d0de7fd51d142040793d1ec8620ee74b16970178",
-            "8328ecd2bad10f0cd09358cf491156efec1befc146d7ee19ed37d6670c9132db",
+            "897be0c78458b89f4e6285cfd8ab4d5173e741932fcea10616e85a98dad22d98",
+            "2864fbf43b660fbdf0baead5a1029a78477aaaa9f18648f0cb856cb3be2fea71",
         ),
     ),
     "koutu-small": ModelCard(
@@ -108,7 +108,7 @@ MODELS: dict[str, ModelCard] = {
 MODELS["koutu-fp16"] = replace(
     MODELS["koutu"],
     file="koutu-fp16.onnx",
-    sha256="30a4e8a1d11f92533c74da31edb92d6baca13cd0719d20425a76d229a2d577c0",
+    sha256="22cf4df09b597d0a05c5061bbc97d38a35ce3bfcf1661b4395968ce4a40320ec",
     summary="koutu in half floats",
     parts=(),
     float32="koutu",

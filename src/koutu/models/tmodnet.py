@@ -2,10 +2,10 @@
 
 Branches and losses after Ke et al., "MODNet", AAAI 2022; the previous alpha is the fourth input channel. Ours: the
 semantic branch is a whole MobileNetV3 U-Net at a size of its own, whatever the image's, that gives an alpha good
-enough alone for simple scenes. An image may be seen twice, as it is and mirrored, and both answers count half: by the
-same branch (`mirrored`), or by a `second` one, which learned from other images and makes other mistakes. The detail
-branch works at 1/2 and 1/4 of the image's size; the fusion branch answers with a correction of the semantic alpha and
-begins at zero. So a training begins exactly where the semantic branch stands. Without the two, what the semantic
+enough alone for simple scenes. An image may be seen twice, as it is and mirrored: by the same branch (`mirrored`), or
+by a `second` one, which learned from other images, makes other mistakes, and may see people larger and unsqueezed. The
+detail branch works at 1/2 and 1/4 of the image's size; the fusion branch answers with a correction of the semantic
+alpha, everywhere or beside edges, and begins at zero. So a training begins exactly where the semantic branch stands. Without the two, what the semantic
 branch says is enlarged, and the colours beside the outline place it (`koutu.matting.local_colour`).
 """
 
@@ -72,7 +72,6 @@ VARIANTS = {
     "twin": Config(
         second=(96, 64, 32, 24),
         second_size=384,
-        second_counts=2.0,
         agreement=2.0,
         edge=2,
         separable=True,
