@@ -5,8 +5,9 @@ semantic branch is a whole MobileNetV3 U-Net at a size of its own, whatever the 
 enough alone for simple scenes. An image may be seen twice, as it is and mirrored: by the same branch (`mirrored`), or
 by a `second` one, which learned from other images, makes other mistakes, and may see people larger and unsqueezed. The
 detail branch works at 1/2 and 1/4 of the image's size; the fusion branch answers with a correction of the semantic
-alpha, everywhere or beside edges, and begins at zero. So a training begins exactly where the semantic branch stands. Without the two, what the semantic
-branch says is enlarged, and the colours beside the outline place it (`koutu.matting.local_colour`).
+alpha, everywhere or beside edges, and begins at zero. So a training begins exactly where the semantic branch stands.
+Without the two, what the semantic branch says is enlarged, and the colours beside the outline place it
+(`koutu.matting.local_colour`).
 """
 
 from dataclasses import dataclass
