@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,15 @@ def test_it_runs_as_printed_and_its_film_is_kept(tmp_path: Path, clip: Path, mai
     assert {path.name for path in tmp_path.iterdir()} == {"skill", "out.mp4"}
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """SIGINT reaches programs that are started: a shell may have it ignored in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_the_film_is_kept_when_it_is_stopped(tmp_path: Path, clip: Path, number: signal.Signals) -> None:
     main = SKILL.replace("EXCEPT", "finally: print('shown', flush=True); time.sleep(60)")
