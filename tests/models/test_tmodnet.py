@@ -148,6 +148,7 @@ def test_both_encoders_and_what_joins_them_learn_alone(joint):
 def test_beside_edges_alone_details_count_and_only_so_much():
     torch.manual_seed(1)
     branch = TMODNet(Config(semantic_size=64, edge=2)).eval().fusion_branch
+    assert branch.correction.bias is not None
     branch.correction.bias.fill_(100.0)  # everything is somebody, says the detail branch
     low = torch.full((1, 1, 64, 64), -9.0)
     low[..., 32:] = 9.0
@@ -232,8 +233,8 @@ def test_a_second_branch_sees_the_mirror_image_and_counts_half():
 @torch.no_grad()
 def test_a_second_branch_may_see_people_as_wide_as_they_are_and_count_more():
     torch.manual_seed(1)
-    counts = {"second_counts": 2.0, "agreement": 0.5}
-    network = TMODNet(Config(second=(8, 8, 8, 8), semantic_size=32, second_size=64, pixels=64 * 96, **counts)).eval()
+    seeing = Config(second=(8, 8, 8, 8), semantic_size=32, second_size=64, pixels=64 * 96)
+    network = TMODNet(dataclasses.replace(seeing, second_counts=2.0, agreement=0.5)).eval()
     biases = {name: bias for name, bias in network.named_parameters() if name.endswith("head.bias")}
     biases["semantic_branch.head.bias"].fill_(500.0)
     biases["second_branch.faces.head.bias"].fill_(-500.0)
@@ -252,8 +253,8 @@ def test_a_second_branch_may_see_people_as_wide_as_they_are_and_count_more():
 
 def test_a_second_branch_sees_no_more_than_there_is():
     network = TMODNet(Config(second=(8, 8, 8, 8), semantic_size=32, second_size=384, pixels=64 * 96)).eval()
+    seen = []
     network.second_branch.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
-    seen: list[torch.Size] = []
     network(torch.rand(1, 3, *SIZE), torch.rand(1, 1, *SIZE))
     assert seen == [SIZE]
 
@@ -267,6 +268,7 @@ def test_sizes_below_nothing_are_refused(wrong):
 def test_a_second_branch_that_is_sure_and_wrong_can_still_learn():
     network = TMODNet(Config(second=(8, 8, 8, 8), semantic_size=64, detail_channels=()))
     bias = network.second_branch.faces.head.bias
+    assert bias is not None
     bias.data.fill_(-30.0)
     src = torch.rand(1, 3, *SIZE)
     (1 - network.training_outputs(src, torch.zeros(1, 1, *SIZE)).pha).mean().backward()
