@@ -1,6 +1,6 @@
 """Two trained tmodnets as one of two semantic branches, or the two taken apart again:
 
-    python tools/second_branch.py FIRST.pt SECOND.pt OUT.pt --size 384 --counts 2 --agreement 2 [--new-detail]
+    python tools/second_branch.py FIRST.pt SECOND.pt OUT.pt --size 384 --agreement 2 [--new-detail]
     python tools/second_branch.py --apart BOTH.pt FIRST.pt [SECOND.pt]
 
 FIRST keeps all it has and sees pictures as they are; SECOND's semantic branch, of a network with a decoder, or its

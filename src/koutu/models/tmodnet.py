@@ -54,7 +54,7 @@ class Config:
     pixels: int = 512 * 288  # of the images it is shown
 
     def __post_init__(self) -> None:
-        """Recipes and checkpoints write blocks as plain keys and values. Raises ModelError for a wrong one."""
+        """Recipes and checkpoints write blocks as plain keys and values. Raises ModelError below 0."""
         if self.second_size < 0 or self.edge < 0:
             raise ModelError(
                 f"expected second_size and edge of 0 or more, got {self.second_size} and {self.edge}; give others"
